@@ -1,0 +1,1 @@
+"""The HTTP interface and the pages: reads the record, writes only people's requests."""

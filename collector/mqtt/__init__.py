@@ -1,0 +1,1 @@
+"""MQTT: a persistent session whose messages are acknowledged after the journal's commit."""

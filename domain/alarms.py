@@ -1,0 +1,87 @@
+"""Alarms as independent facts, and the ISA-18.2 state that follows from them."""
+
+import enum
+from dataclasses import dataclass
+
+from domain.rules import Priority
+
+
+class AlarmState(enum.StrEnum):
+    """The states of ISA-18.2 / IEC 62682, by their usual short names."""
+
+    NORMAL = "NORM"
+    UNACKNOWLEDGED = "UNACK"
+    ACKNOWLEDGED = "ACKED"
+    RETURNED_UNACKNOWLEDGED = "RTNUN"
+    LATCHED = "LATCH"
+    SHELVED = "SHLVD"
+    SUPPRESSED = "DSUPR"
+    OUT_OF_SERVICE = "OOSRV"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmFacts:
+    """What is known of one alarm; none of these facts hides another."""
+
+    active: bool = False
+    acknowledged: bool = True
+    latched: bool = False
+    shelved_until_ns: int | None = None
+    suppressed: bool = False
+    out_of_service: bool = False
+
+    @property
+    def state(self) -> AlarmState:
+        """The state that a person sees; taking a shelf away shows again what is below."""
+        if self.out_of_service:
+            return AlarmState.OUT_OF_SERVICE
+        if self.suppressed:
+            return AlarmState.SUPPRESSED
+        if self.shelved_until_ns is not None:
+            return AlarmState.SHELVED
+        if self.active:
+            return AlarmState.ACKNOWLEDGED if self.acknowledged else AlarmState.UNACKNOWLEDGED
+        if self.latched:
+            return AlarmState.LATCHED
+        return AlarmState.NORMAL if self.acknowledged else AlarmState.RETURNED_UNACKNOWLEDGED
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of one alarm, kept for good. `id` is unique and stable in replay (alarm id and its running number)."""
+
+    id: str
+    alarm: str  # the alarm's id, stable over occurrences
+    number: int  # from 1, per alarm
+    at_ns: int
+    what: str  # activated | returned | acknowledged | shelved | unshelved | severity | commented
+    facts: AlarmFacts
+    priority: Priority
+    rule: str
+    subject: str
+    name: str
+    message: str
+    unit: str = ""
+    batch: str = ""
+    phase: str = ""
+    finding: str = ""
+    finding_version: int = 0
+    person: str = ""
+    comment: str = ""
+    cause: str = ""
+    consequence: str = ""
+    action: str = ""
+    respond_within_ns: int | None = None
+    occurrence: int = 0  # how often it has become active
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to people, from the outbox; at least once, each copy under the same id."""
+
+    id: str  # transition id and channel
+    channel: str
+    title: str
+    text: str
+    transition: str
+    at_ns: int

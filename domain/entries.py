@@ -1,0 +1,154 @@
+"""What the journal holds: samples, and everything else that happens, in one order for all.
+
+Samples travel as `SampleBatch` and are trimmed once every follower has passed them; the other entries stay for good.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple, NewType
+
+from domain.samples import SampleBatch
+from domain.tags import Tag
+
+Position = NewType("Position", int)
+"""The place of an entry in the journal, from 1, without holes visible to a follower."""
+
+START = Position(0)
+"""Before the first entry."""
+
+
+class RowPosition(NamedTuple):
+    """The place of one sample: its entry, and its row in it from 0. Orders versions of a sample exactly."""
+
+    entry: Position
+    row: int
+
+
+NOWHERE = RowPosition(START, 0)
+
+
+class GapCause(enum.StrEnum):
+    """Why samples are missing."""
+
+    OVERFLOW = "overflow"  # the server's queue dropped values and said so
+    DISCONNECT = "disconnect"  # no connection, and the server no longer holds what was published meanwhile
+    SEQUENCE = "sequence"  # the source's own numbering has a hole
+    STOPPED = "stopped"  # this service was not running
+    POSSIBLE = "possible"  # a broker's queue may have dropped messages; nobody can tell
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TextBatch:
+    """Values that are no numbers (strings, structures as JSON, integers beyond 2^53 as digits), one row each."""
+
+    source: str
+    received_ns: int
+    tag: tuple[int, ...]
+    time_ns: tuple[int, ...]
+    server_ns: tuple[int, ...] | None
+    value: tuple[str | None, ...]
+    status: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Rows in the batch."""
+        return len(self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch in which samples of a source (or of one tag) are or may be missing. The same id again closes it."""
+
+    id: str
+    source: str
+    tag: int | None  # dense id, or None: every tag of the source
+    start_ns: int
+    end_ns: int | None  # None: still open
+    cause: GapCause
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The service's clock, journaled so that silence is data: `source` is heard, or not, at `now_ns`."""
+
+    source: str
+    now_ns: int
+    connected: bool
+    heard_ns: int | None = None  # our clock when the source last delivered or sent a keep-alive
+    skew_ns: int | None = None  # the source's clock minus ours, as last measured
+    detail: str = ""  # why it is not connected, in words
+
+
+@dataclass(frozen=True, slots=True)
+class TagDefined:
+    """A tag got its dense id, or a new version."""
+
+    tag: Tag
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What a source needs to go on after a crash (subscription and handles, delivered packet ids): opaque JSON."""
+
+    source: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationActivated:
+    """From here on the service ran with this configuration."""
+
+    at_ns: int
+    hash: str
+    text: str
+    version: str  # of the program
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message that could not become samples, kept with the reason; `count` messages of one kind."""
+
+    source: str
+    received_ns: int
+    address: str  # topic or node
+    reason: str
+    payload: str  # the first 4 kB, as text with escapes
+    count: int = 1
+
+
+class ActionKind(enum.StrEnum):
+    """What a person may do to an alarm."""
+
+    ACKNOWLEDGE = "acknowledge"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
+    COMMENT = "comment"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAction:
+    """Something a named person did, in its place among everything else that happened."""
+
+    id: str  # the request's id: the same action twice is one
+    at_ns: int
+    person: str
+    kind: ActionKind
+    subject: str  # the alarm's id
+    comment: str
+    until_ns: int | None = None  # shelving ends
+
+
+Entry = (
+    SampleBatch
+    | TextBatch
+    | Gap
+    | Heartbeat
+    | TagDefined
+    | SourceState
+    | ConfigurationActivated
+    | Quarantined
+    | PersonAction
+)

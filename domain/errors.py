@@ -1,0 +1,69 @@
+"""What can go wrong, as types that say what to do about it.
+
+ThermowellError
+├── RetryLater            the same call may succeed later: a broker is away, a disk is slow
+├── Refused               it will never succeed as it is: a bad message, a wrong password
+│   ├── BadMessage        a payload that cannot become a sample; it is quarantined with this reason
+│   └── UnknownTag        nothing is known by that name
+├── ConfigError           a configuration that cannot be used; carries file, line, column and path
+├── DamagedFile           stored bytes do not match their hash or their format
+│   └── NewerFormat       the file was written by a newer program; it is left alone
+└── DiskBudgetSpent       the journal's quota is used up; nothing more is acknowledged
+"""
+
+from dataclasses import dataclass
+
+
+class ThermowellError(Exception):
+    """Anything this program raises on purpose."""
+
+
+class RetryLater(ThermowellError):
+    """The same call may succeed later."""
+
+
+class Refused(ThermowellError):
+    """The same call will never succeed as it is."""
+
+
+class BadMessage(Refused):
+    """A payload that cannot become a sample."""
+
+
+class UnknownTag(Refused):
+    """Nothing is known by that name."""
+
+
+class DamagedFile(ThermowellError):
+    """Stored bytes do not match their hash or their format."""
+
+
+class NewerFormat(DamagedFile):
+    """The file was written by a newer program."""
+
+
+class DiskBudgetSpent(ThermowellError):
+    """The journal's quota is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One thing wrong in a configuration, and where it stands (line and column from 1)."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """`file:line:column: path: message`, as editors jump to it."""
+        return f"{self.file}:{self.line}:{self.column}: {self.path}: {self.message}"
+
+
+class ConfigError(ThermowellError):
+    """A configuration that cannot be used, with every complaint about it."""
+
+    def __init__(self, complaints: tuple[Complaint, ...]) -> None:
+        super().__init__("\n".join(str(complaint) for complaint in complaints))
+        self.complaints = complaints

@@ -1,0 +1,93 @@
+"""Findings: what the detectors conclude, each with its evidence, and never a clock."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NewType
+
+from domain.entries import NOWHERE, RowPosition
+
+RULES = {
+    "excursion.{kind}.high": "above a range of its phase; kind is a RangeKind",
+    "excursion.{kind}.low": "below a range of its phase",
+    "fixed.high": "above a limit that always holds",
+    "fixed.low": "below a limit that always holds",
+    "rate": "changes faster than allowed",
+    "outside_nor": "two or more parameters of a phase outside NOR at once",
+    "duration.long": "a phase lasts longer than validated",
+    "duration.short": "a phase ended sooner than validated",
+    "hold.warning": "a hold comes near its limit",
+    "hold.breach": "a hold is over its limit",
+    "hold.indeterminate": "a hold's start or stop is missing",
+    "drift.cusum": "a parameter drifts within its range (CUSUM)",
+    "drift.ewma": "a parameter drifts within its range (EWMA)",
+    "stale": "a tag says nothing though its source is heard",
+    "frozen": "samples arrive and the value never changes",
+    "bad": "the quality is Bad",
+    "source.disconnected": "a source is not heard",
+    "source.skew": "a source's clock is off",
+    "journal.space": "the journal comes near its quota",
+}
+"""Every rule that a finding may name."""
+
+FindingId = NewType("FindingId", str)
+"""Rule, subject, batch, phase instance and first detecting sample; never the interpolated onset."""
+
+
+class Stage(enum.StrEnum):
+    """How far a finding has come. The record ends at the crossing; the alarm clears past the deadband."""
+
+    OPEN = "open"
+    ENDED = "ended"  # back inside (or moot), but not yet past the deadband
+    CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One conclusion of a detector; the same id with a higher version replaces it.
+
+    Times are ns on the source's clock (open holds and silence: the heartbeat's). `at_ns` is the time of the evidence
+    that made this version. `evidence` holds what a person needs to check it: limit, peak, area (unit·minute),
+    dur_min_ns, dur_max_ns.
+    """
+
+    id: FindingId
+    version: int
+    rule: str  # one of RULES
+    subject: str  # the tag's, the unit's or the hold's name
+    stage: Stage
+    onset_ns: int
+    end_ns: int | None
+    at_ns: int
+    detected: RowPosition
+    message: str  # one sentence: thing, value, limit
+    unit: str = ""  # of equipment
+    batch: str = ""
+    phase: str = ""
+    phase_instance: str = ""
+    ranges_version: str = ""  # recipe and version in force
+    rules_hash: str = ""
+    evidence: Mapping[str, float | int | str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Late rows changed the past of a tag: run the fold over the store for that stretch and write new versions."""
+
+    tag: int
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRecord:
+    """One run of a phase on a unit, as the tags told it; `instance` is unique and stable in replay."""
+
+    instance: str
+    unit: str
+    batch: str
+    phase: str
+    recipe: str  # product and version: "API-1 v7"
+    start_ns: int
+    end_ns: int | None = None
+    start_position: RowPosition = NOWHERE

@@ -1,0 +1,80 @@
+"""What the detectors are told to watch: rules per tag, alarm texts, and the whole of it as one hashed value."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.recipes import Hold, Recipe, UnitModel
+
+
+class Priority(enum.IntEnum):
+    """Alarm priority by severity and time to respond (ISA-18.2); shown with a shape and this number."""
+
+    CRITICAL = 1
+    HIGH = 2
+    MEDIUM = 3
+    LOW = 4
+    EVENT = 5  # no response needed: recorded, never annunciated
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRule:
+    """How a finding becomes an alarm for people: the texts of the rationalisation, delays and deadband.
+
+    `name` is the alarm's name on its tag (`high`); `rule` the finding rule it listens to
+    (`excursion.nor.high`); delays in ns; deadband in the tag's unit.
+    """
+
+    name: str
+    rule: str
+    priority: Priority
+    on_delay_ns: int = 0
+    off_delay_ns: int = 0
+    deadband: float = 0.0
+    cause: str = ""
+    consequence: str = ""
+    action: str = ""
+    respond_within_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRule:
+    """CUSUM and EWMA on a tag within a phase, with thresholds from a stated in-control ARL₀ (in samples).
+
+    One value per `every_ns` (the mean of that window) is charted, in units of `sigma` around `target`; where these are
+    None they come from the first `learn` windows of the phase, and stay frozen for the rest of it.
+    """
+
+    every_ns: int
+    arl0: float = 10_000.0
+    k: float = 0.5
+    lam: float = 0.2
+    target: float | None = None
+    sigma: float | None = None
+    learn: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TagRules:
+    """What is watched on one tag, apart from the ranges of its phase. None: not watched; times in ns."""
+
+    tag: str
+    fixed_high: float | None = None  # a limit that always holds, outside any phase too
+    fixed_low: float | None = None
+    rate_per_min: float | None = None  # largest change, in the tag's unit per minute
+    stale_after_ns: int | None = None  # no sample for so long, though its source is heard
+    frozen_after_ns: int | None = None  # samples arrive and the value never changes
+    drift: DriftRule | None = None
+    alarms: tuple[AlarmRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Everything that judges, as one value; its `hash` stands in every finding."""
+
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    units: Mapping[str, UnitModel] = field(default_factory=dict)
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    tags: Mapping[str, TagRules] = field(default_factory=dict)
+    approval: str = "off"  # off: files judge as they are, and every verdict says so
+    hash: str = ""

@@ -1,0 +1,1 @@
+"""The database of what was decided: findings, alarm transitions, outbox, people, cursors."""

@@ -1,0 +1,1 @@
+"""A simulated plant: batch physics behind real OPC UA and MQTT servers."""

@@ -1,0 +1,1 @@
+"""The reactor train's physics, vectorised over trains."""
