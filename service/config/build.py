@@ -1,0 +1,137 @@
+"""From a checked file to the domain's nouns: what is collected, what judges, who is told."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from domain.errors import Complaint, ConfigError
+from domain.rules import Rulebook
+from domain.tags import Tag
+from domain.time import ScaledTime
+from service.config import recipes, tags
+from service.config.document import Document, PathKey, read_document
+from service.config.model import ConfigFile, Notify, Source
+from service.config.quantities import registry
+from service.config.tags import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration that can run. `tags` have no ids yet: the journal's tag table gives them."""
+
+    site: str
+    file: Path
+    data: Path
+    host: str
+    port: int
+    heartbeat_ns: int
+    flush_interval_ns: int
+    quota_bytes: int | None
+    clock: ScaledTime | None
+    sources: Mapping[str, Source]
+    tags: tuple[Tag, ...]
+    routes: Mapping[str, Route]  # of MQTT tags, by tag name
+    rulebook: Rulebook
+    notify: Mapping[str, Notify]
+    hash: str
+    text: str
+
+    def beside(self, name: str) -> Path:
+        """A path written in the file, relative to the file's folder."""
+        return (self.file.parent / name).resolve()
+
+
+def load(file: Path) -> Configuration:
+    """Read, check and build; ConfigError carries every complaint found, each with its place."""
+    document = read_document(file)
+    return _build(document, _validated(document), file)
+
+
+def _validated(document: Document) -> ConfigFile:
+    try:
+        return ConfigFile.model_validate(document.values)
+    except ValidationError as error:
+        complaints = tuple(
+            document.complain(_known_path(document, problem["loc"]), _sentence(problem["msg"], problem["type"]))
+            for problem in error.errors()
+        )
+        raise ConfigError(complaints) from error
+
+
+def _known_path(document: Document, location: tuple[int | str, ...]) -> PathKey:
+    """Pydantic's location without the parts that are no keys of the file; a missing key keeps its name."""
+    path: PathKey = ()
+    for index, part in enumerate(location):
+        longer = (*path, str(part))
+        if longer in document.places or index == len(location) - 1:
+            path = longer
+    return path
+
+
+def _sentence(message: str, kind: str) -> str:
+    if kind == "extra_forbidden":
+        return "is not a known key"
+    return message.removeprefix("Value error, ").replace("Field required", "is missing")
+
+
+def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
+    complaints: list[Complaint] = []
+    units = tags.expand(document, file, complaints)
+    built_tags, routes = tags.build(document, file, units, complaints)
+    rulebook = recipes.rulebook(document, file, units, {tag.name: tag for tag in built_tags}, complaints)
+    host, port = _listen(document, file.http.listen, complaints)
+    quota = _quota(document, file.journal.quota, complaints)
+    _check_notify(document, file, path, complaints)
+    if complaints:
+        raise ConfigError(tuple(complaints))
+    digest = hashlib.sha256(document.text.encode()).hexdigest()
+    return Configuration(
+        site=file.site,
+        file=path.resolve(),
+        data=(path.parent / file.data).resolve(),
+        host=host,
+        port=port,
+        heartbeat_ns=file.heartbeat,
+        flush_interval_ns=file.journal.flush_interval,
+        quota_bytes=quota,
+        clock=ScaledTime(file.clock.wall_origin, file.clock.plant_origin, file.clock.speed) if file.clock else None,
+        sources=file.sources,
+        tags=built_tags,
+        routes=routes,
+        rulebook=replace(rulebook, hash=_rules_hash(rulebook)),
+        notify=file.notify,
+        hash=digest,
+        text=document.text,
+    )
+
+
+def _rules_hash(rulebook: Rulebook) -> str:
+    """What judges, independent of file layout: the hash of the rules themselves."""
+    return hashlib.sha256(repr(rulebook).encode()).hexdigest()
+
+
+def _listen(document: Document, listen: str, complaints: list[Complaint]) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or not int(port) < 65536:
+        complaints.append(document.complain(("http", "listen"), f"{listen!r} is not HOST:PORT"))
+        return "127.0.0.1", 0
+    return host.strip("[]"), int(port)
+
+
+def _quota(document: Document, quota: str | None, complaints: list[Complaint]) -> int | None:
+    if quota is None:
+        return None
+    try:
+        return round(float(registry().Quantity(quota).to("byte").magnitude))
+    except Exception:  # noqa: BLE001  pint raises a dozen kinds; each becomes a complaint
+        complaints.append(document.complain(("journal", "quota"), f"{quota!r} is no size (such as 20 GB)"))
+        return None
+
+
+def _check_notify(document: Document, file: ConfigFile, path: Path, complaints: list[Complaint]) -> None:
+    for name, entry in file.notify.items():
+        if entry.url_file and not (path.parent / entry.url_file).is_file():
+            complaints.append(document.complain(("notify", name, "url_file"), f"no file {entry.url_file!r}"))

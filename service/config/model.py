@@ -1,0 +1,287 @@
+"""The shape of the configuration file: what may stand where. Meaning and cross-references are `build`'s."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from service.config.quantities import check_unit, duration_ns
+
+
+def _duration(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} needs a unit (such as 500ms, 10min, 72h)")  # noqa: TRY004  pydantic wants ValueError
+    return duration_ns(value)
+
+
+def _unit(value: str) -> str:
+    check_unit(value)
+    return value
+
+
+Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=str)]
+"""A length of time as text; becomes ns."""
+
+UnitName = Annotated[str, AfterValidator(_unit)]
+Number = float | None
+Interval = tuple[Number, Number]
+PriorityName = Literal["critical", "high", "medium", "low", "event"]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are refused, numbers may stand where text is meant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
+
+
+class Http(Section):
+    """Where the page and the API listen."""
+
+    listen: str = "127.0.0.1:8087"
+
+
+class OpcUa(Section):
+    """An OPC UA server."""
+
+    url: str
+    publishing_interval: Duration = 500_000_000
+    security: Literal["None", "Basic256Sha256"] = "None"
+    mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"
+    user: str | None = None
+    password_file: str | None = None
+    keep_alive: Duration = 5_000_000_000
+    lifetime: Duration = 3_600_000_000_000
+
+
+class Mqtt(Section):
+    """An MQTT broker."""
+
+    url: str
+    topics: list[str] = Field(min_length=1)
+    protocol: Literal["5", "3.1.1"] = "5"
+    client_id: str | None = None
+    user: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    session_expiry: Duration = 24 * 3_600_000_000_000
+    receive_maximum: int = Field(default=5000, ge=1, le=65535)
+
+
+class Source(Section):
+    """One server or broker."""
+
+    opcua: OpcUa | None = None
+    mqtt: Mqtt | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.opcua is None) == (self.mqtt is None):
+            raise ValueError("needs exactly one of `opcua` and `mqtt`")
+        return self
+
+
+class Sensor(Section):
+    """The instrument behind a tag."""
+
+    range: Interval = (None, None)
+    calibration_due: str | None = None
+
+
+class AlarmText(Section):
+    """An alarm on a tag, with the texts of its rationalisation (ISA-18.2)."""
+
+    limit: str = "validated"
+    priority: PriorityName = "high"
+    on_delay: Duration = 0
+    off_delay: Duration = 0
+    deadband: str = "0"
+    cause: str = ""
+    consequence: str = ""
+    action: str = ""
+    respond_within: Duration | None = None
+
+
+class FixedLimits(Section):
+    """Limits that hold outside any phase too."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+class Drift(Section):
+    """CUSUM and EWMA within a phase, at a stated in-control ARL₀."""
+
+    every: Duration = 60_000_000_000
+    arl0: float = Field(default=10_000.0, ge=10, le=1e7)
+    k: float = Field(default=0.5, gt=0, le=3)
+    lam: float = Field(default=0.2, gt=0, le=1, alias="lambda")
+    target: float | None = None
+    sigma: float | None = Field(default=None, gt=0)
+    learn: int = Field(default=20, ge=5, le=1000)
+
+
+class TagText(Section):
+    """A tag: where it comes from, and what is watched on it whatever the phase."""
+
+    source: str | None = None
+    node: str | None = None
+    topic: str | None = None
+    value: str = ""
+    time: str | None = None
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    status: str | None = None
+    unit: UnitName = ""
+    reference: Literal["", "gauge", "absolute"] = ""
+    kind: Literal["number", "boolean", "text"] = "number"
+    description: str = ""
+    sampling_interval: Duration = 0
+    sensor: Sensor = Sensor()
+    limits: FixedLimits = FixedLimits()
+    rate: str | None = None
+    stale: Duration | None = None
+    frozen: Duration | None = None
+    drift: Drift | None = None
+    alarms: dict[str, AlarmText] = {}
+
+
+class Template(Section):
+    """Tags that several units have alike; `{unit}` stands for the unit's name."""
+
+    tags: dict[str, TagText]
+
+
+class BatchTag(Section):
+    """The tag that names the batch."""
+
+    tag: str
+    idle: tuple[str, ...] = ("", "0")
+    settle: Duration = 0
+
+
+class PhaseTag(Section):
+    """The tag that tells the phase."""
+
+    tag: str
+    map: dict[str, str] = {}
+
+
+class RecipeTag(Section):
+    """The tag that names the recipe."""
+
+    tag: str
+
+
+class UnitText(Section):
+    """A piece of equipment that makes batches."""
+
+    template: str | None = None
+    source: str | None = None
+    batch: BatchTag | None = None
+    phase: PhaseTag | None = None
+    recipe: str | RecipeTag | None = None
+    transfer_in: str | None = None
+    transfer_out: str | None = None
+    parameters: dict[str, str] = {}
+
+
+class DurationLimits(Section):
+    """How long a phase may last."""
+
+    unit: UnitName
+    validated: Interval
+    study: str = ""
+
+
+class ParameterText(Section):
+    """The ranges of one parameter in one phase."""
+
+    unit: UnitName = ""
+    reference: Literal["", "gauge", "absolute"] = ""
+    after: Duration = 0
+    nor: Interval | None = None
+    alert: Interval | None = None
+    action: Interval | None = None
+    validated: Interval | None = None
+    par: Interval | None = None
+    study: str = ""
+
+
+class PhaseText(BaseModel):
+    """A phase: its `duration`, and under every other key a parameter's ranges."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, ParameterText] = Field(init=False)
+
+    duration: DurationLimits | None = None
+
+    @property
+    def parameters(self) -> dict[str, ParameterText]:
+        """The ranges by role."""
+        return self.__pydantic_extra__
+
+
+class RecipeText(Section):
+    """A master recipe."""
+
+    version: int = Field(ge=1)
+    change: str = ""
+    phases: dict[str, PhaseText]
+
+
+class HoldText(Section):
+    """A limit on how long something may wait."""
+
+    kind: Literal["intermediate", "dirty", "clean", "step"]
+    unit: str
+    start: str
+    stop: str
+    limit: Duration
+    warn_before: tuple[Duration, ...] = ()
+    study: str = ""
+
+
+class Notify(Section):
+    """Somebody who is told."""
+
+    url: str | None = None
+    url_file: str | None = None
+    priority: PriorityName = "high"
+
+    @model_validator(mode="after")
+    def _one_url(self) -> Self:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("needs exactly one of `url` and `url_file`")
+        return self
+
+
+class ClockText(Section):
+    """A simulated plant's clock, shared with it; everything recorded under it says so."""
+
+    speed: float = Field(gt=0, le=10_000)
+    wall_origin: int
+    plant_origin: int
+
+
+class JournalText(Section):
+    """The journal's rhythm and budget."""
+
+    flush_interval: Duration = 100_000_000
+    quota: str | None = None
+
+
+class ConfigFile(Section):
+    """The whole file."""
+
+    site: str = "plant"
+    data: str = "./data"
+    approval: Literal["off"] = "off"
+    heartbeat: Duration = 5_000_000_000
+    http: Http = Http()
+    journal: JournalText = JournalText()
+    clock: ClockText | None = None
+    sources: dict[str, Source] = {}
+    templates: dict[str, Template] = {}
+    units: dict[str, UnitText] = {}
+    tags: dict[str, TagText] = {}
+    recipes: dict[str, RecipeText] = {}
+    holds: dict[str, HoldText] = {}
+    notify: dict[str, Notify] = {}

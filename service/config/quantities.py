@@ -1,0 +1,79 @@
+"""Quantities as people write them (`500ms`, `72h`, `0.5 delta_degC`, `2 delta_degC/min`), read with pint."""
+
+import functools
+import math
+import re
+
+import pint
+
+_DURATION_LIMIT_NS = 2**62
+_NUMBER_AND_UNIT = re.compile(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(.*)")
+
+
+@functools.cache
+def registry() -> pint.UnitRegistry[float]:
+    """The units of the plant: pint's, and pH, which has none."""
+    units: pint.UnitRegistry[float] = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    units.define("pH = []")
+    units.define("rpm = revolution / minute")
+    return units
+
+
+def _spelled(unit: str) -> str:
+    """A unit in pint's spelling: m3 is m**3, % is percent, nothing is dimensionless."""
+    return re.sub(r"(?<=[A-Za-z])(-?\d)", r"**\1", unit.strip().replace("%", "percent")) or "dimensionless"
+
+
+def duration_ns(text: str) -> int:
+    """Read a duration (`500ms`, `10min`, `72h`) as whole ns; ValueError says what is wrong."""
+    try:
+        length_ns = float(registry().Quantity(text).to("ns").magnitude)
+    except Exception as error:  # pint raises a dozen kinds, tokenize errors among them
+        raise ValueError(f"{text!r} is no duration (such as 500ms, 10min, 72h)") from error
+    if not math.isfinite(length_ns) or not 0 <= length_ns < _DURATION_LIMIT_NS:
+        raise ValueError(f"{text!r} is not a duration that can be kept")
+    return round(length_ns)
+
+
+def check_unit(unit: str) -> None:
+    """Raise ValueError where pint does not know the unit; no unit is a unit."""
+    try:
+        registry().Unit(_spelled(unit))
+    except Exception as error:
+        raise ValueError(f"{unit!r} is no known unit (such as degC, bar, pH, m3, kg/h)") from error
+
+
+def convert(value: float, unit: str, to: str) -> float:
+    """Convert a point on a scale (60 degC is 333.15 K); ValueError where the units do not agree."""
+    if unit == to:
+        return value
+    try:
+        return float(registry().Quantity(value, _spelled(unit)).to(_spelled(to)).magnitude)
+    except Exception as error:
+        raise ValueError(f"{unit or 'no unit'} cannot be converted to {to or 'no unit'}") from error
+
+
+def difference(text: str, unit: str, per: str = "") -> float:
+    """Read a difference (`0.5 delta_degC`, `2 delta_degC/min`, or a bare number) in a tag's unit (per `per`)."""
+    match = _NUMBER_AND_UNIT.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no quantity (such as 0.5 delta_degC)")
+    if not match[2]:
+        return float(match[1])
+    try:
+        quantity = registry().Quantity(float(match[1]), _spelled(match[2]))
+    except Exception as error:
+        raise ValueError(f"{text!r} is no quantity (such as 0.5 delta_degC)") from error
+    target = _delta(unit) + (f"/{per}" if per else "")
+    if str(quantity.units) in {"degree_Celsius", "degree_Fahrenheit"}:
+        raise ValueError(f"{text!r} is a temperature, not a difference: write delta_degC")
+    try:
+        return float(quantity.to(target).magnitude)
+    except Exception as error:
+        raise ValueError(f"{text!r} cannot be converted to {target}") from error
+
+
+def _delta(unit: str) -> str:
+    spelled = _spelled(unit)
+    parsed = str(registry().Unit(spelled))
+    return {"degree_Celsius": "delta_degC", "degree_Fahrenheit": "delta_degF"}.get(parsed, spelled)

@@ -1,0 +1,317 @@
+"""Recipes, holds and what is watched on each tag: the rulebook, with every reference and unit checked."""
+
+import itertools
+from collections.abc import Mapping
+
+from domain.errors import Complaint
+from domain.recipes import Hold, HoldKind, Limits, ParameterRanges, Phase, RangeKind, Recipe, UnitModel
+from domain.rules import AlarmRule, DriftRule, Priority, Rulebook, TagRules
+from domain.tags import Tag
+from service.config.document import Document, PathKey
+from service.config.model import AlarmText, ConfigFile, Drift, DurationLimits, ParameterText, RecipeTag, UnitText
+from service.config.quantities import convert, difference
+from service.config.tags import Expanded, PlacedTag
+
+_HOLD_EVENTS = {
+    "first_transfer_in",
+    "last_transfer_in",
+    "first_transfer_out",
+    "last_transfer_out",
+    "first_use_start",
+    "last_use_end",
+    "cleaning_start",
+    "cleaning_end",
+}
+
+
+def rulebook(
+    document: Document,
+    file: ConfigFile,
+    expanded: Expanded,
+    tags: Mapping[str, Tag],
+    complaints: list[Complaint],
+) -> Rulebook:
+    """Everything that judges; complaints are added for what cannot."""
+    return Rulebook(
+        recipes={
+            product: Recipe(
+                product, text.version, text.change, _phases(document, file, product, expanded, tags, complaints)
+            )
+            for product, text in file.recipes.items()
+        },
+        units={
+            name: _unit(document, file, name, unit, expanded, tags, complaints) for name, unit in file.units.items()
+        },
+        holds=_holds(document, file, complaints),
+        tags={
+            placed.name: rules
+            for placed in expanded.tags.values()
+            if (rules := _tag_rules(document, placed, complaints)) is not None
+        },
+        approval=file.approval,
+    )
+
+
+def _phases(
+    document: Document,
+    file: ConfigFile,
+    product: str,
+    expanded: Expanded,
+    tags: Mapping[str, Tag],
+    complaints: list[Complaint],
+) -> dict[str, Phase]:
+    phases = {}
+    for name, text in file.recipes[product].phases.items():
+        path = ("recipes", product, "phases", name)
+        parameters = {}
+        for role, ranges in text.parameters.items():
+            measured = [tags[roles[role]] for roles in expanded.parameters.values() if roles.get(role) in tags]
+            built = _parameter(document, (*path, role), role, ranges, measured, complaints)
+            if built is not None:
+                parameters[role] = built
+        duration = _duration_limits(document, (*path, "duration"), text.duration, complaints)
+        phases[name] = Phase(name, parameters, duration, text.duration.study if text.duration else "")
+    return phases
+
+
+def _duration_limits(
+    document: Document,
+    path: PathKey,
+    text: DurationLimits | None,
+    complaints: list[Complaint],
+) -> Limits | None:
+    if text is None:
+        return None
+    try:
+        low, high = (None if side is None else convert(side, text.unit, "ns") for side in text.validated)
+    except ValueError as error:
+        complaints.append(document.complain((*path, "unit"), str(error)))
+        return None
+    if low is not None and high is not None and low > high:
+        complaints.append(document.complain((*path, "validated"), "its lower end is above its upper end"))
+    return Limits(low, high)
+
+
+def _parameter(
+    document: Document,
+    path: PathKey,
+    role: str,
+    text: ParameterText,
+    measured: list[Tag],
+    complaints: list[Complaint],
+) -> ParameterRanges | None:
+    """The ranges of a parameter in its tag's unit; None after a complaint."""
+    before = len(complaints)
+    if not measured:
+        complaints.append(document.complain(path, f"no unit has a tag for the parameter {role!r}"))
+        return None
+    units = {(tag.unit, tag.reference) for tag in measured}
+    if len(units) > 1:
+        complaints.append(document.complain(path, f"its tags differ in unit or reference: {sorted(units)}"))
+        return None
+    tag = measured[0]
+    if text.reference != tag.reference:
+        said, has = text.reference or "no reference", tag.reference or "no reference"
+        complaints.append(document.complain(path, f"is in {said}, but tag {tag.name!r} has {has}"))
+    ranges = {}
+    for kind in RangeKind:
+        interval = getattr(text, kind.value)
+        if interval is None:
+            continue
+        try:
+            low, high = (None if side is None else convert(side, text.unit, tag.unit) for side in interval)
+        except ValueError as error:
+            complaints.append(document.complain((*path, "unit"), f"{error} of tag {tag.name!r}"))
+            return None
+        if low is not None and high is not None and low > high:
+            complaints.append(document.complain((*path, kind.value), "its lower end is above its upper end"))
+        ranges[kind] = Limits(low, high)
+    _check_nesting(document, path, ranges, complaints)
+    if len(complaints) > before:
+        return None
+    return ParameterRanges(role, tag.unit, tag.reference, ranges, text.after, text.study)
+
+
+def _check_nesting(
+    document: Document,
+    path: PathKey,
+    ranges: Mapping[RangeKind, Limits],
+    complaints: list[Complaint],
+) -> None:
+    """What is given must nest: NOR in alert in action in validated in PAR."""
+    given = [kind for kind in RangeKind if kind in ranges]
+    for inner, outer in itertools.pairwise(given):
+        if not ranges[inner].nests_in(ranges[outer]):
+            message = f"{inner.value} does not lie inside {outer.value}"
+            complaints.append(document.complain((*path, inner.value), message))
+
+
+def _unit(
+    document: Document,
+    file: ConfigFile,
+    name: str,
+    text: UnitText,
+    expanded: Expanded,
+    tags: Mapping[str, Tag],
+    complaints: list[Complaint],
+) -> UnitModel:
+    path = ("units", name)
+    recipe_tag = text.recipe.tag if isinstance(text.recipe, RecipeTag) else None
+    recipe = text.recipe if isinstance(text.recipe, str) else None
+    named: dict[tuple[str, ...], str | None] = {
+        ("batch", "tag"): text.batch.tag if text.batch else None,
+        ("phase", "tag"): text.phase.tag if text.phase else None,
+        ("recipe", "tag"): recipe_tag,
+        ("transfer_in",): text.transfer_in,
+        ("transfer_out",): text.transfer_out,
+        **{("parameters", role): tag for role, tag in text.parameters.items()},
+    }
+    for keys, tag in named.items():
+        if tag is not None and tag not in tags and tag not in expanded.tags:
+            complaints.append(document.complain((*path, *keys), f"no tag is named {tag!r}"))
+    if recipe is not None and recipe not in file.recipes:
+        complaints.append(document.complain((*path, "recipe"), f"no recipe is named {recipe!r}"))
+    return UnitModel(
+        name=name,
+        parameters=expanded.parameters[name],
+        batch_tag=text.batch.tag if text.batch else None,
+        batch_idle=text.batch.idle if text.batch else ("", "0"),
+        phase_tag=text.phase.tag if text.phase else None,
+        phase_map=text.phase.map if text.phase else {},
+        recipe=recipe,
+        recipe_tag=recipe_tag,
+        settle_ns=text.batch.settle if text.batch else 0,
+        transfer_in_tag=text.transfer_in,
+        transfer_out_tag=text.transfer_out,
+    )
+
+
+def _holds(document: Document, file: ConfigFile, complaints: list[Complaint]) -> dict[str, Hold]:
+    holds = {}
+    for name, text in file.holds.items():
+        path = ("holds", name)
+        if text.unit not in file.units:
+            complaints.append(document.complain((*path, "unit"), f"no unit is named {text.unit!r}"))
+        for key in ("start", "stop"):
+            event = getattr(text, key)
+            if event not in _HOLD_EVENTS and not event.endswith((".start", ".end")):
+                message = f"{event!r} is no event: {', '.join(sorted(_HOLD_EVENTS))}, PHASE.start or PHASE.end"
+                complaints.append(document.complain((*path, key), message))
+            else:
+                _check_event_tags(document, file, (*path, key), text.unit, event, complaints)
+        for index, warning in enumerate(text.warn_before):
+            if warning >= text.limit:
+                place = (*path, "warn_before", str(index))
+                complaints.append(document.complain(place, "warns before the hold has begun"))
+        warnings = tuple(sorted(text.warn_before, reverse=True))
+        kind = HoldKind(text.kind)
+        holds[name] = Hold(name, kind, text.unit, text.start, text.stop, text.limit, warnings, text.study)
+    return holds
+
+
+def _check_event_tags(
+    document: Document,
+    file: ConfigFile,
+    path: PathKey,
+    unit_name: str,
+    event: str,
+    complaints: list[Complaint],
+) -> None:
+    unit = file.units.get(unit_name)
+    if unit is None:
+        return
+    needed = {"_in": "transfer_in", "_out": "transfer_out"}
+    for ending, key in needed.items():
+        if event.endswith(f"transfer{ending}") and getattr(unit, key) is None:
+            complaints.append(document.complain(path, f"unit {unit_name!r} has no `{key}` tag to tell {event!r}"))
+    if not event.endswith(("transfer_in", "transfer_out")) and unit.phase is None:
+        complaints.append(document.complain(path, f"unit {unit_name!r} has no `phase` tag to tell {event!r}"))
+
+
+def _tag_rules(document: Document, placed: PlacedTag, complaints: list[Complaint]) -> TagRules | None:
+    """What is watched on a tag; None if nothing is."""
+    text, path = placed.text, placed.path
+    rate = None
+    if text.rate is not None:
+        rate = _difference(document, (*path, "rate"), text.rate, text.unit, "min", complaints)
+    if text.limits.low is not None and text.limits.high is not None and text.limits.low >= text.limits.high:
+        complaints.append(document.complain((*path, "limits"), "low is not below high"))
+    alarms = tuple(
+        rule
+        for name, alarm in text.alarms.items()
+        if (rule := _alarm(document, placed, name, alarm, complaints)) is not None
+    )
+    drift = None if text.drift is None else _drift(text.drift)
+    rules = TagRules(
+        placed.name,
+        text.limits.high,
+        text.limits.low,
+        rate,
+        text.stale,
+        text.frozen,
+        drift,
+        alarms,
+    )
+    return None if rules == TagRules(placed.name) else rules
+
+
+def _drift(text: Drift) -> DriftRule:
+    return DriftRule(text.every, text.arl0, text.k, text.lam, text.target, text.sigma, text.learn)
+
+
+def _difference(
+    document: Document,
+    path: PathKey,
+    text: str,
+    unit: str,
+    per: str,
+    complaints: list[Complaint],
+) -> float | None:
+    try:
+        return difference(text, unit, per)
+    except ValueError as error:
+        complaints.append(document.complain(path, str(error)))
+        return None
+
+
+_OTHER_RULES = {"rate", "stale", "frozen", "bad", "drift.cusum", "drift.ewma"}
+
+
+def _alarm(
+    document: Document,
+    placed: PlacedTag,
+    name: str,
+    text: AlarmText,
+    complaints: list[Complaint],
+) -> AlarmRule | None:
+    """`high: {limit: nor}` listens to excursion.nor.high, `limit: fixed` to fixed.high, `limit: rate` to rate."""
+    path = (*placed.path, "alarms", name)
+    side = "high" if name.startswith("high") else "low" if name.startswith("low") else None
+    if text.limit in _OTHER_RULES:
+        rule = text.limit
+    elif side is None:
+        complaints.append(
+            document.complain(path, "its name must begin with `high` or `low`, or `limit` name another rule")
+        )
+        return None
+    elif text.limit == "fixed":
+        rule = f"fixed.{side}"
+    elif text.limit in set(RangeKind):
+        rule = f"excursion.{text.limit}.{side}"
+    else:
+        allowed = ", ".join([*RangeKind, "fixed", *sorted(_OTHER_RULES)])
+        complaints.append(document.complain((*path, "limit"), f"{text.limit!r} is none of {allowed}"))
+        return None
+    deadband = _difference(document, (*path, "deadband"), text.deadband, placed.text.unit, "", complaints)
+    return AlarmRule(
+        name,
+        rule,
+        Priority[text.priority.upper()],
+        text.on_delay,
+        text.off_delay,
+        deadband or 0.0,
+        text.cause,
+        text.consequence,
+        text.action,
+        text.respond_within,
+    )
