@@ -35,13 +35,15 @@ class Delivery:
     """What came off the wire together: it is acknowledged as a whole, after all its entries are durable.
 
     `received` counts the samples as the wire declared them; the journal counts what it wrote, and the ledger compares.
-    `acknowledge` is cheap, does not block and may be called from any thread.
+    `redelivered` of them were known again, so they are in no entry. `acknowledge` is cheap, does not block and may be
+    called from any thread.
     """
 
     source: str
     entries: Sequence[Entry]
     received: int
     acknowledge: Callable[[], None]
+    redelivered: int = 0
 
 
 class Source(Protocol):
@@ -66,7 +68,14 @@ class Journal(Protocol):
         ...
 
     def submit(self, delivery: Delivery) -> None:
-        """Queue a delivery for the next group commit; its `acknowledge` is called after the commit."""
+        """Queue a delivery for the next group commit; its `acknowledge` is called after the commit.
+
+        Thread-safe. RetryLater when far more is waiting than `room` allows; Refused when an entry is malformed.
+        """
+        ...
+
+    async def room(self) -> None:
+        """Return once so little is waiting for its commit that the next delivery may be taken: the back-pressure."""
         ...
 
     def follow(self, after: Position) -> AsyncIterator[tuple[Position, Entry]]:
@@ -267,6 +276,7 @@ class SourceLedger:
     received = journaled + quarantined + redelivered; journaled = stored + duplicates + waiting.
 
     `duplicates` are rows that the record had already; `redelivered` messages were known again and never journaled.
+    `unaccounted` is what the first sum leaves over: anything but 0 is a fault of this program.
     """
 
     source: str
@@ -274,6 +284,7 @@ class SourceLedger:
     journaled: int
     quarantined: int
     redelivered: int
+    unaccounted: int = 0
 
 
 class JournalReader(Protocol):
