@@ -27,6 +27,7 @@ class AlarmFacts:
     acknowledged: bool = True
     latched: bool = False
     shelved_until_ns: int | None = None
+    shelved_priority: Priority | None = None  # what was shelved; anything worse ends the shelf
     suppressed: bool = False
     out_of_service: bool = False
 
@@ -54,7 +55,7 @@ class Transition:
     alarm: str  # the alarm's id, stable over occurrences
     number: int  # from 1, per alarm
     at_ns: int
-    what: str  # activated | returned | acknowledged | shelved | unshelved | severity | commented
+    what: str  # activated | returned | acknowledged | shelved | unshelved | severity (rose) | eased | commented
     facts: AlarmFacts
     priority: Priority
     rule: str
@@ -73,6 +74,7 @@ class Transition:
     action: str = ""
     respond_within_ns: int | None = None
     occurrence: int = 0  # how often it has become active
+    since_ns: int | None = None  # the onset of what made it active, this time
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 ThermowellError
 ├── RetryLater            the same call may succeed later: a broker is away, a disk is slow
+│   └── MayHaveArrived    nobody can tell whether it succeeded: the answer did not come in time
 ├── Refused               it will never succeed as it is: a bad message, a wrong password
 │   ├── BadMessage        a payload that cannot become a sample; it is quarantined with this reason
 │   └── UnknownTag        nothing is known by that name
@@ -20,6 +21,10 @@ class ThermowellError(Exception):
 
 class RetryLater(ThermowellError):
     """The same call may succeed later."""
+
+
+class MayHaveArrived(RetryLater):
+    """The call may have succeeded although no answer came; doing it again may do it twice."""
 
 
 class Refused(ThermowellError):

@@ -20,6 +20,7 @@ class Tag:
     name: str
     source: str
     address: str  # OPC UA: `nsu=URI;s=…`; MQTT: `topic#/value/pointer`
+    configured: str = ""  # the address as the configuration writes it (`ns=2;s=…`), where it was pinned to another
     unit: str = ""  # plant unit, as written in the configuration: degC, bar, pH has none
     reference: str = ""  # gauge | absolute, for pressures
     kind: str = "number"  # number | boolean | text

@@ -83,7 +83,7 @@ def _duration_limits(
     if text is None:
         return None
     try:
-        low, high = (None if side is None else convert(side, text.unit, "ns") for side in text.validated)
+        low, high = (None if side is None else round(convert(side, text.unit, "ns")) for side in text.validated)
     except ValueError as error:
         complaints.append(document.complain((*path, "unit"), str(error)))
         return None
