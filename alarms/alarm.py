@@ -1,0 +1,247 @@
+"""One alarm: the findings that keep it active, and the facts that follow from them. No clock: times are arguments."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from alarms.defaults import Step, default_step
+from domain.alarms import AlarmFacts, Transition
+from domain.findings import Finding, FindingId, Stage
+from domain.rules import Priority
+
+_LONGEST_SUBJECT = 60
+_NOT_IN_A_URL = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def alarm_id(subject: str, name: str) -> str:
+    """A name that lasts: `R101.TT~high`. It needs no escaping in a URL.
+
+    Where the subject has other characters or is long, they are replaced and a hash of the subject keeps it unique.
+    """
+    safe = _NOT_IN_A_URL.sub("-", subject)[:_LONGEST_SUBJECT]
+    if safe != subject:
+        safe += "-" + hashlib.sha256(subject.encode()).hexdigest()[:8]
+    return f"{safe}~{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A finding that keeps an alarm active, or is about to, or has just stopped."""
+
+    finding: Finding
+    step: Step
+    counted: bool = False  # open for its on-delay, so it makes the alarm active
+    cleared_ns: int | None = None
+
+    @property
+    def on_due_ns(self) -> int | None:
+        """When the on-delay ends, if it still runs. It runs from the onset, and only while the value is outside."""
+        if self.counted or self.finding.stage is not Stage.OPEN:
+            return None
+        return self.finding.onset_ns + self.step.rule.on_delay_ns
+
+    @property
+    def off_due_ns(self) -> int | None:
+        """When the off-delay ends, if it runs."""
+        return None if self.cleared_ns is None else self.cleared_ns + self.step.rule.off_delay_ns
+
+    @property
+    def due_ns(self) -> int | None:
+        """When something happens by the passing of time alone."""
+        return self.on_due_ns if self.cleared_ns is None else self.off_due_ns
+
+
+class Alarm:
+    """An alarm, as its newest transition and its members tell it."""
+
+    def __init__(self, id_: str, newest: Transition | None = None) -> None:
+        self.id = id_
+        self.newest = newest
+        self._members: dict[FindingId, Member] = {}
+        self._unjudged: set[FindingId] = set()  # taken since the last judgement
+        self._over: set[FindingId] = set()  # of these, those that were over before they were heard of
+
+    @property
+    def facts(self) -> AlarmFacts:
+        """What is known of it."""
+        return AlarmFacts() if self.newest is None else self.newest.facts
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no finding concerns it at the moment."""
+        return not self._members
+
+    @property
+    def due_ns(self) -> int | None:
+        """The next moment at which a delay ends; shelves are the book's."""
+        return min((due for member in self._members.values() if (due := member.due_ns) is not None), default=None)
+
+    def take(self, step: Step, finding: Finding) -> None:
+        """Take a new version of a finding; `judge` says what follows, once all of this moment are taken."""
+        known = self._members.get(finding.id)
+        if known is not None and known.finding.version > finding.version:
+            return
+        member = self._member(step, finding, known)
+        if finding.stage is not Stage.CLEARED:
+            self._members[finding.id] = member
+            self._unjudged.add(finding.id)
+        elif finding.id in self._unjudged or (known is None and finding.version == 1):
+            # Over before anybody heard of it (late data, or shorter than a sample): people hear of it all the same.
+            self._members[finding.id] = member
+            self._over.add(finding.id)
+        elif known is not None and known.counted:
+            self._members[finding.id] = replace(known, finding=finding, step=step, cleared_ns=finding.at_ns)
+        else:
+            self._members.pop(finding.id, None)
+
+    def put_back(self, step: Step, finding: Finding, now_ns: int) -> None:
+        """Take a finding that was committed before a stop, as it was then.
+
+        `now_ns` is the latest heartbeat that was applied; what was counted or dropped by then stays so.
+        """
+        member = self._member(step, finding, None)
+        was_leading = self.newest is not None and self.facts.active and self.newest.finding == finding.id
+        due_ns = member.on_due_ns
+        counted = member.counted or was_leading or (due_ns is not None and due_ns <= max(now_ns, finding.at_ns))
+        member = replace(member, counted=counted)
+        if finding.stage is Stage.CLEARED:
+            member = replace(member, cleared_ns=finding.at_ns)
+            seen_ns = max(now_ns, 0 if self.newest is None else self.newest.at_ns)
+            if not counted or finding.at_ns + step.rule.off_delay_ns <= seen_ns:
+                return
+        self._members[finding.id] = member
+
+    def _member(self, step: Step, finding: Finding, known: Member | None) -> Member:
+        if known is not None and known.counted:
+            return Member(finding, step, counted=True)
+        # The clock of the on-delay stops where the value came back, not where that was noticed.
+        until_ns = finding.at_ns
+        if finding.stage is not Stage.OPEN and finding.end_ns is not None:
+            until_ns = finding.end_ns
+        return Member(finding, step, counted=finding.onset_ns + step.rule.on_delay_ns <= until_ns)
+
+    def settle(self, now_ns: int) -> list[Transition]:
+        """Let every delay end that ends up to now, each at its own time."""
+        transitions: list[Transition] = []
+        while (due_ns := self.due_ns) is not None and due_ns <= now_ns:
+            self._pass(due_ns)
+            transitions += self.judge(due_ns)
+        return transitions
+
+    def judge(self, at_ns: int) -> list[Transition]:
+        """Compare what the findings say with what was last said, and say the difference."""
+        transitions = self._difference(at_ns)
+        over, self._over = self._over, set()
+        self._unjudged.clear()
+        for id_ in over:
+            member = self._members.pop(id_)
+            if member.counted:
+                self._members[id_] = replace(member, cleared_ns=member.finding.at_ns)
+        return transitions + self._difference(at_ns) if over else transitions
+
+    def _difference(self, at_ns: int) -> list[Transition]:
+        self._pass(at_ns)
+        counted = [member for member in self._members.values() if member.counted]
+        if not counted:
+            return [self.say("returned", at_ns, facts=replace(self.facts, active=False))] if self.facts.active else []
+        # The newest of the worst: it is what a person can still look at.
+        worst = max(counted, key=lambda member: (member.step.severity, member.finding.onset_ns, member.finding.id))
+        if not self.facts.active:
+            return [self._activate(worst, at_ns)]
+        assert self.newest is not None
+        said = (-int(self.newest.priority), default_step(self.newest.rule).rank)
+        if worst.step.severity > said:
+            facts = self._out_of_its_shelf(replace(self.facts, acknowledged=False), worst.step.rule.priority)
+            return [self.say("severity", at_ns, facts=facts, member=worst)]
+        if worst.step.severity < said:
+            return [self.say("eased", at_ns, facts=self.facts, member=worst)]
+        return []
+
+    def _pass(self, now_ns: int) -> None:
+        """Let the delays end that end at this moment."""
+        for id_, member in list(self._members.items()):
+            if member.off_due_ns is not None and member.off_due_ns <= now_ns:
+                self.newest = self._told(None)  # its last words, for what is said next
+                del self._members[id_]
+            elif member.on_due_ns is not None and member.on_due_ns <= now_ns:
+                self._members[id_] = replace(member, counted=True)
+
+    def _activate(self, worst: Member, at_ns: int) -> Transition:
+        facts = replace(self.facts, active=True, acknowledged=False)
+        facts = self._out_of_its_shelf(facts, worst.step.rule.priority)
+        occurrence = 1 if self.newest is None else self.newest.occurrence + 1
+        said = self.say("activated", at_ns, facts=facts, member=worst)
+        self.newest = replace(said, occurrence=occurrence, since_ns=worst.finding.onset_ns)
+        return self.newest
+
+    def _out_of_its_shelf(self, facts: AlarmFacts, priority: Priority) -> AlarmFacts:
+        """A shelf covers what was shelved: something worse takes the alarm out of it."""
+        if facts.shelved_priority is None or priority >= facts.shelved_priority:
+            return facts
+        return replace(facts, shelved_until_ns=None, shelved_priority=None)
+
+    def say(
+        self,
+        what: str,
+        at_ns: int,
+        *,
+        facts: AlarmFacts,
+        member: Member | None = None,
+        person: str = "",
+        comment: str = "",
+    ) -> Transition:
+        """Make the next transition; what it does not change is as it was in the last one."""
+        number = 1 if self.newest is None else self.newest.number + 1
+        told = self._told(member)
+        said = replace(
+            told,
+            id=f"{self.id}.{number}",
+            number=number,
+            at_ns=at_ns,
+            what=what,
+            facts=facts,
+            person=person,
+            comment=comment,
+        )
+        self.newest = said
+        return said
+
+    def _told(self, member: Member | None) -> Transition:
+        """What is said of a finding; without one the last transition, in its finding's newest words."""
+        if member is None:
+            assert self.newest is not None
+            known = self._members.get(FindingId(self.newest.finding))
+            if known is None:
+                return self.newest
+            return replace(self.newest, message=known.finding.message, finding_version=known.finding.version)
+        finding, rule = member.finding, member.step.rule
+        return Transition(
+            id="",
+            alarm=self.id,
+            number=0,
+            at_ns=0,
+            what="",
+            facts=AlarmFacts(),
+            priority=rule.priority,
+            rule=finding.rule,
+            subject=finding.subject,
+            name=rule.name,
+            message=finding.message,
+            unit=finding.unit,
+            batch=finding.batch,
+            phase=finding.phase,
+            finding=finding.id,
+            finding_version=finding.version,
+            cause=rule.cause,
+            consequence=rule.consequence,
+            action=rule.action,
+            respond_within_ns=rule.respond_within_ns,
+            occurrence=0 if self.newest is None else self.newest.occurrence,
+            since_ns=finding.onset_ns if self.newest is None else self.newest.since_ns,
+        )
+
+
+def worst_first(transitions: Sequence[Transition]) -> list[Transition]:
+    """Unacknowledged and severe first, then the newest: the order of an alarm list."""
+    return sorted(transitions, key=lambda said: (said.facts.acknowledged, said.priority, -said.at_ns, said.alarm))

@@ -1,0 +1,257 @@
+"""What each rule means to people where the configuration says nothing: priority, delays and the texts of the response.
+
+One alarm stands for everything that can be wrong with one subject on one side. Its steps are ordered from the inside
+out: a temperature above NOR, then above its alert limit, then above its validated range is one alarm that becomes more
+severe, not three horns. `bad`, `stale` and `disconnected` are alarms of their own and hide nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from domain.findings import Finding
+from domain.recipes import RangeKind
+from domain.rules import AlarmRule, Priority, Rulebook
+from domain.time import MINUTE_NS, SECOND_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One way in which an alarm can be active; a higher rank is further out."""
+
+    alarm: str  # the alarm's name in its id: `high`
+    rank: int
+    rule: AlarmRule
+
+    @property
+    def severity(self) -> tuple[int, int]:
+        """Larger is worse: by priority, then by rank."""
+        return (-int(self.rule.priority), self.rank)
+
+
+def _excursions(side: str) -> tuple[AlarmRule, ...]:
+    """The steps of one side of a parameter, from the inside out."""
+    beyond = "above" if side == "high" else "below"
+    material = "Batch material may be affected; quality assesses it."
+    return (
+        AlarmRule(
+            side,
+            f"excursion.{RangeKind.NOR}.{side}",
+            Priority.MEDIUM,
+            consequence=f"Left alone it may run {beyond} the validated range.",
+            action="Bring it back to its set point; watch the other parameters of the phase.",
+            respond_within_ns=30 * MINUTE_NS,
+        ),
+        AlarmRule(
+            f"alert {side}",
+            f"excursion.{RangeKind.ALERT}.{side}",
+            Priority.MEDIUM,
+            consequence=f"Left alone it may run {beyond} the action limit.",
+            action="Find the cause; be ready for the response that the action limit asks for.",
+            respond_within_ns=20 * MINUTE_NS,
+        ),
+        AlarmRule(
+            f"limit {side}",
+            f"fixed.{side}",
+            Priority.HIGH,
+            consequence="Equipment or material may be affected.",
+            action="Check the instrument and the unit on the spot.",
+            respond_within_ns=10 * MINUTE_NS,
+        ),
+        AlarmRule(
+            f"action {side}",
+            f"excursion.{RangeKind.ACTION}.{side}",
+            Priority.HIGH,
+            consequence=f"Left alone it may run {beyond} the validated range.",
+            action="Take the response of the procedure for this limit.",
+            respond_within_ns=10 * MINUTE_NS,
+        ),
+        AlarmRule(
+            f"validated {side}",
+            f"excursion.{RangeKind.VALIDATED}.{side}",
+            Priority.HIGH,
+            consequence=material,
+            action="Bring it back, tell quality, record what was done.",
+            respond_within_ns=10 * MINUTE_NS,
+        ),
+        AlarmRule(
+            f"PAR {side}",
+            f"excursion.{RangeKind.PAR}.{side}",
+            Priority.CRITICAL,
+            consequence=f"Nothing is proven for this batch {beyond} this range.",
+            action="Bring it back at once, tell quality, hold the batch.",
+            respond_within_ns=5 * MINUTE_NS,
+        ),
+    )
+
+
+_HOLD = (
+    AlarmRule(
+        "hold warning",
+        "hold.warning",
+        Priority.MEDIUM,
+        consequence="The hold's proven time runs out.",
+        action="Plan the next step before the limit.",
+    ),
+    AlarmRule(
+        "hold indeterminate",
+        "hold.indeterminate",
+        Priority.HIGH,
+        cause="The start or the stop of the hold was not recorded.",
+        consequence="Nobody can prove how long the material or equipment waited.",
+        action="Find the missing event in the batch record; tell quality.",
+        respond_within_ns=60 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "hold breach",
+        "hold.breach",
+        Priority.CRITICAL,
+        consequence="It waited longer than the study proves.",
+        action="Do not use it further; tell quality.",
+        respond_within_ns=10 * MINUTE_NS,
+    ),
+)
+
+_DRIFT = (
+    AlarmRule(
+        "drift",
+        "drift.ewma",
+        Priority.LOW,
+        consequence="Still within its range; it may leave it.",
+        action="Compare with the last batches; look for the cause.",
+    ),
+    AlarmRule(
+        "drift",
+        "drift.cusum",
+        Priority.MEDIUM,
+        consequence="Still within its range; it may leave it.",
+        action="Look for the cause before the range is left.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+)
+
+_SINGLE = (
+    AlarmRule(
+        "rate",
+        "rate",
+        Priority.MEDIUM,
+        consequence="The process or the instrument changed suddenly.",
+        action="Check the instrument, then the unit.",
+        respond_within_ns=20 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "several outside NOR",
+        "outside_nor",
+        Priority.HIGH,
+        consequence="Proven ranges hold for one parameter at a time; this combination is not proven.",
+        action="Bring the parameters back to their set points; tell quality.",
+        respond_within_ns=10 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "phase too long",
+        "duration.long",
+        Priority.MEDIUM,
+        consequence="The phase is outside its validated duration.",
+        action="Find out why the phase goes on; tell quality.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "phase too short",
+        "duration.short",
+        Priority.LOW,
+        consequence="The phase was shorter than its validated duration.",
+        action="Compare with the batch record; tell quality.",
+    ),
+    AlarmRule(
+        "stale",
+        "stale",
+        Priority.MEDIUM,
+        cause="The source is heard, this tag is not.",
+        consequence="The parameter is not proven in range.",
+        action="Check the instrument and its entry in the server.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "frozen",
+        "frozen",
+        Priority.LOW,
+        cause="Samples arrive and the value never changes.",
+        consequence="The value may not be the process's.",
+        action="Compare with a second instrument.",
+    ),
+    AlarmRule(
+        "bad",
+        "bad",
+        Priority.MEDIUM,
+        on_delay_ns=10 * SECOND_NS,
+        consequence="The parameter is not proven in range.",
+        action="Check the instrument and its wiring.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "disconnected",
+        "source.disconnected",
+        Priority.HIGH,
+        on_delay_ns=10 * SECOND_NS,
+        consequence="Nothing from this source is watched.",
+        action="Check the server and the network; watch the process at the control system.",
+        respond_within_ns=10 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "clock skew",
+        "source.skew",
+        Priority.LOW,
+        consequence="Times of this source are off by as much.",
+        action="Have the source's clock set.",
+    ),
+    AlarmRule(
+        "journal space",
+        "journal.space",
+        Priority.CRITICAL,
+        cause="The journal comes near its quota.",
+        consequence="When it is full nothing more is accepted.",
+        action="Free space, or find out why the store does not keep up.",
+        respond_within_ns=60 * MINUTE_NS,
+    ),
+)
+
+
+def _steps(alarm: str, rules: Sequence[AlarmRule]) -> dict[str, Step]:
+    return {rule.rule: Step(alarm, rank, rule) for rank, rule in enumerate(rules, start=1)}
+
+
+DEFAULTS: dict[str, Step] = {
+    **_steps("high", _excursions("high")),
+    **_steps("low", _excursions("low")),
+    **_steps("hold", _HOLD),
+    **_steps("drift", _DRIFT),
+    **{rule.rule: Step(rule.rule, 1, rule) for rule in _SINGLE},
+}
+"""The step of every rule in `domain.findings.RULES`."""
+
+
+def default_step(rule: str) -> Step:
+    """The step of a rule; one that the table does not know is an alarm of its own, of medium priority."""
+    known = DEFAULTS.get(rule)
+    return known if known is not None else Step(rule, 1, AlarmRule(rule, rule, Priority.MEDIUM))
+
+
+def step_for(rulebook: Rulebook, finding: Finding) -> Step:
+    """How this finding annunciates: as the tag's own alarm says, else as the table says.
+
+    A step that nobody configured is at least as severe as what was configured further in: whoever made `high` on NOR
+    critical does not expect the validated range to be less.
+    """
+    step = default_step(finding.rule)
+    rules = rulebook.tags.get(finding.subject)
+    configured = () if rules is None else rules.alarms
+    for rule in configured:
+        if rule.rule == finding.rule:
+            return replace(step, rule=rule)
+    inner = [
+        rule.priority
+        for rule in configured
+        if default_step(rule.rule).alarm == step.alarm
+        and default_step(rule.rule).rank < step.rank
+        and rule.priority is not Priority.EVENT
+    ]
+    return replace(step, rule=replace(step.rule, priority=min([step.rule.priority, *inner])))
