@@ -1,0 +1,95 @@
+"""The plant as a whole: physics, operators, faults and instruments, second by second."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulators.faults import Fault, FaultSchedule
+from simulators.instruments.panel import Panel, Readings
+from simulators.operators import HoldTankOperator, ReactorOperator
+from simulators.plant.train import Trains
+from simulators.tags import MEASURED, REACTORS, TANK_TRAIN
+from simulators.truth import places, truth
+
+StateValue = int | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """What happens in a campaign; times in seconds of plant time, 0 is the plant's origin.
+
+    `start_s`: when each reactor's first batch starts; one that is negative is run through before the origin.
+    `late_s`: how long after its transfer a batch waits in the hold tank, where that is not `wait_s`.
+    """
+
+    start_s: tuple[int, ...]
+    first_batch: tuple[int, ...]
+    wait_s: int
+    late_s: Mapping[int, int] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """What is new at one second: what instruments report, and the state tags that changed."""
+
+    second: int
+    readings: Readings
+    changed: Mapping[str, StateValue]
+
+
+class Campaign:
+    """Runs a plan. The same plan and seed give the same bits, however the time is cut into calls."""
+
+    COARSE_STEP_S = 5  # before the origin, where nobody looks
+
+    def __init__(self, plan: CampaignPlan, seed: int) -> None:
+        self.trains = Trains(len(REACTORS))
+        self.operators = tuple(
+            ReactorOperator(unit, train, plan.start_s[train], plan.first_batch[train], seed)
+            for train, unit in enumerate(REACTORS)
+        )
+        self.tank = HoldTankOperator("T201", self.operators[TANK_TRAIN], plan.wait_s, plan.late_s)
+        self.panel = Panel([tag.instrument for tag in MEASURED], seed)
+        self._places = places([(tag.quantity, tag.train) for tag in MEASURED], len(REACTORS))
+        self._faults = FaultSchedule(plan.faults)
+        self._told: dict[str, StateValue] = {}
+        self.second = min(0, *plan.start_s)
+        while self.second < 0:
+            step_s = min(self.COARSE_STEP_S, -self.second)
+            self._step(step_s)
+
+    def advance(self, until: int) -> Iterator[Moment]:
+        """Run to a second, one by one, and yield those at which there is something to tell."""
+        while self.second < until:
+            self._step(1)
+            readings = self.panel.read(self.panel.due(self.second))
+            changed = {tag: value for tag, value in self.states().items() if self._told.get(tag) != value}
+            self._told.update(changed)
+            if changed or len(readings.value):
+                yield Moment(self.second, readings, changed)
+
+    def states(self) -> Mapping[str, StateValue]:
+        """The value of every state tag now."""
+        values: dict[str, StateValue] = {}
+        for operator in self.operators:
+            values[f"{operator.unit}.STEP"] = operator.step_code
+            values[f"{operator.unit}.BATCH"] = operator.batch_tag(self.second)
+        values[f"{self.tank.unit}.XFER_IN"] = self.tank.transfer_in
+        values[f"{self.tank.unit}.XFER_OUT"] = self.tank.transfer_out
+        return values
+
+    def true_values(self) -> Mapping[str, float]:
+        """The true value behind every measured tag now."""
+        values = truth(self.trains).ravel()[self._places]
+        return {tag.name: float(value) for tag, value in zip(MEASURED, values, strict=True)}
+
+    def _step(self, seconds: int) -> None:
+        for operator in self.operators:
+            operator.control(self.second, self.trains)
+        self.tank.control(self.second, self.trains)
+        self._faults.apply(self.second, self.trains)
+        self.trains.step(seconds)
+        self.second += seconds
+        self.panel.advance(np.asarray(truth(self.trains).ravel()[self._places]), seconds)

@@ -1,0 +1,68 @@
+"""The demo's timeline, laid out so that everything happens within two minutes at `SPEED`.
+
+| wall s | plant        | what                                                                   |
+|-------:|--------------|------------------------------------------------------------------------|
+|    0   | origin       | R101 is clean and waits; R102 cools a batch that began before           |
+|    8   | +0 h 48 min  | R101 starts a batch: charge, heat                                       |
+|   18   | +1 h 48 min  | R102 transfers to T201: the hold `crude` begins                         |
+|   20   | +1 h 58 min  | R101 doses                                                              |
+|   25   | +2 h 28 min  | the pH controller's probe of R101 starts to foul; the pH rises slowly   |
+|   42   | +4 h 15 min  | R101's pH leaves its validated range                                    |
+|   48   | +4 h 48 min  | T201: one hour left                                                     |
+|   50   | +4 h 58 min  | R101 reacts; the probe is exchanged, the pH comes back                  |
+|   58   | +5 h 48 min  | T201: the hold is over its limit of 4 h; it is pumped out half an hour later |
+"""
+
+from typing import Final
+
+from simulators.campaign import CampaignPlan
+from simulators.faults import Fault
+from simulators.recipe import seconds_until
+from simulators.tags import REACTORS, TANK_TRAIN
+
+SPEED: Final = 360.0
+_MINUTE_S: Final = 60
+_R101: Final = REACTORS.index("R101")
+
+BATCH_STARTS_S: Final = 48 * _MINUTE_S
+"""When R101 starts its batch."""
+
+TRANSFER_STARTS_S: Final = 108 * _MINUTE_S
+"""When R102 transfers to T201."""
+
+NORMAL_WAIT_S: Final = 75 * _MINUTE_S
+LATE_WAIT_S: Final = 245 * _MINUTE_S
+"""How long a batch waits in T201 after its transfer: usually, and this time."""
+
+DOSE_STARTS_S: Final = BATCH_STARTS_S + seconds_until("dose")
+DOSE_ENDS_S: Final = BATCH_STARTS_S + seconds_until("react")
+FOULING_STARTS_S: Final = DOSE_STARTS_S + 30 * _MINUTE_S
+FOULED_PH: Final = -0.42
+"""What the fouled probe reads at the end of the dosing, against a clean one."""
+
+_R102_BATCH: Final = 41
+
+
+def demo_plan() -> CampaignPlan:
+    """The plan of the demo."""
+    fouling = Fault(
+        "ph_control_bias",
+        _R101,
+        FOULED_PH,
+        FOULING_STARTS_S,
+        DOSE_ENDS_S + 4 * _MINUTE_S,
+        DOSE_ENDS_S - FOULING_STARTS_S,
+    )
+    return CampaignPlan(
+        start_s=(BATCH_STARTS_S, TRANSFER_STARTS_S - seconds_until("transfer")),
+        first_batch=(17, _R102_BATCH),
+        wait_s=NORMAL_WAIT_S,
+        late_s={_R102_BATCH: LATE_WAIT_S},
+        faults=(fouling,),
+    )
+
+
+def normal_plan() -> CampaignPlan:
+    """The same plant with nothing going wrong."""
+    usual = demo_plan()
+    return CampaignPlan(start_s=usual.start_s, first_batch=usual.first_batch, wait_s=NORMAL_WAIT_S)

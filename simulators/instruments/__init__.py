@@ -1,0 +1,1 @@
+"""Instruments: what is reported of the truth, and when."""

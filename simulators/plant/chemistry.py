@@ -1,0 +1,83 @@
+"""Reaction rates, and pH from two reaction invariants (Henson and Seborg 1994)."""
+
+from typing import Final
+
+import numpy as np
+
+from simulators.plant.parameters import Parameters
+from simulators.plant.state import ROW, Array, between
+
+_LN_10: Final = float(np.log(10.0))
+_WATER: Final = 1e-14  # ion product, (mol/L)2
+_BISECTIONS: Final = 48  # 16 pH units down to 6e-14
+_NEWTON_MOST: Final = 30
+_NEWTON_CLOSE: Final = 3e-6  # a last move this small leaves an error of its square
+_LITRES: Final = 1e-3  # mol/m3 to mol/L
+
+
+def first_rate(state: Array, parameters: Parameters) -> Array:
+    """A + B -> C + H+, mol/s; poor mixing throttles it."""
+    speed = state[ROW["agitator_speed"]]
+    warmth = 1.0 / parameters.reference_temperature - 1.0 / state[ROW["temperature"]]
+    mixing = speed / (speed + parameters.mixing_speed)
+    concentration = state[ROW["mol_a"]] * state[ROW["mol_b"]] / state[ROW["volume"]]
+    rate: Array = parameters.rate_1 * np.exp(parameters.activation_1 * warmth) * concentration * mixing
+    return rate
+
+
+def second_rate(mol_c: Array, temperature: Array, parameters: Parameters) -> Array:
+    """C -> D, mol/s, wherever the product is."""
+    warmth = 1.0 / parameters.reference_temperature - 1.0 / temperature
+    return parameters.rate_2 * np.exp(parameters.activation_2 * warmth) * mol_c
+
+
+def imbalance(ph: Array, net_charge: Array, carbonate: Array, parameters: Parameters) -> Array:
+    """Charge left over at a pH, mol/L; it rises with pH and is zero at the true one. Concentrations in mol/L."""
+    hydrogen = 10.0**-ph
+    to_acid = 10.0**parameters.acid_constant_1 * hydrogen
+    to_carbonate = 10.0**-parameters.acid_constant_2 / hydrogen
+    share = (1.0 + 2.0 * to_carbonate) / (1.0 + to_acid + to_carbonate)
+    return net_charge + _WATER / hydrogen - hydrogen + carbonate * share
+
+
+def solve_ph(net_charge: Array, carbonate: Array, parameters: Parameters) -> Array:
+    """The pH of a solution, by bisection with a fixed number of steps; concentrations in mol/L."""
+    low = np.full_like(net_charge, -1.0)
+    high = np.full_like(net_charge, 15.0)
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        too_low = imbalance(middle, net_charge, carbonate, parameters) < 0
+        low = np.where(too_low, middle, low)
+        high = np.where(too_low, high, middle)
+    return 0.5 * (low + high)
+
+
+def track_ph(net_charge: Array, carbonate: Array, parameters: Parameters, last_ph: Array) -> Array:
+    """The pH by Newton's method from the last one, each step at most 1 pH; concentrations in mol/L."""
+    ph = last_ph
+    first, second = 10.0**parameters.acid_constant_1, 10.0**-parameters.acid_constant_2
+    for _ in range(_NEWTON_MOST):
+        hydrogen = np.exp(-_LN_10 * ph)
+        hydroxide = _WATER / hydrogen
+        to_acid, to_carbonate = first * hydrogen, second / hydrogen
+        share = 1.0 / (1.0 + to_acid + to_carbonate)
+        buffered = carbonate * share
+        left_over = net_charge + hydroxide - hydrogen + buffered * (1.0 + 2.0 * to_carbonate)
+        curvature = to_acid * (1.0 + 4.0 * to_carbonate) + to_carbonate
+        slope = _LN_10 * (hydroxide + hydrogen + buffered * share * curvature)
+        move = between(left_over / slope, -1.0, 1.0)
+        ph = ph - move
+        if np.abs(move).max() < _NEWTON_CLOSE:
+            break
+    return ph
+
+
+def invariants(state: Array) -> tuple[Array, Array]:
+    """Net charge and carbonate of the reactor's liquid, mol/L."""
+    to_concentration = _LITRES / state[ROW["volume"]]
+    return state[ROW["net_charge"]] * to_concentration, state[ROW["carbonate"]] * to_concentration
+
+
+def charge_of_solution(ph: Array, carbonate: Array, parameters: Parameters) -> Array:
+    """The net charge (mol/m3) that a buffer of `carbonate` mol/m3 has at a pH."""
+    return -imbalance(ph, np.zeros_like(ph), carbonate * _LITRES, parameters) / _LITRES
