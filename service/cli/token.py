@@ -1,0 +1,37 @@
+"""Give people personal tokens, take them back, and list them."""
+
+import argparse
+from pathlib import Path
+
+from records.database import SqlRecords
+from service.config.build import load
+from service.files import Files
+
+ROLES = ("viewer", "operator", "shift lead", "process engineer", "QA", "admin", "service")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """add NAME, revoke NAME, list."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: thermowell.yaml")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the data folder, instead of --config")
+    verbs = parser.add_subparsers(dest="what", required=True, metavar="add|revoke|list")
+    add = verbs.add_parser("add", help="print a new token, once")
+    add.add_argument("name")
+    add.add_argument("--role", choices=ROLES, default="operator")
+    verbs.add_parser("revoke", help="take a person's tokens back").add_argument("name")
+    verbs.add_parser("list", help="who holds a token")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Change the people in the records."""
+    data = options.data or load(options.config or Path("thermowell.yaml")).data
+    records = SqlRecords.open(Files(data).made().records)
+    if options.what == "add":
+        print(records.add_person(options.name, options.role))
+    elif options.what == "revoke":
+        records.revoke(options.name)
+        print(f"{options.name} holds no token any more")
+    else:
+        for person in records.people():
+            print(f"{person.name}\t{person.role}")
+    return 0

@@ -1,0 +1,42 @@
+"""Where everything lies under the data folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The data folder's layout."""
+
+    data: Path
+
+    @property
+    def journal(self) -> Path:
+        """The only queue."""
+        return self.data / "journal.db"
+
+    @property
+    def history(self) -> Path:
+        """The record, one file a period."""
+        return self.data / "history"
+
+    @property
+    def records(self) -> Path:
+        """What was decided."""
+        return self.data / "records.db"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and gauges of the running processes: nothing here outlives them."""
+        return self.data / "run"
+
+    @property
+    def certificates(self) -> Path:
+        """Our own key and certificate, and those of servers that are trusted."""
+        return self.data / "certificates"
+
+    def made(self) -> "Files":
+        """The same, with the folders there."""
+        for folder in (self.data, self.history, self.run, self.certificates):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        return self
