@@ -162,7 +162,7 @@ class Alarm:
         """Let the delays end that end at this moment."""
         for id_, member in list(self._members.items()):
             if member.off_due_ns is not None and member.off_due_ns <= now_ns:
-                self.newest = self._told(None)  # its last words, for what is said next
+                self.newest = self.newest and self._told(None)  # its last words, for what is said next
                 del self._members[id_]
             elif member.on_due_ns is not None and member.on_due_ns <= now_ns:
                 self._members[id_] = replace(member, counted=True)

@@ -1,0 +1,188 @@
+"""The database of what was decided, behind the ports `Records` and `RecordsReader`.
+
+Every method is one short transaction and blocks: never on an event loop. Any thread may call, and several processes
+may hold the same file open. RetryLater: the file was locked too long or the disk did not take it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from domain.alarms import Notice, Transition
+from domain.entries import PersonAction, Position
+from domain.findings import Finding, PhaseRecord
+from domain.ports import Person
+from records import audit, cursors, findings, outbox, people, phases, requests, transitions
+from records.audit import AuditHead, AuditRecord
+from records.engine import Database
+from records.outbox import NoticeResult, WaitingNotice
+from records.people import Account
+from records.requests import Answer
+from records.unit_of_work import SqlUnitOfWork
+
+
+class SqlRecords:
+    """Findings, alarms, outbox, audit, people and cursors in one SQLite file."""
+
+    def __init__(self, database: Database, wall_ns: Callable[[], int]) -> None:
+        self._database = database
+        self._wall_ns = wall_ns
+
+    @classmethod
+    def open(cls, path: Path | str, *, wall_ns: Callable[[], int] = time.time_ns) -> "SqlRecords":
+        """Open or make the file. NewerFormat: a newer program wrote it; DamagedFile: it is no such file."""
+        return cls(Database(Path(path)), wall_ns)
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[SqlUnitOfWork]:
+        """One transaction: committed and durable on leaving, rolled back on an error."""
+        with self._database.writing() as connection:
+            yield SqlUnitOfWork(connection, self._wall_ns)
+
+    # For pages and the API
+
+    def list_findings(
+        self,
+        start_ns: int | None,
+        end_ns: int | None,
+        subject: str | None,
+        limit: int,
+        before: str | None = None,
+    ) -> Sequence[Finding]:
+        """The newest version of each finding that overlaps [start, end); what was concluded last comes first."""
+        with self._database.reading() as connection:
+            return findings.listed_findings(connection, start_ns, end_ns, subject, limit, before)
+
+    def finding_versions(self, id_: str) -> Sequence[Finding]:
+        """Every version of a finding, oldest first."""
+        with self._database.reading() as connection:
+            return findings.versions_of(connection, id_)
+
+    def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
+        """The newest transition of each alarm that is not normal (or of all): unacknowledged and severe first."""
+        with self._database.reading() as connection:
+            return transitions.newest_of_alarms(connection, everything=everything)
+
+    def transitions(self, alarm: str | None, limit: int, after: str | None = None) -> Sequence[Transition]:
+        """The newest transitions, newest first. With `after`: the next ones written after it, still newest first."""
+        with self._database.reading() as connection:
+            return transitions.listed_transitions(connection, alarm, limit, after)
+
+    def list_phases(
+        self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
+    ) -> Sequence[PhaseRecord]:
+        """Phase runs that overlap [start, end), newest start first."""
+        with self._database.reading() as connection:
+            return phases.listed_phases(connection, start_ns, end_ns, unit, limit)
+
+    def notices(self, limit: int) -> Sequence[tuple[Notice, str]]:
+        """The newest notices with the state of each: waiting, sent, refused, unknown."""
+        with self._database.reading() as connection:
+            return outbox.listed_notices(connection, limit)
+
+    def person_of(self, token: str) -> Person | None:
+        """Whose token this is."""
+        with self._database.reading() as connection:
+            return people.holder_of(connection, token)
+
+    def request(self, action: PersonAction) -> None:
+        """Ask the core to apply an action of a person; the same id twice is one request."""
+        with self._database.writing() as connection:
+            requests.write_request(connection, action)
+
+    def request_answer(self, id_: str) -> Answer | None:
+        """How a person's request stands, if there is one."""
+        with self._database.reading() as connection:
+            return requests.answer_of(connection, id_)
+
+    # For the core
+
+    def cursor_of(self, name: str) -> Position:
+        """Where a follower stands; before the first entry if it was never written."""
+        with self._database.reading() as connection:
+            return cursors.cursor_of(connection, name)
+
+    def snapshot_of(self, name: str) -> tuple[Position, bytes] | None:
+        """A detector's newest state, and the position that it is of."""
+        with self._database.reading() as connection:
+            return cursors.snapshot_of(connection, name)
+
+    def newest_transitions(self) -> Sequence[Transition]:
+        """The newest transition of every alarm there ever was: with `open_findings`, what the book is rebuilt from."""
+        return self.alarms(everything=True)
+
+    def open_findings(self) -> Sequence[Finding]:
+        """The newest version of what is not cleared, and of what cleared lately under an active alarm."""
+        with self._database.reading() as connection:
+            return findings.findings_for_the_book(connection)
+
+    def waiting_requests(self, limit: int = 100) -> Sequence[PersonAction]:
+        """Requests that are not answered yet, oldest first."""
+        with self._database.reading() as connection:
+            return requests.unanswered(connection, limit)
+
+    def request_done(self, id_: str, error: str | None = None) -> None:
+        """Say how a request ended; the first answer stands. Better in the unit of work of its effects."""
+        with self._database.writing() as connection:
+            requests.answer(connection, id_, error)
+
+    # For the outbox; times are the wall's
+
+    def waiting_notices(self, now_ns: int, limit: int = 100, channel: str | None = None) -> Sequence[WaitingNotice]:
+        """Notices whose time to try has come, oldest first."""
+        with self._database.reading() as connection:
+            return outbox.to_send(connection, now_ns, channel, limit)
+
+    def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
+        """Note that they are being sent: unknown until a result is written, and due again at `again_ns` without one."""
+        with self._database.writing() as connection:
+            outbox.begin_sending(connection, ids, again_ns)
+
+    def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
+        """Note how the attempt ended; what is given up goes into the audit trail."""
+        with self._database.writing() as connection:
+            outbox.finish_sending(connection, ids, result, self._wall_ns())
+
+    def notice_counts(self) -> Mapping[str, int]:
+        """How many notices are waiting, sent, refused, unknown."""
+        with self._database.reading() as connection:
+            return outbox.counted_notices(connection)
+
+    # For people who run the service
+
+    def add_person(self, name: str, role: str) -> str:
+        """Return a new personal token, shown this once. Refused: no such role, or that person holds one already."""
+        with self._database.writing() as connection:
+            return people.add_person(connection, name, role, self._wall_ns())
+
+    def revoke(self, name: str) -> None:
+        """End a person's token; Refused if there is none."""
+        with self._database.writing() as connection:
+            people.revoke_person(connection, name, self._wall_ns())
+
+    def people(self) -> Sequence[Account]:
+        """Everybody who holds or held a token."""
+        with self._database.reading() as connection:
+            return people.accounts(connection)
+
+    def verify_audit(self) -> AuditHead:
+        """Walk the audit trail; DamagedFile names the first record that is not as it was written."""
+        with self._database.reading() as connection:
+            return audit.verified_audit(connection)
+
+    def list_audit(self, limit: int) -> Sequence[AuditRecord]:
+        """The newest audit records, newest first."""
+        with self._database.reading() as connection:
+            return audit.listed_audit(connection, limit)

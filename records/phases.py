@@ -1,0 +1,62 @@
+"""Phase runs in the database."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+
+from domain.entries import Position, RowPosition
+from domain.findings import PhaseRecord
+from records.tables import phases
+
+
+def write_phases(connection: Connection, given: Sequence[PhaseRecord]) -> None:
+    """Add runs, and ends to runs; an end that is written is not taken away by a replay of the start."""
+    for phase in given:
+        row = _to_row(phase)
+        known = connection.execute(select(phases.c.end_ns).where(phases.c.instance == phase.instance)).one_or_none()
+        if known is None:
+            connection.execute(insert(phases).values(row))
+        elif phase.end_ns is not None:
+            connection.execute(update(phases).where(phases.c.instance == phase.instance).values(row))
+
+
+def listed_phases(
+    connection: Connection, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
+) -> list[PhaseRecord]:
+    """Phase runs that overlap [start, end), newest start first."""
+    query = select(phases)
+    if start_ns is not None:
+        query = query.where(or_(phases.c.end_ns.is_(None), phases.c.end_ns >= start_ns))
+    if end_ns is not None:
+        query = query.where(phases.c.start_ns < end_ns)
+    if unit is not None:
+        query = query.where(phases.c.unit == unit)
+    query = query.order_by(phases.c.start_ns.desc(), phases.c.instance.desc()).limit(limit)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def _to_row(phase: PhaseRecord) -> dict[str, object]:
+    return {
+        "instance": phase.instance,
+        "unit": phase.unit,
+        "batch": phase.batch,
+        "phase": phase.phase,
+        "recipe": phase.recipe,
+        "start_ns": phase.start_ns,
+        "end_ns": phase.end_ns,
+        "start_entry": phase.start_position.entry,
+        "start_row": phase.start_position.row,
+    }
+
+
+def _from_row(row: RowMapping) -> PhaseRecord:
+    return PhaseRecord(
+        instance=row["instance"],
+        unit=row["unit"],
+        batch=row["batch"],
+        phase=row["phase"],
+        recipe=row["recipe"],
+        start_ns=row["start_ns"],
+        end_ns=row["end_ns"],
+        start_position=RowPosition(Position(row["start_entry"]), row["start_row"]),
+    )

@@ -1,0 +1,70 @@
+"""What people ask of the core: written by the web process, answered by the core."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from domain.entries import ActionKind, PersonAction
+from records.tables import requests
+
+WAITING, DONE, REFUSED = "waiting", "done", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request stands; `error` says why it was refused."""
+
+    state: str  # waiting | done | refused
+    error: str = ""
+
+
+def write_request(connection: Connection, action: PersonAction) -> None:
+    """Ask once; the same id again changes nothing."""
+    if connection.execute(select(requests.c.id).where(requests.c.id == action.id)).first() is not None:
+        return
+    connection.execute(
+        insert(requests).values(
+            id=action.id,
+            at_ns=action.at_ns,
+            person=action.person,
+            kind=str(action.kind),
+            subject=action.subject,
+            comment=action.comment,
+            until_ns=action.until_ns,
+            state=WAITING,
+            error="",
+        )
+    )
+
+
+def unanswered(connection: Connection, limit: int) -> list[PersonAction]:
+    """Requests that wait, oldest first."""
+    query = select(requests).where(requests.c.state == WAITING).order_by(requests.c.sequence).limit(limit)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def answer(connection: Connection, id_: str, error: str | None) -> None:
+    """Say how a request ended; the first answer stands."""
+    connection.execute(
+        update(requests)
+        .where(requests.c.id == id_, requests.c.state == WAITING)
+        .values(state=DONE if error is None else REFUSED, error=error or "")
+    )
+
+
+def answer_of(connection: Connection, id_: str) -> Answer | None:
+    """How a request stands, if there is one."""
+    row = connection.execute(select(requests.c.state, requests.c.error).where(requests.c.id == id_)).one_or_none()
+    return None if row is None else Answer(row.state, row.error)
+
+
+def _from_row(row: RowMapping) -> PersonAction:
+    return PersonAction(
+        row["id"],
+        row["at_ns"],
+        row["person"],
+        ActionKind(row["kind"]),
+        row["subject"],
+        row["comment"],
+        row["until_ns"],
+    )

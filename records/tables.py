@@ -1,0 +1,195 @@
+"""The tables: plain SQL that SQLite and PostgreSQL both speak. Times are ns since 1970; nothing is ever deleted.
+
+`findings`, `transitions` and `audit` only grow; `findings_now` and `alarms_now` point at the newest row of each.
+`sequence` is the order of writing.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+_Sequence = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only an INTEGER PRIMARY KEY by itself
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, default="")
+
+
+about = Table("about", metadata, Column("name", Text, primary_key=True), _text("value"))
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    _text("id"),
+    Column("version", Integer, nullable=False),
+    _text("rule"),
+    _text("subject"),
+    _text("stage"),
+    Column("onset_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("row", BigInteger, nullable=False),
+    _text("message"),
+    _text("unit"),
+    _text("batch"),
+    _text("phase"),
+    _text("phase_instance"),
+    _text("ranges_version"),
+    _text("rules_hash"),
+    _text("evidence"),  # JSON
+    UniqueConstraint("id", "version"),
+)
+
+findings_now = Table(
+    "findings_now",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    _text("subject"),
+    _text("stage"),
+    Column("onset_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),
+    Index("findings_now_of_subject", "subject", "sequence"),
+    Index("findings_now_of_stage", "stage"),
+)
+
+phases = Table(
+    "phases",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    _text("unit"),
+    _text("batch"),
+    _text("phase"),
+    _text("recipe"),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),
+    Column("start_entry", BigInteger, nullable=False),
+    Column("start_row", BigInteger, nullable=False),
+    Index("phases_by_start", "start_ns"),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    _text("alarm"),
+    Column("number", BigInteger, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    _text("what"),
+    Column("active", Boolean, nullable=False),
+    Column("acknowledged", Boolean, nullable=False),
+    Column("latched", Boolean, nullable=False),
+    Column("shelved_until_ns", BigInteger),
+    Column("shelved_priority", Integer),
+    Column("suppressed", Boolean, nullable=False),
+    Column("out_of_service", Boolean, nullable=False),
+    Column("priority", Integer, nullable=False),
+    _text("rule"),
+    _text("subject"),
+    _text("name"),
+    _text("message"),
+    _text("unit"),
+    _text("batch"),
+    _text("phase"),
+    _text("finding"),
+    Column("finding_version", Integer, nullable=False),
+    _text("person"),
+    _text("comment"),
+    _text("cause"),
+    _text("consequence"),
+    _text("action"),
+    Column("respond_within_ns", BigInteger),
+    Column("occurrence", BigInteger, nullable=False),
+    Column("since_ns", BigInteger),
+    Index("transitions_of_alarm", "alarm", "sequence"),
+)
+
+alarms_now = Table(
+    "alarms_now",
+    metadata,
+    Column("alarm", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False, unique=True),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    _text("channel"),
+    _text("title"),
+    _text("text"),
+    _text("transition"),
+    Column("at_ns", BigInteger, nullable=False),
+    _text("state"),  # waiting | sent | refused | unknown
+    Column("attempts", Integer, nullable=False),
+    Column("next_try_ns", BigInteger),  # wall time; None: it will not be tried again
+    _text("last_error"),
+    _text("receipt"),
+    Index("notices_to_try", "next_try_ns"),
+    Index("notices_by_state", "state"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),  # the same deed twice is one
+    Column("at_ns", BigInteger, nullable=False),
+    Column("recorded_ns", BigInteger, nullable=False),  # wall time
+    _text("person"),
+    _text("role"),
+    _text("kind"),
+    _text("subject"),
+    _text("what"),
+    _text("comment"),
+    _text("previous"),
+    _text("hash"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    _text("name"),
+    _text("role"),
+    Column("token_sha256", Text, nullable=False, unique=True),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("revoked_ns", BigInteger),
+    Index("people_by_name", "name"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("at_ns", BigInteger, nullable=False),
+    _text("person"),
+    _text("kind"),
+    _text("subject"),
+    _text("comment"),
+    Column("until_ns", BigInteger),
+    _text("state"),  # waiting | done | refused
+    _text("error"),
+    Index("requests_by_state", "state", "sequence"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)

@@ -1,0 +1,92 @@
+"""Alarm transitions in the database: kept for good, in the order in which they were decided."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select
+
+from domain.alarms import AlarmFacts, Transition
+from domain.rules import Priority
+from records.chunks import in_chunks
+from records.tables import alarms_now, transitions
+
+_PLAIN = tuple(field.name for field in fields(Transition) if field.name not in {"facts", "priority"})
+_FACTS = tuple(field.name for field in fields(AlarmFacts))
+
+
+def write_transitions(connection: Connection, given: Sequence[Transition]) -> None:
+    """Add transitions that are not there yet; one that is there stays as it is."""
+    for chunk in in_chunks(given):
+        ids = {transition.id for transition in chunk}
+        there = set(connection.execute(select(transitions.c.id).where(transitions.c.id.in_(ids))).scalars())
+        fresh: dict[str, dict[str, object]] = {}
+        for transition in chunk:
+            if transition.id not in there:
+                fresh.setdefault(transition.id, _to_row(transition))
+        if fresh:
+            connection.execute(insert(transitions), list(fresh.values()))
+            _point_at_newest(connection, {str(row["alarm"]) for row in fresh.values()})
+
+
+def _point_at_newest(connection: Connection, alarms: set[str]) -> None:
+    newest = (
+        select(transitions.c.alarm, func.max(transitions.c.sequence).label("sequence"))
+        .where(transitions.c.alarm.in_(alarms))
+        .group_by(transitions.c.alarm)
+    )
+    rows = [dict(row) for row in connection.execute(newest).mappings()]
+    connection.execute(delete(alarms_now).where(alarms_now.c.alarm.in_(alarms)))
+    connection.execute(insert(alarms_now), rows)
+
+
+def newest_of_alarms(connection: Connection, *, everything: bool) -> list[Transition]:
+    """The newest transition of each alarm that is not normal (or of all): unacknowledged and severe first."""
+    query = select(transitions).join(alarms_now, alarms_now.c.sequence == transitions.c.sequence)
+    if not everything:
+        query = query.where(
+            or_(
+                transitions.c.active,
+                ~transitions.c.acknowledged,
+                transitions.c.latched,
+                transitions.c.shelved_until_ns.is_not(None),
+                transitions.c.suppressed,
+                transitions.c.out_of_service,
+            )
+        )
+    query = query.order_by(
+        transitions.c.acknowledged, transitions.c.priority, transitions.c.at_ns.desc(), transitions.c.alarm
+    )
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def listed_transitions(connection: Connection, alarm: str | None, limit: int, after: str | None) -> list[Transition]:
+    """The newest transitions, newest first. With `after`: the next ones written after it, still newest first."""
+    query = select(transitions)
+    if alarm is not None:
+        query = query.where(transitions.c.alarm == alarm)
+    if after is None:
+        query = query.order_by(transitions.c.sequence.desc()).limit(limit)
+        return [_from_row(row) for row in connection.execute(query).mappings()]
+    place = select(transitions.c.sequence).where(transitions.c.id == after).scalar_subquery()
+    query = query.where(transitions.c.sequence > place).order_by(transitions.c.sequence).limit(limit)
+    return [_from_row(row) for row in connection.execute(query).mappings()][::-1]
+
+
+def _to_row(transition: Transition) -> dict[str, object]:
+    row: dict[str, object] = {name: getattr(transition, name) for name in _PLAIN}
+    row |= {name: getattr(transition.facts, name) for name in _FACTS}
+    shelved = transition.facts.shelved_priority
+    row["priority"] = int(transition.priority)
+    row["shelved_priority"] = None if shelved is None else int(shelved)
+    return row
+
+
+def _from_row(row: RowMapping) -> Transition:
+    known = {name: row[name] for name in _FACTS}
+    shelved = known["shelved_priority"]
+    known["shelved_priority"] = None if shelved is None else Priority(shelved)
+    return Transition(
+        **{name: row[name] for name in _PLAIN},
+        facts=AlarmFacts(**known),
+        priority=Priority(row["priority"]),
+    )

@@ -1,0 +1,56 @@
+"""Effects and their cursor, in one transaction."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from domain.alarms import Notice, Transition
+from domain.entries import PersonAction, Position
+from domain.findings import Finding, PhaseRecord
+from records.audit import entry_of, write_audit
+from records.cursors import write_cursor, write_snapshot
+from records.findings import write_findings
+from records.outbox import write_notices
+from records.phases import write_phases
+from records.requests import answer
+from records.transitions import write_transitions
+
+
+class SqlUnitOfWork:
+    """`domain.ports.UnitOfWork` on one open transaction."""
+
+    def __init__(self, connection: Connection, wall_ns: Callable[[], int]) -> None:
+        self._connection = connection
+        self._wall_ns = wall_ns
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Write new findings and new versions; one that is there already stays as it is."""
+        write_findings(self._connection, findings)
+
+    def phases(self, phases: Sequence[PhaseRecord]) -> None:
+        """Write phase runs, and their ends."""
+        write_phases(self._connection, phases)
+
+    def transitions(self, transitions: Sequence[Transition]) -> None:
+        """Write alarm transitions; one that is there already stays as it is."""
+        write_transitions(self._connection, transitions)
+
+    def notices(self, notices: Sequence[Notice]) -> None:
+        """Put notices into the outbox; one that is there already stays as it is."""
+        write_notices(self._connection, notices)
+
+    def audit(self, action: PersonAction, what: str) -> None:
+        """Write who did what, when and why; the same action twice is one record."""
+        write_audit(self._connection, entry_of(action, what), self._wall_ns())
+
+    def cursor(self, name: str, position: Position) -> None:
+        """Move a follower's cursor."""
+        write_cursor(self._connection, name, position)
+
+    def snapshot(self, name: str, position: Position, state: bytes) -> None:
+        """Keep a detector's state as of a position."""
+        write_snapshot(self._connection, name, position, state)
+
+    def request_done(self, id_: str, error: str | None) -> None:
+        """Answer a person's request together with its effects, so that a crash between cannot do it twice."""
+        answer(self._connection, id_, error)
