@@ -148,6 +148,7 @@ def _take_csv(document: Document, file: Path) -> None:
     tags = document.values.setdefault("tags", {})
     if not isinstance(tags, dict):
         raise ConfigError((document.complain(("tags",), "must be a mapping of tags"),))
+    document.places.setdefault(("tags",), Place(str(file), 1, 1))
     for line, row in _csv_rows(file):
         name = row.pop("name", "")
         path = ("tags", name)

@@ -1,0 +1,191 @@
+"""What the configuration accepts, what it refuses, and where it says the fault is."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.errors import ConfigError
+from domain.recipes import Limits, RangeKind
+from domain.rules import Priority
+from service.config.build import Configuration, load
+
+GOOD = """\
+site: test
+data: ./data
+sources:
+  train1:
+    opcua: {url: "opc.tcp://127.0.0.1:4840/", publishing_interval: 500ms}
+  floor:
+    mqtt: {url: "mqtt://127.0.0.1:1883", topics: [plant/#]}
+templates:
+  reactor:
+    tags:
+      "{unit}.TT":
+        node: "nsu=urn:example:plant;s={unit}.TT"
+        unit: degC
+        sensor: {range: [-50, 200]}
+        rate: 2 delta_degC/min
+        alarms:
+          high: {limit: nor, priority: high, on_delay: 30s, deadband: 0.5 delta_degC, cause: Cooling lost}
+      "{unit}.PT": {node: "nsu=urn:example:plant;s={unit}.PT", unit: bar, reference: gauge}
+      "{unit}.BATCH": {node: "nsu=urn:example:plant;s={unit}.BATCH", kind: text}
+      "{unit}.STEP": {node: "nsu=urn:example:plant;s={unit}.STEP"}
+units:
+  R101: {template: reactor, source: train1, batch: {tag: R101.BATCH, settle: 5s}, phase: {tag: R101.STEP, map: {10: charge, 20: dose}}}
+tags:
+  T7.LT: {source: floor, topic: plant/t7/level, value: /v, time: /t, unit: m3}
+recipes:
+  API-1:
+    version: 7
+    change: CR-1234
+    phases:
+      dose:
+        duration: {unit: h, validated: [4, 6]}
+        TT: {unit: K, after: 10min, nor: [331.15, 335.15], validated: [328.15, 338.15], study: VR-12}
+        PT: {unit: kPa, reference: gauge, validated: [null, 50], study: VR-12}
+holds:
+  R101_dirty: {kind: dirty, unit: R101, start: last_use_end, stop: cleaning_start, limit: 48h, warn_before: [2h, 6h]}
+"""
+
+
+def load_text(folder: Path, text: str) -> Configuration:
+    file = folder / "thermowell.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load(file)
+
+
+def complaints(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_text(folder, text)
+    return [str(complaint).removeprefix(f"{folder}/") for complaint in caught.value.complaints]
+
+
+def test_a_template_becomes_a_units_tags_and_parameters(tmp_path):
+    configuration = load_text(tmp_path, GOOD)
+
+    assert configuration.rulebook.units["R101"].parameters["TT"] == "R101.TT"
+    assert {tag.name for tag in configuration.tags} == {"T7.LT", "R101.TT", "R101.PT", "R101.BATCH", "R101.STEP"}
+
+
+def test_ranges_are_converted_to_the_tags_unit(tmp_path):
+    dose = load_text(tmp_path, GOOD).rulebook.recipes["API-1"].phases["dose"]
+
+    assert dose.parameters["TT"].ranges[RangeKind.NOR].low == pytest.approx(58)
+    assert dose.parameters["PT"].ranges[RangeKind.VALIDATED] == Limits(None, pytest.approx(0.5))
+
+
+def test_durations_are_whole_nanoseconds(tmp_path):
+    dose = load_text(tmp_path, GOOD).rulebook.recipes["API-1"].phases["dose"]
+
+    assert dose.duration == Limits(4 * 3600 * 10**9, 6 * 3600 * 10**9)
+
+
+def test_an_alarm_listens_to_the_rule_that_its_limit_names(tmp_path):
+    (alarm,) = load_text(tmp_path, GOOD).rulebook.tags["R101.TT"].alarms
+
+    assert (alarm.rule, alarm.priority, alarm.deadband) == ("excursion.nor.high", Priority.HIGH, 0.5)
+
+
+def test_warnings_before_a_hold_come_longest_first(tmp_path):
+    hold = load_text(tmp_path, GOOD).rulebook.holds["R101_dirty"]
+
+    assert hold.warn_before_ns == (6 * 3600 * 10**9, 2 * 3600 * 10**9)
+
+
+def test_sources_tags_and_http_alone_are_a_valid_file(tmp_path):
+    text = """\
+http: {listen: 127.0.0.1:0}
+sources: {a: {opcua: {url: "opc.tcp://127.0.0.1:4840"}}}
+tags: {X: {source: a, node: "ns=2;s=X"}}
+"""
+
+    assert load_text(tmp_path, text).tags[0].address == "ns=2;s=X"
+
+
+def test_the_rules_hash_changes_with_a_limit_and_not_with_a_comment(tmp_path):
+    before = load_text(tmp_path, GOOD).rulebook.hash
+    commented = load_text(tmp_path, "# a comment\n" + GOOD).rulebook.hash
+    changed = load_text(tmp_path, GOOD.replace("331.15", "331.25")).rulebook.hash
+
+    assert before == commented != changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place_and_reason"),
+    [
+        ("500ms}", "500}", "thermowell.yaml:5:47: sources.train1.opcua.publishing_interval: 500 needs a unit"),
+        (
+            "unit: degC",
+            "unit: degX",
+            "thermowell.yaml:13:9: templates.reactor.tags.{unit}.TT.unit: 'degX' is no known unit",
+        ),
+        ("topics: [plant/#]", "topic: plant/#", "thermowell.yaml:7:42: sources.floor.mqtt.topic: is not a known key"),
+        (
+            "source: floor, topic",
+            "source: flor, topic",
+            "thermowell.yaml:24:11: tags.T7.LT.source: no source is named 'flor'",
+        ),
+        (
+            "topic: plant/t7/level",
+            "topic: hall/t7",
+            "tags.T7.LT.topic: 'hall/t7' is in none of the topics of source 'floor'",
+        ),
+        ("nor: [331.15", "nor: [300", "recipes.API-1.phases.dose.TT.nor: nor does not lie inside validated"),
+        (
+            "reference: gauge, validated",
+            "reference: absolute, validated",
+            "dose.PT: is in absolute, but tag 'R101.PT' has gauge",
+        ),
+        ("PT: {unit: kPa", "PT: {unit: K", "dose.PT.unit: K cannot be converted to bar of tag 'R101.PT'"),
+        ("PT: {unit: kPa", "XT: {unit: kPa", "dose.XT: no unit has a tag for the parameter 'XT'"),
+        ("tag: R101.STEP", "tag: R101.STP", "units.R101.phase.tag: no tag is named 'R101.STP'"),
+        ("unit: R101, start", "unit: R9, start", "holds.R101_dirty.unit: no unit is named 'R9'"),
+        ("start: last_use_end", "start: yesterday", "holds.R101_dirty.start: 'yesterday' is no event"),
+        ("start: last_use_end", "start: first_transfer_in", "unit 'R101' has no `transfer_in` tag"),
+        ("0.5 delta_degC", "0.5 degC", "alarms.high.deadband: '0.5 degC' is a temperature, not a difference"),
+        ("2 delta_degC/min", "2 bar/min", "{unit}.TT.rate: '2 bar/min' cannot be converted"),
+        ("[-50, 200]", "[200, -50]", "{unit}.TT.sensor.range: 200 is not below -50"),
+        ("limit: nor", "limit: norm", "alarms.high.limit: 'norm' is none of nor"),
+        ("48h", "two days", "holds.R101_dirty.limit: 'two days' is no duration"),
+        ("template: reactor, ", "template: reacto, ", "units.R101.template: no template is named 'reacto'"),
+        ("site: test", "site: [", "thermowell.yaml:"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(tmp_path, old, new, place_and_reason):
+    assert old in GOOD
+
+    assert any(place_and_reason in complaint for complaint in complaints(tmp_path, GOOD.replace(old, new, 1)))
+
+
+def test_every_fault_is_told_at_once(tmp_path):
+    text = GOOD.replace("source: floor, topic", "source: flor, topic").replace("unit: R101, start", "unit: R9, start")
+
+    assert len(complaints(tmp_path, text)) == 2
+
+
+def test_tags_come_from_a_table_beside_the_file(tmp_path):
+    (tmp_path / "tags.csv").write_text("name,source,node,unit\nA,a,ns=2;s=A,degC\nB,a,ns=2;s=B,\n", encoding="utf-8")
+    text = 'include: [tags.csv]\nsources: {a: {opcua: {url: "opc.tcp://127.0.0.1:4840"}}}\n'
+
+    assert [(tag.name, tag.unit) for tag in load_text(tmp_path, text).tags] == [("A", "degC"), ("B", "")]
+
+
+def test_a_fault_in_a_table_is_named_by_its_line(tmp_path):
+    (tmp_path / "tags.csv").write_text("name,source,node,unit\nA,a,ns=2;s=A,degX\n", encoding="utf-8")
+    text = 'include: [tags.csv]\nsources: {a: {opcua: {url: "opc.tcp://127.0.0.1:4840"}}}\n'
+
+    (complaint,) = complaints(tmp_path, text)
+    assert complaint.startswith("tags.csv:2:")
+
+
+def test_the_same_tag_in_two_files_is_refused(tmp_path):
+    (tmp_path / "more.yaml").write_text("tags: {T7.LT: {source: floor, topic: plant/x}}\n", encoding="utf-8")
+
+    (complaint,) = complaints(tmp_path, GOOD.replace("data: ./data", "include: [more.yaml]"))
+    assert "more.yaml:1:8: tags.T7.LT: is already defined in" in complaint
+
+
+def test_words_that_yaml_1_1_takes_for_booleans_stay_words(tmp_path):
+    text = GOOD.replace("site: test", "site: no")
+
+    assert load_text(tmp_path, text).site == "no"
