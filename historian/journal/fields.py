@@ -1,0 +1,106 @@
+"""The fields of a JSON entry, each with the type it must have; DamagedFile names the one that has not."""
+
+import json
+import math
+from collections.abc import Mapping
+
+import orjson
+
+from domain.errors import DamagedFile
+
+Writable = Mapping[str, object]
+
+
+def to_json(fields: Writable) -> bytes:
+    """Compact JSON. Lone surrogates and integers beyond 64 bits, which orjson refuses, are escaped and spelt out."""
+    try:
+        return orjson.dumps(fields)
+    except TypeError:
+        return json.dumps(fields, separators=(",", ":"), allow_nan=False).encode()
+
+
+def number_text(number: float | None) -> float | str | None:
+    """A number for JSON, which knows no NaN and no infinity: those by name."""
+    return number if number is None or math.isfinite(number) else repr(number)
+
+
+class Fields:
+    """What an entry's JSON says."""
+
+    def __init__(self, text: bytes) -> None:
+        try:
+            found = _parse(text)
+        except ValueError as error:
+            raise DamagedFile(f"no JSON: {error}") from error
+        if not isinstance(found, dict):
+            raise DamagedFile("JSON, but no object")
+        self._found: dict[str, object] = found
+
+    def text(self, name: str) -> str:
+        """A string."""
+        value = self._get(name)
+        if not isinstance(value, str):
+            raise _mistyped(name, "text", value)
+        return value
+
+    def integer(self, name: str) -> int:
+        """A whole number."""
+        value = self._get(name)
+        if not isinstance(value, int):
+            raise _mistyped(name, "a whole number", value)
+        return value
+
+    def integer_or_none(self, name: str) -> int | None:
+        """A whole number, or null."""
+        return None if self._get(name) is None else self.integer(name)
+
+    def number_or_none(self, name: str) -> float | None:
+        """A number as `number_text` writes it, or null."""
+        value = self._get(name)
+        if isinstance(value, str) and value in {"nan", "inf", "-inf"}:
+            return float(value)
+        if value is None or isinstance(value, int | float):
+            return value
+        raise _mistyped(name, "a number", value)
+
+    def truth(self, name: str) -> bool:
+        """True or false."""
+        value = self._get(name)
+        if not isinstance(value, bool):
+            raise _mistyped(name, "true or false", value)
+        return value
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers."""
+        value = self._get(name)
+        if not isinstance(value, list) or not all(isinstance(item, int) for item in value):
+            raise _mistyped(name, "a list of whole numbers", value)
+        return tuple(value)
+
+    def integers_or_none(self, name: str) -> tuple[int, ...] | None:
+        """A list of whole numbers, or null."""
+        return None if self._get(name) is None else self.integers(name)
+
+    def texts(self, name: str) -> tuple[str | None, ...]:
+        """A list of strings and nulls."""
+        value = self._get(name)
+        if not isinstance(value, list) or not all(item is None or isinstance(item, str) for item in value):
+            raise _mistyped(name, "a list of texts", value)
+        return tuple(value)
+
+    def _get(self, name: str) -> object:
+        try:
+            return self._found[name]
+        except KeyError:
+            raise DamagedFile(f"no field {name!r}") from None
+
+
+def _parse(text: bytes) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)  # what `to_json` could not give to orjson either
+
+
+def _mistyped(name: str, wanted: str, value: object) -> DamagedFile:
+    return DamagedFile(f"field {name!r} is {type(value).__name__}, not {wanted}")

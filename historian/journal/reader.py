@@ -1,0 +1,124 @@
+"""`ReadOnlyJournal`: the JournalReader port, for the processes that do not write."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from domain.entries import (
+    ConfigurationActivated,
+    Entry,
+    Gap,
+    Heartbeat,
+    Position,
+    Quarantined,
+    SourceState,
+    TagDefined,
+)
+from domain.errors import DamagedFile
+from domain.ports import SourceLedger
+from domain.tags import Tag
+from historian.journal import reading
+from historian.journal.codec import Kind
+from historian.journal.following import DiskReader
+from historian.journal.reading import blob, whole
+from historian.journal.remembered import ledger_of
+from historian.journal.schema import Connect, SqlValue, connect_reader
+
+_Wanted = TypeVar("_Wanted", bound=Entry)
+
+_GAPS = """
+    SELECT position, body FROM gap
+    WHERE start_ns < ?2 AND (end_ns IS NULL OR end_ns > ?1 OR (end_ns = ?1 AND start_ns = ?1))
+    AND (?3 IS NULL OR source = ?3)
+    AND (?4 IS NULL OR tag = ?4 OR (tag IS NULL AND source IN (SELECT source FROM tag WHERE id = ?4)))
+    ORDER BY start_ns, position LIMIT ?5"""
+
+_NEWEST_OF_KIND = "SELECT position, body FROM lasting WHERE kind = ? ORDER BY position DESC LIMIT ?"
+
+
+class ReadOnlyJournal:
+    """Questions to a journal that another process writes. Any thread may ask; calls block, one at a time.
+
+    RetryLater while there is no journal yet; DamagedFile (with file and position) where bytes are not as written.
+    """
+
+    def __init__(self, path: Path | str, *, connect: Connect | None = None) -> None:
+        self._path = Path(path).absolute()
+        self._disk = DiskReader(self._path, connect or connect_reader)
+        self._lock = threading.Lock()
+        with self._lock:
+            self._disk.open()
+
+    def last(self) -> Position:
+        """The newest durable position."""
+        with self._lock:
+            return reading.last_position(self._disk.connection)
+
+    def read(self, after: Position, limit: int = 64) -> Sequence[tuple[Position, Entry]]:
+        """The next entries after a position, at most `limit`; fewer where they are large, none only at the end."""
+        with self._lock:
+            return self._disk.after(after, limit)
+
+    def tags(self) -> Sequence[Tag]:
+        """The newest definition of every tag, by dense id."""
+        found = self._ask("SELECT position, body FROM tag ORDER BY id")
+        return [self._decode(TagDefined, position, body).tag for position, body in found]
+
+    def gaps(self, source: str | None, tag: int | None, start_ns: int, end_ns: int, limit: int) -> Sequence[Gap]:
+        """Gaps that overlap [start, end), each as last written; a gap of a source counts for each of its tags."""
+        found = self._ask(_GAPS, start_ns, end_ns, source, tag, limit)
+        return [self._decode(Gap, position, body) for position, body in found]
+
+    def ledger(self) -> Sequence[SourceLedger]:
+        """The counts of every source, as of the newest commit."""
+        with self._lock:
+            return ledger_of(reading.remembered(self._disk.connection).values())
+
+    def heartbeats(self) -> Sequence[Heartbeat]:
+        """The newest heartbeat of every source."""
+        with self._lock:
+            sources = reading.remembered(self._disk.connection).values()
+            return [
+                self._of_type(Heartbeat, f"heartbeat of {source.name}", source.heartbeat)
+                for source in sorted(sources, key=lambda source: source.name)
+                if source.heartbeat is not None
+            ]
+
+    def source_state(self, source: str) -> str | None:
+        """The newest state that a source left for its next start."""
+        with self._lock:
+            memory = reading.remembered(self._disk.connection).get(source)
+            if memory is None or memory.state is None:
+                return None
+            return self._of_type(SourceState, f"state of {source}", memory.state).state
+
+    def quarantined(self, limit: int) -> Sequence[Quarantined]:
+        """The newest messages that could not become samples, newest first."""
+        found = self._ask(_NEWEST_OF_KIND, Kind.QUARANTINED, limit)
+        return [self._decode(Quarantined, position, body) for position, body in found]
+
+    def configurations(self, limit: int) -> Sequence[ConfigurationActivated]:
+        """The newest configurations that the service ran with, newest first."""
+        found = self._ask(_NEWEST_OF_KIND, Kind.CONFIGURATION, limit)
+        return [self._decode(ConfigurationActivated, position, body) for position, body in found]
+
+    def close(self) -> None:
+        """Let the file go."""
+        with self._lock:
+            self._disk.close()
+
+    def _ask(self, query: str, *values: SqlValue) -> list[tuple[int, bytes]]:
+        with self._lock:
+            found = self._disk.connection.execute(query, values).fetchall()
+        return [(whole(position), blob(body)) for position, body in found]
+
+    def _decode(self, wanted: type[_Wanted], position: int, body: bytes) -> _Wanted:
+        with self._lock:
+            return self._of_type(wanted, f"entry {position}", body)
+
+    def _of_type(self, wanted: type[_Wanted], what: str, body: bytes) -> _Wanted:
+        entry = self._disk.decode(what, body)
+        if not isinstance(entry, wanted):
+            raise DamagedFile(f"{self._path}: {what} is a {type(entry).__name__}, not a {wanted.__name__}")
+        return entry

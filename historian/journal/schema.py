@@ -1,0 +1,189 @@
+"""The journal's file: its tables, its format, and what a connection must have agreed to before it is used.
+
+    passing    samples, heartbeats, source states: trimmed once every follower has passed them
+    lasting    every other entry, for good
+    layout     tag layouts that sample entries refer to
+    source     a source's number, its counts, its newest heartbeat and state, all as of `progress.through`
+    progress   up to which entry `source` counts; the entries after it are added by whoever asks
+    tag, gap   the newest definition of each tag, each gap as last written
+
+`source` is brought up to date every few seconds and not with every commit: one more page each time would cost as many
+bytes as the samples themselves.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+from domain.errors import DamagedFile, NewerFormat, RetryLater
+
+FORMAT = 1
+APPLICATION_ID = 0x7457_6A31  # "tWj1"
+PAGE_BYTES = 4096
+CHECKPOINT_PAGES = 1000
+WAL_LIMIT_BYTES = 64 << 20
+
+_ENTRY_COLUMNS = """(
+    position INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    redelivered INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT"""
+
+_TABLES = (
+    f"CREATE TABLE passing {_ENTRY_COLUMNS}",
+    f"CREATE TABLE lasting {_ENTRY_COLUMNS}",
+    "CREATE INDEX lasting_by_kind ON lasting(kind, position)",
+    "CREATE TABLE layout(id INTEGER PRIMARY KEY, tags BLOB NOT NULL) STRICT",
+    """CREATE TABLE source(
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        received INTEGER NOT NULL DEFAULT 0,
+        journaled INTEGER NOT NULL DEFAULT 0,
+        quarantined INTEGER NOT NULL DEFAULT 0,
+        redelivered INTEGER NOT NULL DEFAULT 0,
+        heartbeat BLOB,
+        state BLOB
+    ) STRICT""",
+    "CREATE TABLE progress(one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT",
+    "INSERT INTO progress VALUES (1, 0)",
+    """CREATE TABLE tag(
+        id INTEGER PRIMARY KEY,
+        source TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE gap(
+        id TEXT PRIMARY KEY,
+        source TEXT NOT NULL,
+        tag INTEGER,
+        start_ns INTEGER NOT NULL,
+        end_ns INTEGER,
+        position INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT""",
+    "CREATE INDEX gap_by_end ON gap(end_ns)",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {FORMAT}",
+)
+
+SqlValue = int | str | bytes | float | None
+
+
+class Rows(Protocol):
+    """What a statement answers."""
+
+    def fetchone(self) -> Sequence[SqlValue] | None:
+        """The next row."""
+        ...
+
+    def fetchall(self) -> Sequence[Sequence[SqlValue]]:
+        """The rows that are left."""
+        ...
+
+
+class Connection(Protocol):
+    """What the journal needs of a connection in autocommit mode; the standard library's and apsw's both have it."""
+
+    def execute(self, statement: str, values: Sequence[SqlValue] = ()) -> Rows:
+        """Run one statement."""
+        ...
+
+    def executemany(self, statement: str, values: Iterable[Sequence[SqlValue]]) -> object:
+        """Run one statement with each row of values."""
+        ...
+
+    def close(self) -> None:
+        """Let the file go."""
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        ...
+
+
+Connect = Callable[[str], Connection]
+
+
+def connect_writer(path: str) -> Connection:
+    """A connection that may write, for use by one thread at a time."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+
+
+def connect_reader(path: str) -> Connection:
+    """A connection that cannot write, for use by one thread at a time; RetryLater while there is no file."""
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(path)}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=5,
+        )
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.OperationalError as error:
+        raise RetryLater(f"{path}: {error}") from error
+    return connection
+
+
+def prepare_writer(connection: Connection, path: Path) -> None:
+    """Make sure that the file is ours, has its tables, and that a commit means what this program promises."""
+    is_new = not _is_ours(connection, path)
+    _demand(connection, "page_size", PAGE_BYTES, set_it=is_new)
+    _demand(connection, "journal_mode", "wal")
+    _demand(connection, "synchronous", 2)
+    _demand(connection, "wal_autocheckpoint", CHECKPOINT_PAGES)
+    _demand(connection, "journal_size_limit", WAL_LIMIT_BYTES)
+    if is_new:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _TABLES:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+
+
+def prepare_reader(connection: Connection, path: Path) -> None:
+    """Make sure that the file is a journal of a known format; RetryLater while its writer has not made its tables."""
+    if not _is_ours(connection, path):
+        raise RetryLater(f"{path}: the journal is being made")
+
+
+def _is_ours(connection: Connection, path: Path) -> bool:
+    """False for an empty file; DamagedFile for anything that is no journal, NewerFormat for one of a newer program."""
+    try:
+        application = _number(connection, "PRAGMA application_id")
+        version = _number(connection, "PRAGMA user_version")
+        tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise RetryLater(f"{path}: {error}") from error
+        raise DamagedFile(f"{path}: {error}") from error
+    if application == 0 and tables == 0:
+        return False
+    if application != APPLICATION_ID:
+        raise DamagedFile(f"{path} is no journal of this program (its application id is {application:#x})")
+    if version > FORMAT:
+        raise NewerFormat(f"{path} has format {version}; this program knows {FORMAT}")
+    return True
+
+
+def _demand(connection: Connection, pragma: str, value: int | str, *, set_it: bool = True) -> None:
+    """Set a pragma and check what came of it: SQLite ignores what it cannot do and says nothing."""
+    if set_it:
+        connection.execute(f"PRAGMA {pragma} = {value}").fetchall()
+    row = connection.execute(f"PRAGMA {pragma}").fetchone()
+    if row is None or row[0] != value:
+        raise RetryLater(f"the database answers {row} to {pragma} = {value}")
+
+
+def _number(connection: Connection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    number = row[0]
+    assert isinstance(number, int)
+    return number

@@ -1,0 +1,278 @@
+"""`SqliteJournal`: the Journal port on one SQLite file in WAL mode, with group commit on a thread of its own.
+
+An entry is visible to followers, and its delivery acknowledged, only once its commit is durable (`synchronous=FULL`).
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.entries import ConfigurationActivated, Entry, PersonAction, Position, TagDefined
+from domain.errors import RetryLater, ThermowellError
+from domain.ports import Delivery, SourceLedger
+from historian.journal import reading
+from historian.journal.bell import Bell, call_in
+from historian.journal.checking import part_of
+from historian.journal.committer import Committer, Parts
+from historian.journal.following import DiskReader
+from historian.journal.group import Layout
+from historian.journal.intake import MOST_ROWS, ROOM_ROWS, Intake, Waiting
+from historian.journal.joining import Part, rows_in
+from historian.journal.layouts import LearntLayouts
+from historian.journal.lock import WriterLock
+from historian.journal.recent import Recent
+from historian.journal.remembered import ledger_of
+from historian.journal.schema import Connect, connect_reader, connect_writer, prepare_writer
+from historian.journal.trimming import Trim, Trims
+from historian.journal.usage import Meter, Usage
+
+FLUSH_INTERVAL_S = 0.1
+CLOSE_LIMIT_S = 30.0
+_URGENT = (PersonAction, ConfigurationActivated, TagDefined)
+_YIELD_ENTRIES = 64  # a follower that catches up lets others run after so many
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the writing goes. `problem` is DiskBudgetSpent, or RetryLater for what the disk refused; None if all is well.
+
+    `waiting_rows` are taken and not yet durable; above `room_rows` sources are held back, above `most_rows` refused.
+    """
+
+    problem: ThermowellError | None
+    failures: int  # attempts of the present group that failed
+    waiting_rows: int
+    room_rows: int
+    most_rows: int
+    commits: int
+    failed_acknowledgements: int
+    last: Position
+
+
+class SqliteJournal:
+    """Made by `open`; exactly one for a file, in one process. Its methods may be called from any thread or loop."""
+
+    def __init__(
+        self, path: Path, lock: WriterLock, committer: Committer, parts: Parts, bell: Bell, disk: DiskReader
+    ) -> None:
+        self._path = path
+        self._lock = lock
+        self._committer = committer
+        self._parts = parts
+        self._bell = bell
+        self._disk = disk
+        self._reads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
+        self._thread = threading.Thread(target=committer.run, name="journal-write", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        flush_interval_s: float = FLUSH_INTERVAL_S,
+        quota_bytes: int | None = None,
+        connect: Connect | None = None,
+        connect_read: Connect | None = None,
+        on_commit: Callable[[Position], None] | None = None,
+    ) -> "SqliteJournal":
+        """Open or make the file. Blocks for the disk.
+
+        Refused if it has a writer, DamagedFile if it is no journal, NewerFormat if a newer program wrote it.
+        `on_commit` is called on the writer's thread after each commit; it must be quick and must not raise.
+        """
+        path = Path(path).absolute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(path)
+        try:
+            return cls._open_locked(path, lock, flush_interval_s, quota_bytes, connect, connect_read, on_commit)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _open_locked(
+        cls,
+        path: Path,
+        lock: WriterLock,
+        flush_interval_s: float,
+        quota_bytes: int | None,
+        connect: Connect | None,
+        connect_read: Connect | None,
+        on_commit: Callable[[Position], None] | None,
+    ) -> "SqliteJournal":
+        connection = (connect or connect_writer)(str(path))
+        try:
+            prepare_writer(connection, path)
+            bell = Bell()
+            meter = Meter(path, quota_bytes)
+            meter.measure(reading.pages_bytes(connection))
+            recent = Recent(reading.last_position(connection))
+
+            def tell(last: Position) -> None:
+                bell.ring()
+                if on_commit is not None:
+                    on_commit(last)
+
+            parts = Parts(path, Intake(flush_interval_s), recent, meter, Trims(), tell)
+            layout = Layout(LearntLayouts(reading.all_layouts(connection)))
+            committer = Committer(connection, parts, layout, reading.remembered(connection))
+        except BaseException:
+            connection.close()
+            raise
+        return cls(path, lock, committer, parts, bell, DiskReader(path, connect_read or connect_reader))
+
+    async def append(self, *entries: Entry) -> Position:
+        """Return the position of the last entry, once all are durable.
+
+        Samples count as received and as journaled. RetryLater if they did not become durable, Refused if malformed.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Position] = loop.create_future()
+        parts = [part_of(entry) for entry in entries]
+
+        def durable(position: Position) -> None:
+            call_in(loop, lambda: None if future.done() else future.set_result(position))
+
+        def failed(error: Exception) -> None:
+            call_in(loop, lambda: None if future.done() else future.set_exception(RetryLater(str(error))))
+
+        waiting = Waiting("", parts, None, 0, _weight(parts), durable, failed)
+        self._parts.intake.put(waiting, urgent=any(isinstance(entry, _URGENT) for entry in entries))
+        return await future
+
+    def submit(self, delivery: Delivery) -> None:
+        """Queue a delivery for the next group commit; its `acknowledge` is called after the commit.
+
+        RetryLater when far more is waiting than `room` allows; Refused when an entry is malformed.
+        """
+        parts = [part_of(entry) for entry in delivery.entries]
+        waiting = Waiting(
+            delivery.source,
+            parts,
+            delivery.received,
+            delivery.redelivered,
+            _weight(parts),
+            lambda _: delivery.acknowledge(),
+            _leave_unacknowledged,
+        )
+        self._parts.intake.put(waiting, urgent=any(isinstance(entry, _URGENT) for entry in delivery.entries))
+
+    async def room(self) -> None:
+        """Return once fewer rows than the bound wait for their commit. RetryLater once the journal is closed."""
+        with self._bell.listening() as rung:
+            while True:
+                rung.clear()
+                if self._parts.intake.is_closed:
+                    raise RetryLater(str(self._committer.problem or f"the journal {self._path} is closed"))
+                if self._parts.intake.unacknowledged_rows < ROOM_ROWS:
+                    return
+                await rung.wait()
+
+    async def follow(self, after: Position) -> AsyncIterator[tuple[Position, Entry]]:
+        """Yield every durable entry after a position, then wait for more; ends when the journal is closed.
+
+        RetryLater if the journal stopped by itself, DamagedFile (file, position) where bytes are not as written.
+        """
+        position = after
+        with self._bell.listening() as rung:
+            while True:
+                rung.clear()
+                newest = self._parts.recent.last
+                entries = await self._next_entries(position)
+                for at, entry in entries:
+                    yield at, entry
+                    position = at
+                if not entries and position < newest:
+                    position = newest  # everything between was trimmed
+                elif not entries:
+                    if self._committer.has_ended:
+                        if self._committer.problem is not None:
+                            raise RetryLater(str(self._committer.problem))
+                        return
+                    await rung.wait()
+
+    async def trim(self, through: Position) -> None:
+        """Drop samples, heartbeats and source states up to a position that every follower has passed.
+
+        The other entries stay for good, and so do each source's counts, newest heartbeat and newest state.
+        RetryLater if the disk refuses.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def done() -> None:
+            call_in(loop, lambda: None if future.done() else future.set_result(None))
+
+        def failed(error: Exception) -> None:
+            call_in(loop, lambda: None if future.done() else future.set_exception(RetryLater(str(error))))
+
+        self._parts.trims.put(Trim(min(through, self._parts.recent.last), done, failed))
+        self._parts.intake.poke()
+        await future
+
+    def last(self) -> Position:
+        """The newest durable position."""
+        return self._parts.recent.last
+
+    def ledger(self) -> Sequence[SourceLedger]:
+        """The counts of every source, as of the newest commit."""
+        return ledger_of(self._committer.memory.values())
+
+    def usage(self) -> Usage:
+        """How full the journal is, as of the newest commit."""
+        return self._parts.meter.usage()
+
+    def health(self) -> Health:
+        """How the writing goes."""
+        return Health(
+            self._committer.problem,
+            self._committer.failures,
+            self._parts.intake.unacknowledged_rows,
+            ROOM_ROWS,
+            MOST_ROWS,
+            self._committer.commits,
+            self._committer.failed_acknowledgements,
+            self._parts.recent.last,
+        )
+
+    def close(self) -> None:
+        """Commit what waits, end the followers and let the file go. Blocks; RetryLater if the disk takes too long.
+
+        What could not be committed stays unacknowledged.
+        """
+        self._parts.intake.close()
+        self._thread.join(CLOSE_LIMIT_S)
+        if self._thread.is_alive():
+            raise RetryLater(f"the journal {self._path} still waits for its disk after {CLOSE_LIMIT_S:g} s")
+        self._reads.shutdown()
+        self._disk.close()
+        self._lock.release()
+
+    async def _next_entries(self, position: Position) -> Sequence[tuple[Position, Entry]]:
+        """What follows a position: from memory if it is recent, else from the disk, on a thread of its own."""
+        recent = self._parts.recent
+        found: list[tuple[Position, Entry]] = []
+        for at in range(position + 1, position + 1 + _YIELD_ENTRIES):
+            entry = recent.get(Position(at))
+            if entry is None:
+                break
+            found.append((Position(at), entry))
+        if found:
+            await asyncio.sleep(0)
+            return found
+        if position >= recent.last or self._parts.intake.is_closed:
+            return []
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reads, self._disk.after, position, _YIELD_ENTRIES)
+
+
+def _weight(parts: Sequence[Part]) -> int:
+    return max(1, sum(map(rows_in, parts)))
+
+
+def _leave_unacknowledged(_: Exception) -> None:
+    """Nobody waits for a delivery: its source sends it again because it was not acknowledged."""
