@@ -150,5 +150,3 @@ async def _collect(core: Core, name: str) -> None:
         return make_source(core.configuration, name, tags, core.clock, core.reader.source_state(name))
 
     await collect(make, core.journal, core.started, core.tags.put)
-
-

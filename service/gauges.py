@@ -63,8 +63,8 @@ def _report(
     return {
         "wall_ns": time.time_ns(),
         "clock_ns": clock.now_ns(),
-        "healthy": health.healthy,
-        "why": health.why,
+        "healthy": health.problem is None,
+        "why": "ready" if health.problem is None else str(health.problem),
         "counts": dict(counts),
         "gauges": {
             "thermowell_start_time_seconds": started_ns / 1e9,

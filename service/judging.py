@@ -124,11 +124,11 @@ class Judge:
         for conclusion in concluded:
             if isinstance(conclusion, Finding):
                 effects.findings.append(conclusion)
-                effects.transitions += self._book.apply(conclusion)
             elif isinstance(conclusion, PhaseRecord):
                 effects.phases.append(conclusion)
             else:
                 effects.rechecks.append(conclusion)
+        effects.transitions += self._book.apply(*effects.findings)
         if isinstance(entry, Heartbeat):
             effects.transitions += self._book.tick(entry.now_ns)
         elif isinstance(entry, PersonAction):

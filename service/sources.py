@@ -1,11 +1,19 @@
 """Makes a source from its section of the configuration."""
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
+from collector.mqtt.routes import Route
+from collector.mqtt.settings import MqttSettings, read_url, stable_client_id
+from collector.mqtt.source import MqttSource
+from collector.opcua.settings import OpcUaSettings, Security, SecurityMode
+from collector.opcua.source import OpcUaSource
+from domain.errors import Refused
 from domain.ports import Clock, Source
 from domain.tags import Tag
+from domain.time import SECOND_NS
 from service.config.build import Configuration
+from service.config.model import Mqtt, OpcUa
+from service.files import Files
 
 
 def make_source(
@@ -18,5 +26,52 @@ def make_source(
     """The OPC UA or MQTT source of that name, with its tags and what the journal keeps of it."""
     section = configuration.sources[name]
     if section.opcua is not None:
-        return _opcua(configuration, name, tags, clock, state)
-    return _mqtt(configuration, name, tags, clock, state)
+        return OpcUaSource(opcua_settings(configuration, name, section.opcua), tags, clock, state)
+    assert section.mqtt is not None
+    routes = [_route(configuration, tag) for tag in tags]
+    return MqttSource(mqtt_settings(configuration, name, section.mqtt), tags, routes, clock, state)
+
+
+def opcua_settings(configuration: Configuration, name: str, section: OpcUa) -> OpcUaSettings:
+    """The settings of an OPC UA source; files are relative to the configuration."""
+    certificates = Files(configuration.data).certificates
+    return OpcUaSettings(
+        name=name,
+        url=section.url,
+        publishing_interval_ns=section.publishing_interval,
+        security=Security(section.security),
+        security_mode=SecurityMode(section.mode),
+        user=section.user or "",
+        password_file=configuration.beside(section.password_file) if section.password_file else None,
+        certificate_dir=certificates / "own",
+        trust_dir=certificates / "trusted",
+        keep_alive_s=section.keep_alive / SECOND_NS,
+        lifetime_s=section.lifetime / SECOND_NS,
+    )
+
+
+def mqtt_settings(configuration: Configuration, name: str, section: Mqtt) -> MqttSettings:
+    """The settings of an MQTT source; files are relative to the configuration."""
+    try:
+        host, port, tls = read_url(section.url)
+    except ValueError as error:
+        raise Refused(f"source {name!r}: {error}") from error
+    return MqttSettings(
+        name=name,
+        host=host,
+        port=port,
+        tls=tls,
+        client_id=section.client_id or stable_client_id(configuration.site, name),
+        topics=tuple(section.topics),
+        protocol=section.protocol,
+        user=section.user,
+        password_file=configuration.beside(section.password_file) if section.password_file else None,
+        ca_file=configuration.beside(section.ca_file) if section.ca_file else None,
+        session_expiry_s=section.session_expiry // SECOND_NS,
+        receive_maximum=section.receive_maximum,
+    )
+
+
+def _route(configuration: Configuration, tag: Tag) -> Route:
+    route = configuration.routes[tag.name]
+    return Route(int(tag.id), route.topic, route.value, route.time, route.time_unit, route.status)

@@ -1,0 +1,31 @@
+"""Prove that what is stored is what was written: hashes, chains, and the ledger's sums."""
+
+import argparse
+from pathlib import Path
+
+from historian.journal.reader import ReadOnlyJournal
+from historian.verify import verify
+from records.database import SqlRecords
+from service.files import Files
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The data folder."""
+    parser.add_argument("data", type=Path, metavar="DIR")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print each damage with its place; exit 1 if there is any."""
+    files = Files(options.data)
+    report = verify(files.history)
+    damages = [str(damage) for damage in report.damages]
+    for line in ReadOnlyJournal(files.journal).ledger():
+        if line.unaccounted:
+            damages.append(f"{files.journal}: source {line.source!r}: {line.unaccounted} samples are unaccounted for")
+    head = SqlRecords.open(files.records).verify_audit()
+    for damage in damages:
+        print(damage)
+    print(
+        f"{report.rows} rows in {report.segments} segments; audit trail of {head.count} entries; {len(damages)} damages"
+    )
+    return 1 if damages else 0

@@ -1,0 +1,88 @@
+"""The web process: pages, API and event stream over the record, read-only but for people's requests."""
+
+import asyncio
+import logging
+import signal
+
+from api.app import create_app
+from api.dependencies import LOOPBACK_HOSTS, Dependencies
+from api.serve import serve
+from api.stream import Feed
+from domain.errors import ThermowellError
+from historian.journal.reader import ReadOnlyJournal
+from historian.view import HistoryView
+from records.database import SqlRecords
+from service.clock import make_clock
+from service.config.build import Configuration
+from service.files import Files
+from service.gauges import as_prometheus, read_report
+from service.version import VERSION
+from service.wake import Waker, listening
+
+log = logging.getLogger(__name__)
+
+_LOOPBACKS = {"127.0.0.1", "localhost", "::1"}
+_LOOK_EVERY_S = 0.2
+
+
+async def run_web(configuration: Configuration) -> None:
+    """Serve until SIGTERM or SIGINT. OSError if the address cannot be had."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    files = Files(configuration.data).made()
+    if not await _journal_there(files, stop):
+        return
+    journal = ReadOnlyJournal(files.journal)
+    history = HistoryView(files.history, journal)
+    records = SqlRecords.open(files.records)
+    clock = make_clock(configuration.clock)
+    feed = Feed(journal, records, clock, refresh=history.refresh)
+    waker = Waker(files.run, "core.sock")
+    dependencies = Dependencies(
+        site=configuration.site,
+        version=VERSION,
+        clock=clock,
+        history=history,
+        journal=journal,
+        records=records,
+        feed=feed,
+        rulebook=configuration.rulebook,
+        wake_core=waker.wake,
+        metrics=lambda: as_prometheus(read_report(files.run)),
+        ready=lambda: _ready(files),
+        quarantine=journal.quarantined,
+        allowed_hosts=LOOPBACK_HOSTS if configuration.host in _LOOPBACKS else None,
+    )
+    started = asyncio.Event()
+    app = create_app(dependencies)
+    with listening(files.run, "web.sock", feed.woken):
+        announcing = asyncio.create_task(_announce(configuration, started))
+        await serve(app, configuration.host, configuration.port, stop=stop, started=started)
+        announcing.cancel()
+
+
+async def _journal_there(files: Files, stop: asyncio.Event) -> bool:
+    """Wait for the core to make its files; False when told to stop before."""
+    while not stop.is_set():
+        try:
+            ReadOnlyJournal(files.journal).close()
+        except (ThermowellError, OSError):
+            await asyncio.sleep(_LOOK_EVERY_S)
+        else:
+            return True
+    return False
+
+
+async def _announce(configuration: Configuration, started: asyncio.Event) -> None:
+    await started.wait()
+    host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
+    log.info("the page is at http://%s:%d/", host, configuration.port)
+
+
+def _ready(files: Files) -> tuple[bool, str]:
+    report = read_report(files.run)
+    if report is None:
+        return False, "the core does not report"
+    return bool(report["healthy"]), str(report["why"])
