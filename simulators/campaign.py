@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulators.faults import Fault, FaultSchedule
-from simulators.instruments.panel import Panel, Readings
+from simulators.instruments.panel import NOTHING, Panel, Readings
 from simulators.operators import HoldTankOperator, ReactorOperator
+from simulators.plant.state import Array
 from simulators.plant.train import Trains
 from simulators.tags import MEASURED, REACTORS, TANK_TRAIN
 from simulators.truth import places, truth
@@ -40,7 +41,10 @@ class Moment:
 
 
 class Campaign:
-    """Runs a plan. The same plan and seed give the same bits, however the time is cut into calls."""
+    """Runs a plan. The same plan and seed give the same bits, however the time is cut into calls.
+
+    `opening` tells everything once, at second 0.
+    """
 
     COARSE_STEP_S = 5  # before the origin, where nobody looks
 
@@ -54,17 +58,21 @@ class Campaign:
         self.panel = Panel([tag.instrument for tag in MEASURED], seed)
         self._places = places([(tag.quantity, tag.train) for tag in MEASURED], len(REACTORS))
         self._faults = FaultSchedule(plan.faults)
-        self._told: dict[str, StateValue] = {}
         self.second = min(0, *plan.start_s)
         while self.second < 0:
             step_s = min(self.COARSE_STEP_S, -self.second)
             self._step(step_s)
+        self.panel.advance(self._truth(), 0)
+        everything = np.arange(len(MEASURED))
+        self.opening = Moment(self.second, self.panel.read(everything), self.states())
+        self._told = dict(self.opening.changed)
 
     def advance(self, until: int) -> Iterator[Moment]:
         """Run to a second, one by one, and yield those at which there is something to tell."""
         while self.second < until:
             self._step(1)
-            readings = self.panel.read(self.panel.due(self.second))
+            due = self.panel.due(self.second)
+            readings = self.panel.read(due) if len(due) else NOTHING
             changed = {tag: value for tag, value in self.states().items() if self._told.get(tag) != value}
             self._told.update(changed)
             if changed or len(readings.value):
@@ -82,8 +90,11 @@ class Campaign:
 
     def true_values(self) -> Mapping[str, float]:
         """The true value behind every measured tag now."""
-        values = truth(self.trains).ravel()[self._places]
+        values = self._truth()
         return {tag.name: float(value) for tag, value in zip(MEASURED, values, strict=True)}
+
+    def _truth(self) -> Array:
+        return truth(self.trains).ravel()[self._places]
 
     def _step(self, seconds: int) -> None:
         for operator in self.operators:
@@ -92,4 +103,4 @@ class Campaign:
         self._faults.apply(self.second, self.trains)
         self.trains.step(seconds)
         self.second += seconds
-        self.panel.advance(np.asarray(truth(self.trains).ravel()[self._places]), seconds)
+        self.panel.advance(self._truth(), seconds)

@@ -1,5 +1,6 @@
 """Who runs the units: a sequence for each reactor, and one for the hold tank behind it."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,7 +25,7 @@ class ReactorOperator:
         self._index = IDLE
         self._since_s = start_s - PHASES[IDLE].lasts_s
         self._next_s = start_s
-        self._batch_since_s = self._since_s - _BATCH_TAG_LATE_S
+        self._batch_since_s = -math.inf
         self._from_k = COLD_K
         self._random = np.random.default_rng([seed, train])
 
@@ -69,11 +70,11 @@ class ReactorOperator:
             getattr(parameters, name)[self.train] = value
         if self._index == 0:
             self._number += 1
-            self._batch_since_s = self._since_s
+            self._batch_since_s = float(self._since_s)
             parameters.charge_strength[self.train] = 2000.0 * self._random.normal(1.0, _STRENGTH_SPREAD)
             parameters.feed_strength[self.train] = 9000.0 * self._random.normal(1.0, _STRENGTH_SPREAD)
         elif self._index == FIRST_OF_CLEANING:
-            self._batch_since_s = self._since_s
+            self._batch_since_s = float(self._since_s)
 
 
 class HoldTankOperator:

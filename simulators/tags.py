@@ -52,11 +52,12 @@ _PER_REACTOR: Final = (
 
 
 def _reactor_tags(unit: str, train: int) -> list[MeasuredTag]:
+    scan_s = 5 * train  # one controller per reactor, each with its own scan
     tags = [
-        MeasuredTag(Instrument(f"{unit}.{role}", kind, period_s, (3 * row + train) % period_s), quantity, train, text)
-        for row, (role, kind, quantity, period_s, text) in enumerate(_PER_REACTOR)
+        MeasuredTag(Instrument(f"{unit}.{role}", kind, period_s, scan_s), quantity, train, text)
+        for role, kind, quantity, period_s, text in _PER_REACTOR
     ]
-    power = Instrument(f"{unit}.JI", "power", 20, 17 + train)
+    power = Instrument(f"{unit}.JI", "power", 20, scan_s)
     topic = f"plant/{unit.lower()}/agitator_power"
     return [*tags, MeasuredTag(power, "power", train, "agitator power", topic)]
 
@@ -66,16 +67,16 @@ TANK_TRAIN: Final = REACTORS.index("R102")
 
 MEASURED: Final[tuple[MeasuredTag, ...]] = (
     *(tag for train, unit in enumerate(REACTORS) for tag in _reactor_tags(unit, train)),
-    MeasuredTag(Instrument("T201.LT", "level", 20, 6), "hold_volume", TANK_TRAIN, "volume held", "plant/t201/level"),
+    MeasuredTag(Instrument("T201.LT", "level", 20, 8), "hold_volume", TANK_TRAIN, "volume held", "plant/t201/level"),
     MeasuredTag(
-        Instrument("T201.TT", "temperature", 20, 9),
+        Instrument("T201.TT", "temperature", 20, 8),
         "hold_temperature",
         TANK_TRAIN,
         "temperature of the tank",
         "plant/t201/temperature",
     ),
     MeasuredTag(
-        Instrument("U1.TT", "temperature", 20, 12),
+        Instrument("U1.TT", "temperature", 20, 8),
         "supply",
         0,
         "temperature of the heat-transfer fluid of R101",

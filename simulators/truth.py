@@ -26,22 +26,20 @@ _LITRES_PER_HOUR: Final = 3.6e6  # per m3/s
 
 
 def truth(trains: Trains) -> Array:
-    """Every quantity of every train: one row per quantity, one column per train."""
+    """Every quantity of every train: a row per quantity in the order of `QUANTITIES`, a column per train."""
     state, parameters = trains.state, trains.parameters
-    return np.stack(
-        (
-            state[ROW["temperature"]] - ZERO_CELSIUS_K,
-            (trains.pressure_pa() - ATMOSPHERE_PA) / _PA_PER_BAR,
-            trains.ph,
-            state[ROW["jacket_temperature"]] - ZERO_CELSIUS_K,
-            state[ROW["volume"]],
-            parameters.feed_flow_most * parameters.feed_opening * _LITRES_PER_HOUR,
-            trains.shaft_power_w(),
-            state[ROW["hold_volume"]],
-            state[ROW["hold_temperature"]] - ZERO_CELSIUS_K,
-            state[ROW["supply_temperature"]] - ZERO_CELSIUS_K,
-        )
-    )
+    values = np.empty((len(QUANTITIES), state.shape[1]))
+    values[0] = state[ROW["temperature"]] - ZERO_CELSIUS_K
+    values[1] = (trains.pressure_pa - ATMOSPHERE_PA) / _PA_PER_BAR
+    values[2] = trains.ph
+    values[3] = state[ROW["jacket_temperature"]] - ZERO_CELSIUS_K
+    values[4] = state[ROW["volume"]]
+    values[5] = parameters.feed_flow_most * parameters.feed_opening * _LITRES_PER_HOUR
+    values[6] = trains.shaft_power_w()
+    values[7] = state[ROW["hold_volume"]]
+    values[8] = state[ROW["hold_temperature"]] - ZERO_CELSIUS_K
+    values[9] = state[ROW["supply_temperature"]] - ZERO_CELSIUS_K
+    return values
 
 
 def places(wanted: Sequence[tuple[str, int]], trains: int) -> NDArray[np.intp]:

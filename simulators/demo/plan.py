@@ -18,7 +18,7 @@ from typing import Final
 from simulators.campaign import CampaignPlan
 from simulators.faults import Fault
 from simulators.recipe import seconds_until
-from simulators.tags import REACTORS, TANK_TRAIN
+from simulators.tags import REACTORS
 
 SPEED: Final = 360.0
 _MINUTE_S: Final = 60

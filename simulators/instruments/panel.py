@@ -33,6 +33,10 @@ class Readings:
     status: NDArray[np.uint32]
 
 
+NOTHING = Readings(np.empty(0, np.intp), np.empty(0), np.empty(0, np.uint32))
+"""No reading at all."""
+
+
 class Panel:
     """Follows the truth as the instruments do. `bias`, `drift_per_s` and `failed` may be changed at any time."""
 
@@ -54,16 +58,24 @@ class Panel:
         self._random = np.random.default_rng(seed)
         self._followed: Array | None = None
         self._wandered = np.zeros(len(kinds))
+        self._set_step(1.0)
 
     def advance(self, truth: Array, seconds: float) -> None:
         """Let the instruments follow the truth for a while, in their plant units."""
         if self._followed is None:
             self._followed = truth.copy()
-        self._followed = self._followed + (1.0 - np.exp(-seconds / self._lag_s)) * (truth - self._followed)
-        kept = np.exp(-seconds / self._wander_s)
-        push = self._random.standard_normal(len(truth)) * np.sqrt(1.0 - kept * kept)
-        self._wandered = kept * self._wandered + push * self._wander
+        if seconds != self._step_s:
+            self._set_step(seconds)
+        self._followed = self._followed + self._share * (truth - self._followed)
+        self._wandered = self._kept * self._wandered + self._push * self._random.standard_normal(len(truth))
         self.bias += self.drift_per_s * seconds
+
+    def _set_step(self, seconds: float) -> None:
+        """The exact answer of a first-order lag, and of an autoregressive noise, over one step."""
+        self._step_s = seconds
+        self._share = 1.0 - np.exp(-seconds / self._lag_s)
+        self._kept = np.exp(-seconds / self._wander_s)
+        self._push = self._wander * np.sqrt(1.0 - self._kept**2)
 
     def due(self, second: int) -> NDArray[np.intp]:
         """The instruments that report at this second."""

@@ -26,31 +26,32 @@ def empty_vessels(parameters: Parameters) -> Array:
 
 
 class Trains:
-    """Some reactor trains side by side. `parameters` may be changed between steps; `state` is theirs to read."""
+    """Some reactor trains side by side. `parameters` may be changed between steps; the rest is to be read.
+
+    `pressure_pa` is absolute.
+    """
 
     def __init__(self, trains: int) -> None:
         self.parameters = nominal(trains)
         self.state = empty_vessels(self.parameters)
         self.ph = solve_ph(*invariants(self.state), self.parameters)
+        self.pressure_pa = pressure_pa(self.state, self.parameters)
 
     def step(self, seconds: float = 1.0) -> None:
         """One scan of the controllers, then one step of Heun's method with what they hold; pH is solved at its end."""
         parameters = self.parameters
-        actions = scan(self.state, self.ph, self.pressure_pa(), parameters, seconds)
+        actions = scan(self.state, self.ph, self.pressure_pa, parameters, seconds)
         flow = flows(self.state, actions, parameters)
         slope = derivative(self.state, flow, actions, parameters)
         ahead = derivative(self.state + seconds * slope, flow, actions, parameters)
         self.state = self.state + (0.5 * seconds) * (slope + ahead)
-        self.ph = track_ph(*invariants(self.state), self.parameters, self.ph)
+        self.ph = track_ph(*invariants(self.state), parameters, self.ph)
+        self.pressure_pa = pressure_pa(self.state, parameters)
 
     def __getitem__(self, name: str) -> Array:
         """One row of the state: a value per train."""
         row: Array = self.state[ROW[name]]
         return row
-
-    def pressure_pa(self) -> Array:
-        """Absolute pressure, Pa."""
-        return pressure_pa(self.state, self.parameters)
 
     def shaft_power_w(self) -> Array:
         """Agitator power, W."""

@@ -1,0 +1,11 @@
+"""Free ports on the loopback."""
+
+import socket
+
+
+def free_port() -> int:
+    """A port that nobody listens on now; somebody else may take it before it is bound: try again then."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
