@@ -1,0 +1,74 @@
+"""The alarm list as people read it: since when, who has acknowledged it, and with which words."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from api.shapes import Shape, transition_shape
+from api.times import TimeForm
+from domain.alarms import Transition
+from domain.ports import RecordsReader
+
+HISTORY_PER_ALARM = 100
+REMEMBERED = 2_000
+_TELLING = ("activated", "severity", "eased")
+
+
+class AlarmList:
+    """Reads the alarms with the past that a list shows; the past of one that did not change is remembered.
+
+    Calls block: never on an event loop.
+    """
+
+    def __init__(self, records: RecordsReader) -> None:
+        self._records = records
+        self._remembered: OrderedDict[tuple[str, int], tuple[Transition, ...]] = OrderedDict()
+
+    def shapes(self, form: TimeForm, *, everything: bool = False) -> list[Shape]:
+        """All alarms that are not normal (or all), in the order of the records: what needs a person comes first."""
+        return [self.shape(newest, form) for newest in self._records.alarms(everything=everything)]
+
+    def shape(self, newest: Transition, form: TimeForm) -> Shape:
+        """One alarm by its newest transition."""
+        history = self._history(newest)
+        told = _newest(history, _TELLING, None)
+        taken = _newest(history, ("acknowledged",), newest.occurrence) if newest.facts.acknowledged else None
+        shelved = _newest(history, ("shelved",), None) if newest.facts.shelved_until_ns is not None else None
+        shape = transition_shape(newest, form)
+        shape["id"] = newest.alarm
+        shape["transition"] = newest.id
+        # A later transition (an acknowledgement) may speak of something else: the list tells what happened.
+        shape["message"] = newest.message if told is None else told.message
+        shape |= form.put(since=_since_ns(newest, history))
+        shape["acknowledged_by"] = _deed(taken, form)
+        shape["shelved_by"] = _deed(shelved, form)
+        return shape
+
+    def _history(self, newest: Transition) -> tuple[Transition, ...]:
+        key = (newest.alarm, newest.number)
+        if key not in self._remembered:
+            self._remembered[key] = tuple(self._records.transitions(newest.alarm, HISTORY_PER_ALARM))
+            while len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return self._remembered[key]
+
+
+def _since_ns(newest: Transition, history: Sequence[Transition]) -> int:
+    """The onset of what made it active, else when it was activated."""
+    if newest.since_ns is not None:
+        return newest.since_ns
+    began = _newest(history, ("activated",), None)
+    return newest.at_ns if began is None else began.at_ns
+
+
+def _newest(newest_first: Iterable[Transition], what: Sequence[str], occurrence: int | None) -> Transition | None:
+    for transition in newest_first:
+        if transition.what in what and occurrence in (None, transition.occurrence):
+            return transition
+    return None
+
+
+def _deed(transition: Transition | None, form: TimeForm) -> Shape | None:
+    """Who did it, when, and why."""
+    if transition is None:
+        return None
+    return {"person": transition.person, **form.put(at=transition.at_ns), "comment": transition.comment}

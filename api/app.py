@@ -1,0 +1,77 @@
+"""The web application: what it answers, in one place."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from api import problems
+from api.alarm_list import AlarmList
+from api.context import Context
+from api.dependencies import Dependencies
+from api.guard import Guard
+from api.render import STATIC, Pages
+from api.routes import alarms, batches, findings, flow, health, live, pages, samples, tags
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = (
+    "The record of a plant, read-only, and the actions of people on its alarms. "
+    "Times are UTC; each list has limits and says when it cut; errors are problem details (RFC 9457). "
+    "Reading is open to whoever reaches the port; every write needs a personal token."
+)
+
+
+def create_app(deps: Dependencies) -> FastAPI:
+    """Build the application; its lifespan runs the feed."""
+    context = Context(deps)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(_follow(deps))
+        try:
+            yield
+        finally:
+            deps.feed.close()
+            following.cancel()
+            await asyncio.wait([following])
+            deps.feed.shut()
+            context.lanes.close()
+
+    app = FastAPI(
+        title="Thermowell",
+        version=deps.version,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # they would load scripts from elsewhere
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.context = context
+    app.state.alarm_list = AlarmList(deps.records)
+    app.state.pages = Pages(deps)
+    problems.install(app)
+    for module in (tags, samples, batches, findings, alarms, flow, live, health, pages):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_middleware(Guard, context=context)
+    return app
+
+
+async def _follow(deps: Dependencies) -> None:
+    """Start the feed as soon as journal and records can be read, then run it."""
+    feed = deps.feed
+    while True:
+        try:
+            await feed.start()
+        except Exception as error:  # noqa: BLE001 - the root of a task that tries again
+            logger.warning("the journal cannot be followed yet, trying again in 1 s: %s", error)
+            feed.faults["start"] = str(error)
+            await asyncio.sleep(1)
+        else:
+            feed.faults.pop("start", None)
+            break
+    await feed.run()

@@ -1,0 +1,36 @@
+"""Which ranges hold on a tag during a run of a phase."""
+
+from collections.abc import Iterator
+
+from api.shapes import Shape, limits_shape
+from api.times import TimeForm
+from domain.findings import PhaseRecord
+from domain.recipes import Recipe
+from domain.rules import Rulebook
+
+
+def recipe_of(rulebook: Rulebook, phase: PhaseRecord) -> Recipe | None:
+    """The recipe that a phase ran under (`API-1 v7`), if it is the version at hand: another one judged otherwise."""
+    for recipe in rulebook.recipes.values():
+        if phase.recipe in (f"{recipe.product} v{recipe.version}", recipe.product):
+            return recipe
+    return None
+
+
+def bands_of(rulebook: Rulebook, tag: str, phase: PhaseRecord, form: TimeForm) -> Iterator[Shape]:
+    """The bands of a tag in one phase run; they begin where the recipe lets them begin."""
+    recipe, unit = recipe_of(rulebook, phase), rulebook.units.get(phase.unit)
+    if recipe is None or unit is None or phase.phase not in recipe.phases:
+        return
+    for role, ranges in recipe.phases[phase.phase].parameters.items():
+        start_ns = phase.start_ns + ranges.after_ns
+        if unit.parameters.get(role) != tag or (phase.end_ns is not None and start_ns >= phase.end_ns):
+            continue
+        yield {
+            **form.put(start=start_ns, end=phase.end_ns),
+            "unit": phase.unit,
+            "batch": phase.batch,
+            "phase": phase.phase,
+            "recipe": phase.recipe,
+            "ranges": limits_shape(ranges.ranges),
+        }

@@ -1,0 +1,114 @@
+"""What the HTTP interface stands on: ports and a few facts, handed over by the one who wires the program."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from api.stream import Feed
+from domain.entries import Quarantined
+from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader
+from domain.rules import Rulebook
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRun:
+    """A hold that runs, or ended not long ago; `hold` names it in the rulebook."""
+
+    hold: str
+    unit: str
+    batch: str
+    started_ns: int | None  # None: nobody saw the start, so the hold is indeterminate
+    stopped_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """One value of a tag that holds text."""
+
+    time_ns: int
+    value: str | None
+    status: int
+
+
+class TextReader(Protocol):
+    """The past of tags that hold text. Calls block: never on an event loop."""
+
+    def read(self, tag: int, start_ns: int, end_ns: int, limit: int) -> Sequence[TextRow]:
+        """Rows with start ≤ time < end in time order, at most `limit`."""
+        ...
+
+
+def nothing_quarantined(limit: int) -> Sequence[Quarantined]:
+    """Stand in where nobody keeps refused messages."""
+    del limit
+    return ()
+
+
+def no_metrics() -> str:
+    """Stand in where the core reports no figures."""
+    return ""
+
+
+def always_ready() -> tuple[bool, str]:
+    """Stand in where nothing has to start first."""
+    return True, "ready"
+
+
+def no_holds() -> Sequence[HoldRun]:
+    """Stand in where nobody follows running holds; those with a finding are shown all the same."""
+    return ()
+
+
+def nobody_refuses(request: str) -> str | None:
+    """Stand in where the core never refuses a person's request."""
+    del request
+    return None
+
+
+def no_core() -> None:
+    """Stand in where no core waits to be woken; it polls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Everything the HTTP interface asks of others.
+
+    Readers and callables may block and are called from several threads, never from the event loop; `wake_core` and
+    `clock` alone are called there, and do not block.
+
+    `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in, for a
+    service behind a proxy that checks it. `wake_core` tells the core that a person's request waits. `quarantine`
+    returns the newest refused messages, newest first. `refusal` tells why the core refused a person's request, if it
+    did, by the request's id.
+    """
+
+    site: str
+    version: str
+    clock: Clock
+    history: HistoryReader
+    journal: JournalReader
+    records: RecordsReader
+    feed: Feed
+    rulebook: Rulebook = field(default_factory=Rulebook)
+    wake_core: Callable[[], None] = no_core
+    metrics: Callable[[], str] = no_metrics
+    ready: Callable[[], tuple[bool, str]] = always_ready
+    holds: Callable[[], Sequence[HoldRun]] = no_holds
+    quarantine: Callable[[int], Sequence[Quarantined]] = nothing_quarantined
+    refusal: Callable[[str], str | None] = nobody_refuses
+    texts: TextReader | None = None
+    allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+
+    @property
+    def simulated(self) -> bool:
+        """Whether everything shown comes from a simulated plant."""
+        return self.clock.simulated
+
+    @property
+    def approval(self) -> str:
+        """What approved the ranges that judge; `off` means: nobody did."""
+        return self.rulebook.approval

@@ -1,0 +1,72 @@
+"""What surrounds every request: whose name the browser called, and what the answer allows it to do."""
+
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.context import Context
+from api.problems import problem_response
+
+# Only our own scripts and styles: nothing inline, nothing from elsewhere, no frame around us.
+_POLICY = (
+    "default-src 'none'; "
+    "script-src 'self'; "
+    "style-src 'self'; "
+    "img-src 'self' data:; "
+    "connect-src 'self'; "
+    "worker-src 'self'; "
+    "manifest-src 'self'; "
+    "base-uri 'none'; "
+    "form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+SECURITY_HEADERS = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without the port: `[::1]:8087` → `[::1]`."""
+    name = host.strip().lower()
+    if name.startswith("["):
+        return name.partition("]")[0] + "]"
+    return name.partition(":")[0]
+
+
+class Guard:
+    """Turn away foreign Host headers (DNS rebinding), add the security headers, count the answers."""
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self._app, self._context = app, context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+                counts = self._context.requests
+                counts[status] = counts.get(status, 0) + 1
+                present = {name.lower() for name, _ in message["headers"]}
+                extra = [header for header in SECURITY_HEADERS if header[0] not in present]
+                message = {**message, "headers": [*message["headers"], *extra]}
+            await send(message)
+
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+        allowed = self._context.deps.allowed_hosts
+        if allowed is not None and host_name(host) not in allowed:
+            self._context.refused_hosts += 1
+            detail = f"this service does not answer to the name {host_name(host)!r}; http.listen says to which it does"
+            refusal = problem_response(HTTPStatus.MISDIRECTED_REQUEST, detail, instance=scope["path"], parameter="Host")
+            await refusal(scope, receive, guarded_send)
+            return
+        await self._app(scope, receive, guarded_send)

@@ -1,0 +1,86 @@
+"""Holds as people watch them: how long, against which limit, and how it stands."""
+
+from collections.abc import Sequence
+
+from api.dependencies import HoldRun
+from api.shapes import Shape
+from api.times import TimeForm
+from domain.findings import Finding, Stage
+from domain.recipes import Hold
+from domain.rules import Rulebook
+
+_STANDING = {"hold.breach": "breached", "hold.indeterminate": "indeterminate", "hold.warning": "warned"}
+_WORST_FIRST = ("breached", "indeterminate", "warned", "running", "stopped")
+
+
+def hold_shapes(
+    rulebook: Rulebook,
+    running: Sequence[HoldRun],
+    findings: Sequence[Finding],
+    now_ns: int,
+    form: TimeForm,
+) -> list[Shape]:
+    """Running holds with what was found about them, and broken ones that nobody reports as running; worst first."""
+    found = _open_findings(rulebook, findings)
+    shapes = []
+    for run in running:
+        hold = rulebook.holds.get(run.hold)
+        if hold is not None:
+            finding = found.pop((run.hold, run.batch), None)
+            shapes.append(_shape(hold, run, finding, now_ns, form))
+    for (name, batch), finding in found.items():
+        hold = rulebook.holds[name]
+        run = HoldRun(name, hold.unit, batch, _started_ns(hold, finding))
+        shapes.append(_shape(hold, run, finding, now_ns, form))
+    shapes.sort(key=lambda shape: _WORST_FIRST.index(str(shape["state"])))
+    return shapes
+
+
+def _open_findings(rulebook: Rulebook, findings: Sequence[Finding]) -> dict[tuple[str, str], Finding]:
+    """The worst open finding of each hold and batch."""
+    worst: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        if finding.rule not in _STANDING or finding.stage is not Stage.OPEN or finding.subject not in rulebook.holds:
+            continue
+        key = (finding.subject, finding.batch)
+        ranks = list(_STANDING)
+        if key not in worst or ranks.index(finding.rule) < ranks.index(worst[key].rule):
+            worst[key] = finding
+    return worst
+
+
+def _started_ns(hold: Hold, finding: Finding) -> int | None:
+    """When the hold began, as its finding tells; a breach begins one limit after that."""
+    started = finding.evidence.get("started_ns")
+    if isinstance(started, int):
+        return started
+    return finding.onset_ns - hold.limit_ns if finding.rule == "hold.breach" else None
+
+
+def _shape(hold: Hold, run: HoldRun, finding: Finding | None, now_ns: int, form: TimeForm) -> Shape:
+    until_ns = now_ns if run.stopped_ns is None else run.stopped_ns
+    elapsed_ns = None if run.started_ns is None else max(0, until_ns - run.started_ns)
+    return {
+        "hold": hold.name,
+        "kind": hold.kind.value,
+        "unit": run.unit,
+        "batch": run.batch,
+        **form.put(start=run.started_ns, stop=run.stopped_ns),
+        "elapsed_ns": elapsed_ns,
+        "limit_ns": hold.limit_ns,
+        "warn_before_ns": list(hold.warn_before_ns),
+        "state": _state(hold, run, finding, elapsed_ns),
+        "study": hold.study,
+        "finding": None if finding is None else finding.id,
+        "message": "" if finding is None else finding.message,
+    }
+
+
+def _state(hold: Hold, run: HoldRun, finding: Finding | None, elapsed_ns: int | None) -> str:
+    if finding is not None:
+        return _STANDING[finding.rule]
+    if elapsed_ns is None:
+        return "indeterminate"
+    if elapsed_ns > hold.limit_ns:
+        return "breached"
+    return "running" if run.stopped_ns is None else "stopped"

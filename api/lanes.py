@@ -1,0 +1,69 @@
+"""Blocking reads in threads, with light and heavy ones apart, so that a heavy query never delays the others."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from http import HTTPStatus
+from typing import TypeVar
+
+from api.problems import Problem
+
+Answer = TypeVar("Answer")
+
+
+class Lane:
+    """A few threads for calls of one weight; a bound on how many wait, and on how long one may take.
+
+    A call that takes longer is answered with 504; its thread counts as taken until it really ends.
+    """
+
+    def __init__(self, name: str, *, threads: int, waiting: int, limit_s: float) -> None:
+        self.name = name
+        self.places = threads + waiting
+        self.limit_s = limit_s
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"api-{name}")
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    @property
+    def inside(self) -> int:
+        """Calls that run or wait."""
+        return self._inside
+
+    async def run(self, call: Callable[[], Answer]) -> Answer:
+        """Return the call's answer; Problem 503 if too many wait, 504 if it takes too long."""
+        with self._lock:
+            if self._inside >= self.places:
+                detail = f"{self._inside} {self.name} reads run or wait already; ask again in a moment"
+                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+            self._inside += 1
+        work = self._executor.submit(call)
+        work.add_done_callback(self._left)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(work), self.limit_s)
+        except TimeoutError:
+            detail = f"the read took longer than {self.limit_s:g} s; ask for less"
+            raise Problem(HTTPStatus.GATEWAY_TIMEOUT, detail) from None
+
+    def _left(self, _: "Future[Answer]") -> None:
+        with self._lock:
+            self._inside -= 1
+
+    def close(self) -> None:
+        """Let no more in; calls that run end by themselves."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Lanes:
+    """The two lanes of the service, and the places for streams of many rows."""
+
+    def __init__(self) -> None:
+        self.light = Lane("light", threads=4, waiting=64, limit_s=10)
+        self.heavy = Lane("heavy", threads=2, waiting=8, limit_s=30)
+        self.exports = asyncio.Semaphore(4)  # each holds its value and status columns until they are sent
+
+    def close(self) -> None:
+        """Stop both."""
+        self.light.close()
+        self.heavy.close()

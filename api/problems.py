@@ -1,0 +1,103 @@
+"""Errors as problem details (RFC 9457): one form everywhere, and each names the parameter that is to blame."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """Ends a request with a problem; `parameter` is the query, path or body member that is to blame."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        parameter: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.parameter = parameter
+        self.headers = headers
+
+
+def bad(parameter: str, detail: str) -> Problem:
+    """A parameter that cannot be used."""
+    return Problem(HTTPStatus.BAD_REQUEST, f"{parameter}: {detail}", parameter=parameter)
+
+
+def missing(parameter: str, detail: str) -> Problem:
+    """A thing that does not exist."""
+    return Problem(HTTPStatus.NOT_FOUND, detail, parameter=parameter)
+
+
+def problem_response(
+    status: int,
+    detail: str,
+    *,
+    instance: str,
+    parameter: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The problem as a response."""
+    told: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+    }
+    if parameter is not None:
+        told["parameter"] = parameter
+    return Response(orjson.dumps(told), status, headers, media_type="application/problem+json")
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return problem_response(
+        error.status,
+        error.detail,
+        instance=request.url.path,
+        parameter=error.parameter,
+        headers=error.headers,
+    )
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    return problem_response(error.status_code, detail, instance=request.url.path, headers=error.headers)
+
+
+def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = [str(step) for step in first["loc"]]
+    parameter = ".".join(where[1:]) or where[0]
+    detail = f"{parameter}: {first['msg']}"
+    return problem_response(HTTPStatus.BAD_REQUEST, detail, instance=request.url.path, parameter=parameter)
+
+
+def _on_error(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    detail = "the request failed here, not through you; the log of the service has the reason"
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail, instance=request.url.path)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(Exception, _on_error)

@@ -1,0 +1,132 @@
+"""The pages, rendered; what moves on them is filled in by their scripts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from api.dependencies import Dependencies
+from api.shapes import Shape, unit_label
+from domain.tags import Tag, TagTable
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+TRENDS_PER_UNIT = 3
+TRENDS_WITHOUT_UNITS = 12
+MORE_WITHOUT_UNITS = 60
+
+_ROLES = {
+    "TT": "Temperature",
+    "PT": "Pressure",
+    "AT": "pH",
+    "LT": "Level",
+    "FT": "Flow",
+    "ST": "Speed",
+    "WT": "Weight",
+    "JT": "Power",
+}
+_FIRST = ("TT", "PT", "AT")
+
+
+class Pages:
+    """The templates, and what each page has to know before its scripts ask for more."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._environment = Environment(
+            loader=FileSystemLoader(HERE / "pages"),
+            autoescape=select_autoescape(),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def overview(self) -> str:
+        """All units at a glance."""
+        return self._render("overview.html", {"units": self._units()})
+
+    def alarm(self, told: dict[str, object]) -> str:
+        """One alarm with its history."""
+        return self._render("alarm.html", {}, told=told)
+
+    def problem(self, status: int, detail: str) -> str:
+        """What a person reads when a page does not exist."""
+        return self._render("problem.html", {}, status=status, detail=detail)
+
+    def _render(self, template: str, plan: Shape, **more: object) -> str:
+        deps = self._deps
+        plan = plan | {"site": deps.site, "simulated": deps.simulated, "speed": deps.clock.speed}
+        return self._environment.get_template(template).render(
+            site=deps.site,
+            version=deps.version,
+            simulated=deps.simulated,
+            speed=f"{deps.clock.speed:g}",
+            approved=deps.approval not in ("off", ""),
+            judged=bool(deps.rulebook.recipes),
+            plan=plan,
+            plan_json=_embedded(plan),
+            **more,
+        )
+
+    def _units(self) -> list[Shape]:
+        """The units with their parameters; without units, the sources with their tags."""
+        tags = self._deps.feed.tags
+        units = [
+            _unit_shape(unit.name, _in_order(unit.parameters), tags) for unit in self._deps.rulebook.units.values()
+        ]
+        return units or _sources(list(tags))
+
+
+def _embedded(plan: Shape) -> Markup:
+    """JSON that may stand in a page: nothing in it can end the element around it."""
+    return Markup(orjson.dumps(plan).decode().replace("<", "\\u003c"))  # noqa: S704 - escaped on the spot
+
+
+def _in_order(parameters: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted(parameters.items(), key=lambda role: _FIRST.index(role[0]) if role[0] in _FIRST else len(_FIRST))
+
+
+def _unit_shape(name: str, parameters: Sequence[tuple[str, str]], tags: TagTable) -> Shape:
+    shapes = []
+    for role, tag_name in parameters:
+        tag = tags.find(tag_name)
+        if tag is None or tag.kind != "text":
+            shapes.append(_parameter_shape(role, tag_name, tag))
+    return {"name": name, "is_source": False, "trends": shapes[:TRENDS_PER_UNIT], "more": shapes[TRENDS_PER_UNIT:]}
+
+
+def _parameter_shape(role: str, name: str, tag: Tag | None) -> Shape:
+    label = "" if tag is None else unit_label(tag.unit, tag.reference)
+    return {
+        "tag": name,
+        "role": role,
+        "title": _title(role, name, tag),
+        "unit": label,
+        "kind": "number" if tag is None else tag.kind,
+    }
+
+
+def _title(role: str, name: str, tag: Tag | None) -> str:
+    if role == "AT" and tag is not None and tag.unit not in ("", "pH"):
+        return tag.description or name
+    if role in _ROLES:
+        return _ROLES[role]
+    return name if tag is None else tag.description or name
+
+
+def _sources(tags: list[Tag]) -> list[Shape]:
+    """One card for each source, where nobody has told which units there are."""
+    shapes: list[Shape] = []
+    for source in sorted({tag.source for tag in tags}):
+        own = [_parameter_shape("", tag.name, tag) for tag in tags if tag.source == source and tag.kind != "text"]
+        shapes.append(
+            {
+                "name": source,
+                "is_source": True,
+                "trends": own[:TRENDS_WITHOUT_UNITS],
+                "more": own[TRENDS_WITHOUT_UNITS:MORE_WITHOUT_UNITS],
+            },
+        )
+    return shapes

@@ -1,0 +1,97 @@
+"""Batches with their phases, the ranges in force over them, and the holds between them."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.bands import bands_of
+from api.context import Here, OpenEnd, OpenStart, Time, answer
+from api.holds import hold_shapes
+from api.shapes import Shape, phase_shape
+from api.times import TimeForm, parse_open_span
+from domain.findings import PhaseRecord
+
+router = APIRouter(prefix="/v1", tags=["batches"])
+
+HOLD_FINDINGS = 500
+
+
+@router.get("/batches")
+async def batches(
+    here: Here,
+    start: OpenStart = None,
+    end: OpenEnd = None,
+    unit: Annotated[str | None, Query(description="only of this unit")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="of phases")] = 1_000,
+    time: Time = TimeForm.NS,
+) -> Response:
+    """Batches that overlap the span, each with its phases in order; newest batch first."""
+    start_ns, end_ns = parse_open_span(start, end, here.now_ns())
+    phases = await here.lanes.light.run(
+        lambda: here.deps.records.list_phases(start_ns, end_ns, unit, limit + 1),
+    )
+    return answer({"batches": batch_shapes(phases[:limit], time), "cut": len(phases) > limit})
+
+
+def batch_shapes(phases: Sequence[PhaseRecord], form: TimeForm) -> list[Shape]:
+    """Group phase runs by unit and batch; a batch is open while one of its phases is."""
+    groups: dict[tuple[str, str], list[PhaseRecord]] = {}
+    for phase in sorted(phases, key=lambda phase: phase.start_ns):
+        groups.setdefault((phase.unit, phase.batch), []).append(phase)
+    shapes: list[Shape] = []
+    for (unit, batch), runs in groups.items():
+        ends = [run.end_ns for run in runs]
+        end_ns = None if None in ends else max(end for end in ends if end is not None)
+        shapes.append(
+            {
+                "unit": unit,
+                "batch": batch,
+                "recipe": runs[-1].recipe,
+                **form.put(start=runs[0].start_ns, end=end_ns),
+                "phases": [phase_shape(run, form) for run in runs],
+            },
+        )
+    shapes.reverse()
+    return shapes
+
+
+@router.get("/bands")
+async def bands(
+    here: Here,
+    tag: Annotated[str, Query(description="the tag's name")],
+    start: OpenStart = None,
+    end: OpenEnd = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+    time: Time = TimeForm.NS,
+) -> Response:
+    """The ranges in force on a tag over time: one band for each phase run whose recipe has ranges for it."""
+    start_ns, end_ns = parse_open_span(start, end, here.now_ns())
+    known = await here.tag(tag)
+    units = [unit.name for unit in here.deps.rulebook.units.values() if known.name in unit.parameters.values()]
+    found: list[PhaseRecord] = []
+    is_cut = False
+    for unit in units:
+        phases = await here.lanes.light.run(
+            lambda unit=unit: here.deps.records.list_phases(start_ns, end_ns, unit, limit + 1),  # type: ignore[misc]  # binds the loop's unit
+        )
+        is_cut = is_cut or len(phases) > limit
+        found.extend(phases[:limit])
+    shapes = [shape for phase in found for shape in bands_of(here.deps.rulebook, known.name, phase, time)]
+    rules = here.deps.rulebook.tags.get(known.name)
+    fixed = None if rules is None else [rules.fixed_low, rules.fixed_high]
+    return answer(
+        {"tag": known.name, "unit": known.unit, "fixed": fixed, "bands": shapes, "cut": is_cut},
+    )
+
+
+@router.get("/holds")
+async def holds(here: Here, time: Time = TimeForm.NS) -> Response:
+    """Holds that run or were broken: elapsed time against the limit. Elapsed time is source time, not a timer's."""
+    running = await here.lanes.light.run(here.deps.holds)
+    findings = await here.lanes.light.run(
+        lambda: here.deps.records.list_findings(None, None, None, HOLD_FINDINGS),
+    )
+    shapes = hold_shapes(here.deps.rulebook, running, findings, here.now_ns(), time)
+    return answer({"holds": shapes, **time.put(now=here.now_ns())})

@@ -1,0 +1,72 @@
+"""The event stream."""
+
+import re
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import Response, StreamingResponse
+
+from api.context import Context, Here
+from api.frames import TagFilter
+from api.problems import Problem, bad
+from api.stream import MOST_CLIENTS
+from domain.entries import Position
+
+router = APIRouter(prefix="/v1", tags=["live"])
+
+MOST_TAGS = 1_000
+
+
+@router.get("/stream")
+async def stream(
+    here: Here,
+    tags: Annotated[str | None, Query(description="names, separated by commas; without it: all tags")] = None,
+    after: Annotated[int | None, Query(ge=0, description="go on after this position, like Last-Event-ID")] = None,
+    last_event_id: Annotated[str | None, Header(description="the position a client has heard up to")] = None,
+) -> Response:
+    """Server-sent events: `samples`, `text`, `gap`, `tag`, `alarm`, `phase`, `finding`, `heartbeat` and `cut`.
+
+    An event's id is the journal's position. Samples are columns `{"tag": [dense ids], "time_ns", "value", "status"}`.
+    `heartbeat` comes once a second: a client that hears none for three seconds is not connected. `cut` says what this
+    client did not hear.
+    """
+    feed = here.deps.feed
+    if feed.clients >= MOST_CLIENTS:
+        detail = f"{feed.clients} clients listen already"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
+    chosen = await _chosen(here, tags)
+    heard = after
+    if last_event_id:
+        if not re.fullmatch(r"\d{1,18}", last_event_id):
+            raise bad("Last-Event-ID", f"{last_event_id!r} is no position")
+        heard = int(last_event_id)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    body = _listen(here, chosen, None if heard is None else Position(heard))
+    return StreamingResponse(body, media_type="text/event-stream", headers=headers)
+
+
+async def _chosen(here: Context, tags: str | None) -> TagFilter:
+    if tags is None:
+        return None
+    names = [name for name in tags.split(",") if name]
+    if len(names) > MOST_TAGS:
+        raise bad("tags", f"{len(names)} tags are more than {MOST_TAGS}; leave it out to hear all")
+    return frozenset([int((await here.tag(name)).id) for name in names])
+
+
+async def _listen(here: Context, chosen: TagFilter, heard: Position | None) -> AsyncIterator[bytes]:
+    feed = here.deps.feed
+    client = feed.subscribe(chosen)
+    through = feed.position
+    try:
+        yield b"retry: 1000\n\n"
+        if heard is not None:
+            missed = await feed.replay(heard, through, chosen)
+            if missed:
+                yield missed
+        async for chunk in client.chunks():
+            yield chunk
+    finally:
+        feed.unsubscribe(client)

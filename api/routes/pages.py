@@ -1,0 +1,42 @@
+"""The pages for people."""
+
+from http import HTTPStatus
+from typing import cast
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api.alarm_list import AlarmList
+from api.context import Here
+from api.problems import Problem
+from api.render import Pages
+from api.routes.alarms import alarm_told
+from api.times import TimeForm
+
+router = APIRouter(include_in_schema=False)
+
+_UNSTORED = {"Cache-Control": "no-store"}
+
+
+def _pages(request: Request) -> Pages:
+    return cast("Pages", request.app.state.pages)
+
+
+@router.get("/")
+async def overview(request: Request) -> Response:
+    """All units at a glance."""
+    return HTMLResponse(_pages(request).overview(), headers=_UNSTORED)
+
+
+@router.get("/alarms/{alarm:path}")
+async def alarm(here: Here, request: Request, alarm: str) -> Response:
+    """One alarm with its history."""
+    alarm_list = cast("AlarmList", request.app.state.alarm_list)
+    try:
+        told = await alarm_told(here, alarm_list, alarm, 100, TimeForm.MS)
+    except Problem as problem:
+        if problem.status is not HTTPStatus.NOT_FOUND:
+            raise
+        return HTMLResponse(_pages(request).problem(404, problem.detail), 404, headers=_UNSTORED)
+    return HTMLResponse(_pages(request).alarm(told), headers=_UNSTORED)

@@ -1,0 +1,156 @@
+"""Fakes written by hand for the seams; each section belongs to the tests of one room."""
+
+import threading
+from collections.abc import Sequence
+
+from domain.alarms import Notice, Transition
+from domain.entries import Entry, Gap, Heartbeat, PersonAction, Position, TagDefined
+from domain.findings import Finding, PhaseRecord
+from domain.ports import Person, SourceLedger
+from domain.tags import Tag, TagTable
+
+# The HTTP interface: a journal and records in memory, and a clock that is set by hand.
+
+
+class SetClock:
+    """A clock that shows what a test sets."""
+
+    def __init__(self, now_ns: int = 0, *, simulated: bool = False, speed: float = 1.0) -> None:
+        self.now = now_ns
+        self.simulated = simulated
+        self.speed = speed
+
+    def now_ns(self) -> int:
+        return self.now
+
+    async def sleep_until(self, when_ns: int) -> None:
+        self.now = max(self.now, when_ns)
+
+
+class JournalInMemory:
+    """A `JournalReader` of what a test put in; `fault` makes every call raise it."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[Position, Entry]] = []
+        self.ledgers: list[SourceLedger] = []
+        self.fault: Exception | None = None
+        self._tags = TagTable()
+        self._lock = threading.Lock()
+
+    def put(self, *entries: Entry) -> Position:
+        """Commit entries; returns the position of the last."""
+        with self._lock:
+            for entry in entries:
+                self.entries.append((Position(len(self.entries) + 1), entry))
+                if isinstance(entry, TagDefined):
+                    self._tags.put(entry.tag)
+            return self.last()
+
+    def _check(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+
+    def last(self) -> Position:
+        self._check()
+        return self.entries[-1][0] if self.entries else Position(0)
+
+    def read(self, after: Position, limit: int = 64) -> Sequence[tuple[Position, Entry]]:
+        self._check()
+        if self.entries and after < self.entries[0][0]:
+            return self.entries[:limit]
+        first = self.entries[0][0] if self.entries else 1
+        return self.entries[after - first + 1 :][:limit]
+
+    def trim(self, through: int) -> None:
+        """Forget what a store has taken."""
+        self.entries = [(position, entry) for position, entry in self.entries if position > through]
+
+    def tags(self) -> Sequence[Tag]:
+        self._check()
+        return list(self._tags)
+
+    def gaps(self, source: str | None, tag: int | None, start_ns: int, end_ns: int, limit: int) -> Sequence[Gap]:
+        newest = {entry.id: entry for _, entry in self.entries if isinstance(entry, Gap)}
+        return [
+            gap
+            for gap in newest.values()
+            if source in (None, gap.source)
+            and (tag is None or gap.tag in (None, tag))
+            and gap.start_ns < end_ns
+            and (gap.end_ns is None or gap.end_ns > start_ns)
+        ][:limit]
+
+    def ledger(self) -> Sequence[SourceLedger]:
+        return self.ledgers
+
+    def heartbeats(self) -> Sequence[Heartbeat]:
+        self._check()
+        newest = {entry.source: entry for _, entry in self.entries if isinstance(entry, Heartbeat)}
+        return list(newest.values())
+
+
+class RecordsInMemory:
+    """A `RecordsReader` of what a test put in; `on_request` stands for the core."""
+
+    def __init__(self) -> None:
+        self.all_transitions: list[Transition] = []
+        self.all_findings: list[Finding] = []
+        self.all_phases: dict[str, PhaseRecord] = {}
+        self.all_notices: list[tuple[Notice, str]] = []
+        self.people: dict[str, Person] = {}
+        self.requests: list[PersonAction] = []
+
+    def list_findings(
+        self,
+        start_ns: int | None,
+        end_ns: int | None,
+        subject: str | None,
+        limit: int,
+        before: str | None = None,
+    ) -> Sequence[Finding]:
+        newest: dict[str, Finding] = {}
+        for finding in self.all_findings:
+            newest.pop(finding.id, None)
+            newest[finding.id] = finding
+        found = [
+            finding
+            for finding in reversed(newest.values())
+            if subject in (None, finding.subject)
+            and (end_ns is None or finding.onset_ns < end_ns)
+            and (start_ns is None or finding.end_ns is None or finding.end_ns >= start_ns)
+        ]
+        if before is not None:
+            found = found[[finding.id for finding in found].index(before) + 1 :]
+        return found[:limit]
+
+    def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
+        newest = {transition.alarm: transition for transition in self.all_transitions}
+        chosen = [one for one in newest.values() if everything or one.facts.state != "NORM"]
+        return sorted(chosen, key=lambda one: (one.facts.acknowledged, one.priority, -one.at_ns))
+
+    def transitions(self, alarm: str | None, limit: int, after: str | None = None) -> Sequence[Transition]:
+        found = [one for one in self.all_transitions if alarm in (None, one.alarm)]
+        if after is not None:
+            found = found[[one.id for one in found].index(after) + 1 :][:limit]
+        return found[::-1][:limit]
+
+    def list_phases(
+        self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
+    ) -> Sequence[PhaseRecord]:
+        found = [
+            phase
+            for phase in self.all_phases.values()
+            if unit in (None, phase.unit)
+            and (end_ns is None or phase.start_ns < end_ns)
+            and (start_ns is None or phase.end_ns is None or phase.end_ns > start_ns)
+        ]
+        return sorted(found, key=lambda phase: -phase.start_ns)[:limit]
+
+    def notices(self, limit: int) -> Sequence[tuple[Notice, str]]:
+        return self.all_notices[::-1][:limit]
+
+    def person_of(self, token: str) -> Person | None:
+        return self.people.get(token)
+
+    def request(self, action: PersonAction) -> None:
+        self.requests.append(action)
