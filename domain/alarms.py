@@ -87,3 +87,4 @@ class Notice:
     text: str
     transition: str
     at_ns: int
+    priority: Priority = Priority.HIGH  # of the alarm: decides what a digest puts first

@@ -145,6 +145,11 @@ class SqlRecords:
         with self._database.reading() as connection:
             return outbox.to_send(connection, now_ns, channel, limit)
 
+    def waiting_channels(self) -> Sequence[str]:
+        """The channels that something waits for, whether they are still configured or not."""
+        with self._database.reading() as connection:
+            return outbox.waiting_channels(connection)
+
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
         """Note that they are being sent: unknown until a result is written, and due again at `again_ns` without one."""
         with self._database.writing() as connection:

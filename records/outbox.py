@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from domain.alarms import Notice
+from domain.rules import Priority
 from records.audit import AuditEntry, write_audit
 from records.chunks import in_chunks
 from records.tables import notices
@@ -56,6 +57,12 @@ def to_send(connection: Connection, now_ns: int, channel: str | None, limit: int
     ]
 
 
+def waiting_channels(connection: Connection) -> list[str]:
+    """The channels that something waits for, whether they are still configured or not."""
+    query = select(notices.c.channel).where(notices.c.next_try_ns.is_not(None)).distinct()
+    return list(connection.execute(query).scalars())
+
+
 def begin_sending(connection: Connection, ids: Sequence[str], again_ns: int) -> None:
     """Note that an attempt begins. Until its result is known it is unknown, also if the program dies meanwhile."""
     for chunk in in_chunks(ids):
@@ -100,6 +107,7 @@ def _to_row(notice: Notice) -> dict[str, object]:
         "text": notice.text,
         "transition": notice.transition,
         "at_ns": notice.at_ns,
+        "priority": int(notice.priority),
         "state": WAITING,
         "attempts": 0,
         "next_try_ns": 0,
@@ -107,4 +115,12 @@ def _to_row(notice: Notice) -> dict[str, object]:
 
 
 def _from_row(row: RowMapping) -> Notice:
-    return Notice(row["id"], row["channel"], row["title"], row["text"], row["transition"], row["at_ns"])
+    return Notice(
+        row["id"],
+        row["channel"],
+        row["title"],
+        row["text"],
+        row["transition"],
+        row["at_ns"],
+        Priority(row["priority"]),
+    )

@@ -125,6 +125,7 @@ notices = Table(
     _text("text"),
     _text("transition"),
     Column("at_ns", BigInteger, nullable=False),
+    Column("priority", Integer, nullable=False),
     _text("state"),  # waiting | sent | refused | unknown
     Column("attempts", Integer, nullable=False),
     Column("next_try_ns", BigInteger),  # wall time; None: it will not be tried again

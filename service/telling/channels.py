@@ -1,0 +1,86 @@
+"""Ways to reach people: anything that apprise has a URL for, and the console of the one who runs the service."""
+
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import Protocol, TextIO, cast
+
+import apprise
+
+from domain.alarms import Notice
+from domain.errors import Refused
+from domain.ports import Receipt
+from service.telling.outcome import Attempt
+
+
+class _Plugin(Protocol):
+    """What this room uses of one of apprise's services."""
+
+    service_name: str
+    socket_connect_timeout: float
+    socket_read_timeout: float
+    request_rate_per_sec: float
+
+    def notify(self, *, title: str, body: str, body_format: object) -> bool: ...
+
+
+class AppriseChannel:
+    """A channel of `domain.ports.Channel` behind one apprise URL (mailtos://, json://, slack://, …).
+
+    `send` blocks for at most a few times `timeout_s`. MayHaveArrived: no answer came after the message had left. The
+    URL holds secrets: it is never shown, not even in an error.
+    """
+
+    def __init__(self, name: str, url: str, *, timeout_s: float = 15.0) -> None:
+        self.name = name
+        logging.getLogger("apprise").propagate = False  # it logs URLs
+        logging.getLogger("apprise").addHandler(logging.NullHandler())
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs paths, which can be secret
+        plugin: object = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+        if not isinstance(plugin, apprise.NotifyBase):
+            message = f"notify {name!r}: apprise cannot use the URL"
+            raise Refused(message)
+        self._plugin = cast("_Plugin", plugin)
+        self._plugin.socket_connect_timeout = timeout_s
+        self._plugin.socket_read_timeout = timeout_s
+        self._plugin.request_rate_per_sec = 0.0  # floods are held back before they come here
+        self._one_at_a_time = threading.Lock()
+
+    @classmethod
+    def from_file(cls, name: str, path: Path, *, timeout_s: float = 15.0) -> "AppriseChannel":
+        """The channel whose URL is the first line of a file, kept apart from the configuration. Refused: none there."""
+        try:
+            lines = path.read_text(encoding="utf-8").split()
+        except OSError as error:
+            message = f"notify {name!r}: {path}: {error.strerror}"
+            raise Refused(message) from error
+        if not lines:
+            message = f"notify {name!r}: {path} is empty"
+            raise Refused(message)
+        return cls(name, lines[0], timeout_s=timeout_s)
+
+    def send(self, notice: Notice) -> Receipt:
+        """Send title and text. RetryLater, MayHaveArrived or Refused say what became of it."""
+        with self._one_at_a_time, Attempt() as attempt:
+            sent = self._plugin.notify(title=notice.title, body=notice.text, body_format=apprise.NotifyFormat.TEXT)
+        if not sent:
+            raise attempt.why_not()
+        return Receipt(f"{self._plugin.service_name} took it")
+
+
+class ConsoleChannel:
+    """Prints each notice as a block that a person can read: for the demo, and for a log that somebody watches."""
+
+    def __init__(self, name: str = "console", stream: TextIO | None = None) -> None:
+        self.name = name
+        self._stream = stream
+
+    def send(self, notice: Notice) -> Receipt:
+        """Print it."""
+        stream = sys.stdout if self._stream is None else self._stream
+        rule = "─" * 78
+        body = "\n".join(f"│ {line}" for line in (notice.title, *notice.text.splitlines()))
+        stream.write(f"┌{rule}\n│ to {self.name}\n{body}\n└{rule}\n")
+        stream.flush()
+        return Receipt("printed")
