@@ -9,7 +9,7 @@ from domain.entries import START, Position
 from domain.errors import DiskBudgetSpent, RetryLater, ThermowellError
 from historian.journal import reading
 from historian.journal.group import Group, Layout, write, write_memory
-from historian.journal.intake import Intake
+from historian.journal.intake import Intake, Waiting
 from historian.journal.recent import Recent
 from historian.journal.remembered import Memory
 from historian.journal.schema import Connection
@@ -19,6 +19,7 @@ from historian.journal.usage import Meter
 _IDLE_S = 5.0
 _REMEMBER_ENTRIES = 256
 _REMEMBER_COMMITS = 64
+_MEASURE_COMMITS = 16
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 5.0
 
@@ -46,6 +47,7 @@ class Committer:
         self._layout = layout
         self._memory = memory
         self._remembered_through = START
+        self._taken: list[Waiting] = []  # what the group is made of, also while it is being made
         self._group: Group | None = None
         self._commits_since_remembered = 0
         self.problem: ThermowellError | None = None
@@ -71,6 +73,13 @@ class Committer:
         finally:
             self._end()
 
+    def _tell(self) -> None:
+        try:
+            self._parts.tell(self._parts.recent.last)
+        except Exception:
+            # Whoever wanted to be woken looks by itself now and then; the data must not wait for it.
+            log.exception("the journal %s could not wake its readers", self._parts.path)
+
     def _is_over(self) -> bool:
         if not self._parts.intake.is_closed:
             return False
@@ -81,7 +90,8 @@ class Committer:
         if self._group is not None:
             intake.pause(min(_FIRST_PAUSE_S * 2 ** (self.failures - 1), _LONGEST_PAUSE_S))
         elif intake.wait_until_due(0 if trims.are_wanted else _IDLE_S):
-            self._group = self._layout.group(intake.take(), self._parts.recent.last, self._memory)
+            self._taken = intake.take()
+            self._group = self._layout.group(self._taken, self._parts.recent.last, self._memory)
         if self._group is not None:
             self._try(self._group)
         trim = trims.first()
@@ -97,7 +107,7 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - any library's error here means that nothing is durable
             self._note_failure(error)
             return
-        self._group = None
+        self._group, self._taken = None, []
         self.problem, self.failures = None, 0
         self._after_commit(group)
 
@@ -149,7 +159,7 @@ class Committer:
             self._commits_since_remembered += 1
         for position, entry in group.entries:
             self._parts.recent.add(position, entry)
-        self._parts.meter.add(sum(map(len, group.bodies)), reading.pages_bytes(self._connection))
+        self._measure(group)
         self._parts.intake.settle(group.items)
         for item, end in zip(group.items, group.ends, strict=True):
             try:
@@ -158,7 +168,13 @@ class Committer:
                 # A sender's fault must not stop the others' data; what it did not acknowledge will come again.
                 self.failed_acknowledgements += 1
                 log.exception("an acknowledgement to %s failed", item.source)
-        self._parts.tell(group.last)
+        self._tell()
+
+    def _measure(self, group: Group) -> None:
+        """Count what a commit took; the file itself is asked now and then, and before its quota is called spent."""
+        self._parts.meter.add(sum(map(len, group.bodies)), group.size)
+        if self.commits % _MEASURE_COMMITS == 1:
+            self._parts.meter.measure(reading.pages_bytes(self._connection))
 
     def _note_remembered(self, through: Position) -> None:
         self._remembered_through, self._commits_since_remembered = through, 0
@@ -183,9 +199,8 @@ class Committer:
     def _end(self) -> None:
         """Say to everybody who still waits that it was not written, and let the file go."""
         self._parts.intake.close()
-        unwritten = list(self._group.items) if self._group is not None else []
         reason = self.problem or RetryLater(f"the journal {self._parts.path} is closed")
-        for item in [*unwritten, *self._parts.intake.take()]:
+        for item in [*self._taken, *self._parts.intake.take()]:
             item.failed(reason)
         self._parts.trims.close(reason)
         try:
@@ -197,4 +212,4 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - what was acknowledged is durable already; the rest is only quicker
             log.warning("the journal %s did not close cleanly: %s", self._parts.path, error)
         self.has_ended = True
-        self._parts.tell(self._parts.recent.last)
+        self._tell()

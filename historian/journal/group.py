@@ -78,10 +78,11 @@ def _place(item: Waiting, joiner: Joiner, loose: list[tuple[str, int, int]]) -> 
     last = len(joiner.outgoing) - 1
     own: Outgoing | None = None
     for part in item.parts:
-        last = joiner.add(part)
+        rows = rows_in(part)
+        last = joiner.add(part, rows)
         outgoing = joiner.outgoing[last]
         if item.received is None:
-            outgoing.received += rows_in(part)
+            outgoing.received += rows
         elif outgoing.source == item.source:
             own = outgoing
     if item.received is None:

@@ -22,9 +22,9 @@ MOST_ROWS = 4 * ROOM_ROWS
 _LEAD_SHARE = 0.1  # of the flush interval: after silence, wait only this long for company
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Waiting:
-    """A delivery, or what one `append` was given."""
+    """A delivery, or what one `append` was given. Never changed; not frozen, which would double the cost of one."""
 
     source: str
     parts: Sequence[Part]

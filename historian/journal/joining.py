@@ -65,28 +65,28 @@ class Joiner:
     outgoing: list[Outgoing] = field(default_factory=list)
     _growing: dict[str, int] = field(default_factory=dict)
 
-    def add(self, part: Part) -> int:
-        """Put the next part; return the index of the entry it went into."""
+    def add(self, part: Part, rows: int) -> int:
+        """Put the next part, of so many samples; return the index of the entry it went into."""
         if isinstance(part, SampleBatch):
-            return self._add_samples(part)
+            return self._add_samples(part, rows)
         source = source_of(part.entry)
         if source:
             self._growing.pop(source, None)
         else:
             self._growing.clear()
-        self.outgoing.append(Outgoing(kind_of(part.entry), source, [], part, rows_of(part.entry)))
+        self.outgoing.append(Outgoing(kind_of(part.entry), source, [], part, rows))
         return len(self.outgoing) - 1
 
-    def _add_samples(self, batch: SampleBatch) -> int:
+    def _add_samples(self, batch: SampleBatch, rows: int) -> int:
         index = self._growing.get(batch.source)
         if index is not None:
             growing = self.outgoing[index]
             alike = (growing.parts[0].server_ns is None) == (batch.server_ns is None)
-            if alike and growing.rows + len(batch) <= MOST_JOINED_ROWS:
+            if alike and growing.rows + rows <= MOST_JOINED_ROWS:
                 growing.parts.append(batch)
-                growing.rows += len(batch)
+                growing.rows += rows
                 return index
-        self.outgoing.append(Outgoing(Kind.SAMPLES, batch.source, [batch], None, len(batch)))
+        self.outgoing.append(Outgoing(Kind.SAMPLES, batch.source, [batch], None, rows))
         self._growing[batch.source] = len(self.outgoing) - 1
         return len(self.outgoing) - 1
 

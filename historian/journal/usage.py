@@ -28,16 +28,17 @@ class Meter:
     """Measures the growth over the last ten minutes. One thread adds; any thread looks."""
 
     def __init__(self, path: Path, quota_bytes: int | None) -> None:
-        self._path = path
+        self._folder = path.parent
+        self._log = path.with_name(path.name + "-wal")
         self._quota_bytes = quota_bytes
         self._used_bytes = 0
         self._added_bytes = 0
         self._marks: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
 
-    def add(self, added_bytes: int, pages_bytes: int) -> None:
-        """Entries of so many bytes were committed; so many bytes of pages are in use."""
-        self._added_bytes += added_bytes
-        self.measure(pages_bytes)
+    def add(self, entry_bytes: int, most_bytes: int) -> None:
+        """Entries of so many bytes were committed, which took at most `most_bytes` of the file."""
+        self._added_bytes += entry_bytes
+        self._used_bytes += most_bytes
         now = time.monotonic()
         if now - self._marks[-1][0] >= _STEP_S:
             self._marks.append((now, self._added_bytes))
@@ -45,8 +46,8 @@ class Meter:
             self._marks.popleft()
 
     def measure(self, pages_bytes: int) -> None:
-        """So many bytes of pages are in use."""
-        self._used_bytes = pages_bytes + _size(self._path.with_name(self._path.name + "-wal"))
+        """So many bytes of pages are in use: this replaces what was estimated since the last time."""
+        self._used_bytes = pages_bytes + _size(self._log)
 
     def would_exceed(self, more_bytes: int) -> bool:
         """Whether so many bytes more are beyond the quota."""
@@ -64,7 +65,7 @@ class Meter:
     def _left_bytes(self) -> int:
         if self._quota_bytes is not None:
             return self._quota_bytes - self._used_bytes
-        disk = os.statvfs(self._path.parent)
+        disk = os.statvfs(self._folder)
         return disk.f_bavail * disk.f_frsize
 
 

@@ -64,6 +64,7 @@ class SqliteJournal:
         self._parts = parts
         self._bell = bell
         self._disk = disk
+        self._is_closed = False
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
         self._thread = threading.Thread(target=committer.run, name="journal-write", daemon=True)
         self._thread.start()
@@ -181,19 +182,19 @@ class SqliteJournal:
         with self._bell.listening() as rung:
             while True:
                 rung.clear()
-                newest = self._parts.recent.last
+                newest, has_ended = self._parts.recent.last, self._committer.has_ended
+                if position >= newest and not has_ended:
+                    await rung.wait()
+                    continue
                 entries = await self._next_entries(position)
+                if entries is None:
+                    self._raise_problem()
+                    return
                 for at, entry in entries:
                     yield at, entry
                     position = at
-                if not entries and position < newest:
+                if not entries:
                     position = newest  # everything between was trimmed
-                elif not entries:
-                    if self._committer.has_ended:
-                        if self._committer.problem is not None:
-                            raise RetryLater(str(self._committer.problem))
-                        return
-                    await rung.wait()
 
     async def trim(self, through: Position) -> None:
         """Drop samples, heartbeats and source states up to a position that every follower has passed.
@@ -248,26 +249,39 @@ class SqliteJournal:
         self._thread.join(CLOSE_LIMIT_S)
         if self._thread.is_alive():
             raise RetryLater(f"the journal {self._path} still waits for its disk after {CLOSE_LIMIT_S:g} s")
+        self._is_closed = True
         self._reads.shutdown()
         self._disk.close()
         self._lock.release()
 
-    async def _next_entries(self, position: Position) -> Sequence[tuple[Position, Entry]]:
-        """What follows a position: from memory if it is recent, else from the disk, on a thread of its own."""
-        recent = self._parts.recent
+    async def _next_entries(self, position: Position) -> Sequence[tuple[Position, Entry]] | None:
+        """What follows a position: from memory if it is recent, else from the disk. None: no more will come."""
         found: list[tuple[Position, Entry]] = []
         for at in range(position + 1, position + 1 + _YIELD_ENTRIES):
-            entry = recent.get(Position(at))
+            entry = self._parts.recent.get(Position(at))
             if entry is None:
                 break
             found.append((Position(at), entry))
         if found:
             await asyncio.sleep(0)
             return found
-        if position >= recent.last or self._parts.intake.is_closed:
-            return []
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reads, self._disk.after, position, _YIELD_ENTRIES)
+        if position >= self._parts.recent.last:
+            return None
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._reads,
+                self._disk.after,
+                position,
+                _YIELD_ENTRIES,
+            )
+        except RuntimeError:
+            if not self._is_closed:
+                raise
+            return None
+
+    def _raise_problem(self) -> None:
+        if self._committer.problem is not None:
+            raise RetryLater(str(self._committer.problem))
 
 
 def _weight(parts: Sequence[Part]) -> int:
