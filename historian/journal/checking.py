@@ -10,8 +10,9 @@ from historian.journal.joining import Event, Part
 from historian.journal.samples import MOST_ROWS
 
 _MOST_NAME_BYTES = 255
-_TIMES = np.iinfo(np.int64)
-_COLUMNS = (("tag", np.uint32), ("time_ns", np.int64), ("value", np.float64), ("status", np.uint32))
+_LEAST_NS, _MOST_NS = -(1 << 63), (1 << 63) - 1
+_TIME = np.dtype(np.int64)
+_COLUMN_TYPES = (np.dtype(np.uint32), _TIME, np.dtype(np.float64), np.dtype(np.uint32))
 
 
 def part_of(entry: Entry) -> Part:
@@ -30,21 +31,18 @@ def part_of(entry: Entry) -> Part:
 
 
 def _check_samples(batch: SampleBatch) -> None:
-    rows = len(batch.tag)
-    for name, dtype in _COLUMNS:
-        column = getattr(batch, name)
-        if column.dtype != dtype or column.shape != (rows,):
-            raise Refused(
-                f"{batch.source}: {name} is {column.dtype} of shape {column.shape}, not {np.dtype(dtype)} of ({rows},)",
-            )
+    rows = batch.tag.shape
+    columns = (batch.tag.dtype, batch.time_ns.dtype, batch.value.dtype, batch.status.dtype)
+    if columns != _COLUMN_TYPES or not (batch.time_ns.shape == batch.value.shape == batch.status.shape == rows):
+        raise Refused(f"{batch.source}: columns of {columns} and shape {rows}, not {_COLUMN_TYPES} and one shape")
     server_ns = batch.server_ns
-    if server_ns is not None and (server_ns.dtype != np.int64 or server_ns.shape != (rows,)):
+    if server_ns is not None and (server_ns.dtype != _TIME or server_ns.shape != rows):
         raise Refused(
-            f"{batch.source}: server_ns is {server_ns.dtype} of shape {server_ns.shape}, not int64 of ({rows},)"
+            f"{batch.source}: server_ns is {server_ns.dtype} of shape {server_ns.shape}, not {_TIME} of {rows}"
         )
-    if rows > MOST_ROWS:
-        raise Refused(f"{batch.source}: {rows} rows in one batch, at most {MOST_ROWS} can be")
-    if not _TIMES.min <= batch.received_ns <= _TIMES.max:
+    if len(rows) != 1 or rows[0] > MOST_ROWS:
+        raise Refused(f"{batch.source}: shape {rows}; one dimension and at most {MOST_ROWS} rows can be")
+    if not _LEAST_NS <= batch.received_ns <= _MOST_NS:
         raise Refused(f"{batch.source}: receipt at {batch.received_ns} ns is beyond 64 bits")
     _check_name(batch.source)
 
