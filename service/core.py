@@ -21,6 +21,7 @@ from service.collecting import beat, collect
 from service.config.build import Configuration
 from service.files import Files
 from service.gauges import report_for_ever
+from service.judging import Effects
 from service.sources import make_source
 from service.storing import StoreFollower
 from service.tag_table import define
@@ -123,7 +124,14 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     """The core's tasks; when one ends, the process does, and its supervisor starts it again."""
     channels = channels_of(core.configuration)
     outbox = Outbox(core.records, channels)
-    judge = make_judge(core.configuration, core.tags, core.journal, core.records, core.waker, outbox, core.clock)
+
+    def committed(effects: Effects) -> None:
+        if effects:
+            core.waker.wake()
+        if effects.notices:
+            outbox.wake()
+
+    judge = make_judge(core.configuration, core.tags, core.journal, core.records, committed)
     storing = StoreFollower(core.journal, core.store, judge.passed)
     return [
         judge.run(),

@@ -1,0 +1,174 @@
+"""Show it all: a simulated reactor train, collected, stored, judged, alarmed and shown, faster than real time."""
+
+import argparse
+import contextlib
+import json
+import logging
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from domain.errors import Refused
+from domain.time import HOUR_NS
+from records.database import SqlRecords
+from service.files import Files
+from simulators.demo.configuration import demo_config
+from simulators.demo.plan import SPEED
+from simulators.servers import broker, mailbox
+
+log = logging.getLogger(__name__)
+
+_MARK = ".thermowell-demo"
+_START_WITHIN_S = 60.0
+_LEAD_NS = 4_000_000_000
+"""The plant's clock starts so long after the command, when everything is connected."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where, how fast and how long."""
+    parser.add_argument("--data", type=Path, default=Path("demo-data"), metavar="DIR", help="emptied at the start")
+    parser.add_argument("--port", type=int, default=8087, help="of the page; another one if it is taken")
+    parser.add_argument("--speed", type=float, default=SPEED, help="plant seconds per second")
+    parser.add_argument("--seconds", type=float, help="stop after so long; default: until Ctrl-C")
+    parser.add_argument("--embedded-broker", action="store_true", help="not mosquitto, also where it is installed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start broker, mailbox, plant and service; tell where the page is; stop all at the end."""
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    data = _emptied(options.data.absolute())
+    port = _free_or_other(options.port)
+    with contextlib.ExitStack() as stack:
+        mqtt = broker.start(data / "broker", embedded=options.embedded_broker)
+        stack.callback(mqtt.stop)
+        mail = mailbox.start(data / "mail")
+        stack.callback(mail.stop)
+        wall_origin = time.time_ns() + _LEAD_NS
+        plant_origin = wall_origin // HOUR_NS * HOUR_NS
+        clock = ("--speed", str(options.speed), "--wall-origin", str(wall_origin), "--plant-origin", str(plant_origin))
+        plant = stack.enter_context(_plant(mqtt, clock))
+        config = data / "thermowell.yaml"
+        config.write_text(
+            demo_config(
+                opcua_url=plant,
+                mqtt_port=mqtt.port,
+                http_port=port,
+                mail_port=mail.port,
+                protocol=mqtt.protocol,
+                data_dir="data",
+                speed=options.speed,
+                wall_origin_ns=wall_origin,
+                plant_origin_ns=plant_origin,
+            ),
+            encoding="utf-8",
+        )
+        with contextlib.closing(SqlRecords.open(Files(data / "data").made().records)) as records:
+            token = records.add_person("demo visitor", "shift lead")
+        service = stack.enter_context(_process("service.cli", "run", "--config", str(config)))
+        _announce(service, port, token, mqtt, data, options.speed)
+        with contextlib.suppress(KeyboardInterrupt):
+            service.wait(options.seconds)
+    return 0
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _emptied(folder: Path) -> Path:
+    """The demo's folder, new; a folder that is not the demo's is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARK).exists():
+            message = f"{folder} is not empty and not from a demo; give another one with --data"
+            raise Refused(message)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).touch()
+    return folder
+
+
+def _free_or_other(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+            log.warning("port %d is taken; the page is on %d", port, probe.getsockname()[1])
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _process(*words: str, stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python module as a child, ended on leaving."""
+    process = subprocess.Popen([sys.executable, "-m", *words], stdout=stdout)  # noqa: S603  our own programs
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def _plant(mqtt: broker.Broker, clock: tuple[str, ...]) -> Iterator[str]:
+    """The simulated plant; yields the address of its OPC UA server."""
+    words = ("simulators.plant_process", "--mqtt-port", str(mqtt.port), "--protocol", mqtt.protocol, *clock)
+    with _process(*words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        with process.stdout as output:
+            line = output.readline()
+            if not line:
+                message = f"the simulated plant did not start (exit code {process.wait(10)})"
+                raise Refused(message)
+            yield str(json.loads(line)["opcua"])
+
+
+def _announce(
+    service: subprocess.Popen[bytes],
+    port: int,
+    token: str,
+    mqtt: broker.Broker,
+    data: Path,
+    speed: float,
+) -> None:
+    """Wait until the page answers, then say where it is."""
+    page = f"http://127.0.0.1:{port}/"
+    deadline_s = time.monotonic() + _START_WITHIN_S
+    while not _answers(f"{page}-/ready"):
+        if service.poll() is not None or time.monotonic() > deadline_s:
+            message = "the service did not start; its log is above"
+            raise Refused(message)
+        time.sleep(0.2)
+    print(
+        f"""
+  Thermowell demo: a SIMULATED plant, {speed:g} times faster than real time (broker: {mqtt.kind})
+
+      page    {page}
+      token   {token}
+              acknowledge an alarm on the page with this token and a comment
+      mail    {data / "mail"}   what a shift lead would get
+      data    {data / "data"}
+
+  Within two minutes: R101's pH drifts (a warning comes first) and leaves its validated range;
+  the crude in T201 is held over its limit. Ctrl-C stops everything.
+""",
+        flush=True,
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310  our own page on the loopback
+            return bool(answer.status == 200)
+    except OSError:
+        return False

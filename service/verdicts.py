@@ -1,0 +1,34 @@
+"""Puts the judge together: detectors, alarm book and routing, as they were when the process last stopped."""
+
+from collections.abc import Callable
+
+from alarms.book import AlarmBook
+from alarms.routing import notices_for_all
+from detectors.bank import Bank
+from domain.ports import Journal
+from domain.tags import TagTable
+from records.database import SqlRecords
+from service.config.build import Configuration
+from service.judging import Effects, Judge
+from service.tellers import audiences_of, wording_of
+
+
+def make_judge(
+    configuration: Configuration,
+    tags: TagTable,
+    journal: Journal,
+    records: SqlRecords,
+    committed: Callable[[Effects], None],
+) -> Judge:
+    """The judge of this configuration, with the alarm book rebuilt from what was committed."""
+    rulebook = configuration.rulebook
+    book = AlarmBook.rebuilt(rulebook, records.newest_transitions(), records.open_findings())
+    audiences, wording = audiences_of(configuration), wording_of(configuration)
+    return Judge(
+        journal,
+        records,
+        Bank(rulebook, tags),
+        book,
+        lambda transitions: notices_for_all(transitions, audiences, wording),
+        committed,
+    )
