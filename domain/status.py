@@ -12,6 +12,7 @@ UNCERTAIN = 0x4000_0000
 BAD = 0x8000_0000
 BAD_NO_COMMUNICATION = 0x8031_0000
 BAD_ENCODING = 0x8006_0000
+BAD_NO_DATA = 0x809B_0000
 SEVERITY = 0xC000_0000
 OVERFLOW = 0x0000_0480  # InfoType DataValue and the overflow bit: the server's queue dropped values before this one
 
