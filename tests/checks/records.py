@@ -1,0 +1,450 @@
+"""What every implementation of the records must do; each check is given fresh records, open at wall time `WALL_NS`."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from domain.alarms import AlarmFacts, Notice, Transition
+from domain.entries import ActionKind, PersonAction, Position, RowPosition
+from domain.errors import Refused
+from domain.findings import Finding, FindingId, PhaseRecord, Stage
+from domain.ports import Records, RecordsReader, UnitOfWork
+from domain.rules import Priority
+from records.audit import AuditHead, AuditRecord
+from records.outbox import NoticeResult, WaitingNotice
+from records.people import Account
+from records.requests import Answer
+
+WALL_NS = 1_800_000_000_000_000_000
+
+
+class Work(UnitOfWork, Protocol):
+    def request_done(self, id_: str, error: str | None) -> None: ...
+
+
+class CoreRecords(Records, RecordsReader, Protocol):
+    """The ports, and what the core and the command line ask beyond them."""
+
+    def unit_of_work(self) -> AbstractContextManager[Work]: ...
+    def finding_versions(self, id_: str) -> Sequence[Finding]: ...
+    def request_answer(self, id_: str) -> Answer | None: ...
+    def cursor_of(self, name: str) -> Position: ...
+    def snapshot_of(self, name: str) -> tuple[Position, bytes] | None: ...
+    def newest_transitions(self) -> Sequence[Transition]: ...
+    def open_findings(self) -> Sequence[Finding]: ...
+    def waiting_requests(self, limit: int = 100) -> Sequence[PersonAction]: ...
+    def request_done(self, id_: str, error: str | None = None) -> None: ...
+    def waiting_notices(self, now_ns: int, limit: int = 100, channel: str | None = None) -> Sequence[WaitingNotice]: ...
+    def waiting_channels(self) -> Sequence[str]: ...
+    def notices_begun(self, ids: Sequence[str], again_ns: int) -> None: ...
+    def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None: ...
+    def notice_counts(self) -> Mapping[str, int]: ...
+    def add_person(self, name: str, role: str) -> str: ...
+    def revoke(self, name: str) -> None: ...
+    def people(self) -> Sequence[Account]: ...
+    def verify_audit(self) -> AuditHead: ...
+    def list_audit(self, limit: int) -> Sequence[AuditRecord]: ...
+
+
+def finding(id_: str = "f1", version: int = 1, stage: Stage = Stage.OPEN, **changed: object) -> Finding:
+    made = Finding(
+        id=FindingId(id_),
+        version=version,
+        rule="excursion.nor.high",
+        subject="R101.TT",
+        stage=stage,
+        onset_ns=100,
+        end_ns=None if stage is Stage.OPEN else 200,
+        at_ns=110,
+        detected=RowPosition(Position(7), 3),
+        message="R101.TT is 62.4 degC, above 62",
+        unit="R101",
+        batch="B-1",
+        phase="dose",
+        phase_instance="R101/B-1/dose/1",
+        ranges_version="API-1 v7",
+        rules_hash="abc",
+        evidence={"limit": 62.0, "peak": 62.4, "samples": 2**60, "note": "µ", "nothing": None},
+    )
+    return replace(made, **changed)  # type: ignore[arg-type]  # the caller names fields
+
+
+def transition(alarm: str = "R101.TT~high", number: int = 1, **changed: object) -> Transition:
+    made = Transition(
+        id=f"{alarm}.{number}",
+        alarm=alarm,
+        number=number,
+        at_ns=1_000 + number,
+        what="activated",
+        facts=AlarmFacts(active=True, acknowledged=False),
+        priority=Priority.HIGH,
+        rule="excursion.nor.high",
+        subject="R101.TT",
+        name="high",
+        message="R101.TT is 62.4 degC, above 62",
+        unit="R101",
+        batch="B-1",
+        phase="dose",
+        finding="f1",
+        finding_version=1,
+        person="Ann",
+        comment="seen",
+        cause="Cooling lost",
+        consequence="Impurity D",
+        action="Stop dosing",
+        respond_within_ns=600,
+        occurrence=2,
+        since_ns=90,
+    )
+    return replace(made, **changed)  # type: ignore[arg-type]  # the caller names fields
+
+
+def notice(id_: str = "n1", channel: str = "leads") -> Notice:
+    return Notice(id_, channel, "HIGH: R101.TT high", "R101.TT is 62.4 degC", "R101.TT~high.1", 1_001, Priority.MEDIUM)
+
+
+def phase(instance: str = "R101/B-1/dose/1", start_ns: int = 100, end_ns: int | None = None) -> PhaseRecord:
+    return PhaseRecord(instance, "R101", "B-1", "dose", "API-1 v7", start_ns, end_ns, RowPosition(Position(5), 2))
+
+
+def action(id_: str = "a1", **changed: object) -> PersonAction:
+    made = PersonAction(id_, 500, "Ann", ActionKind.SHELVE, "R101.TT~high", "valve in repair", 900)
+    return replace(made, **changed)  # type: ignore[arg-type]  # the caller names fields
+
+
+def a_unit_of_work_writes_everything_at_once(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.findings([finding()])
+        work.phases([phase()])
+        work.transitions([transition()])
+        work.notices([notice()])
+        work.audit(action(), "shelved")
+        work.cursor("judging", Position(12))
+        work.snapshot("judging", Position(9), b"\x00state")
+
+    assert records.list_findings(None, None, None, 10) == [finding()]
+    assert records.list_phases(None, None, None, 10) == [phase()]
+    assert records.transitions(None, 10) == [transition()]
+    assert records.notices(10) == [(notice(), "waiting")]
+    assert records.list_audit(10)[0].entry.comment == "valve in repair"
+    assert records.cursor_of("judging") == 12
+    assert records.snapshot_of("judging") == (9, b"\x00state")
+
+
+def an_error_inside_writes_nothing(records: CoreRecords) -> None:
+    with contextlib.suppress(KeyError), records.unit_of_work() as work:
+        work.findings([finding()])
+        work.phases([phase()])
+        work.transitions([transition()])
+        work.notices([notice()])
+        work.audit(action(), "shelved")
+        work.cursor("judging", Position(12))
+        raise KeyError
+
+    assert records.list_findings(None, None, None, 10) == []
+    assert records.list_phases(None, None, None, 10) == []
+    assert records.transitions(None, 10) == []
+    assert records.notices(10) == []
+    assert records.list_audit(10) == []
+    assert records.cursor_of("judging") == 0
+
+
+def writing_twice_is_writing_once(records: CoreRecords) -> None:
+    for _ in range(2):
+        with records.unit_of_work() as work:
+            work.findings([finding(), finding()])
+            work.phases([phase(), phase()])
+            work.transitions([transition(), transition()])
+            work.notices([notice(), notice()])
+            work.audit(action(), "shelved")
+
+    assert len(records.finding_versions("f1")) == 1
+    assert len(records.list_phases(None, None, None, 10)) == 1
+    assert len(records.transitions(None, 10)) == 1
+    assert len(records.notices(10)) == 1
+    assert len(records.list_audit(10)) == 1
+
+
+def what_is_written_is_not_changed_by_writing_it_again(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.findings([finding()])
+        work.transitions([transition()])
+        work.notices([notice()])
+    records.notice_result(["n1"], NoticeResult("sent", "250 ok"))
+    with records.unit_of_work() as work:
+        work.findings([finding(message="other")])
+        work.transitions([transition(comment="other")])
+        work.notices([replace(notice(), title="other")])
+
+    assert records.list_findings(None, None, None, 10) == [finding()]
+    assert records.transitions(None, 10) == [transition()]
+    assert records.notices(10) == [(notice(), "sent")]
+
+
+def every_version_of_a_finding_stays_and_the_newest_is_listed(records: CoreRecords) -> None:
+    versions = [finding(), finding(version=2, message="higher"), finding(version=3, stage=Stage.CLEARED)]
+    with records.unit_of_work() as work:
+        work.findings(versions[:2])
+    with records.unit_of_work() as work:
+        work.findings(versions[2:])
+        work.findings(versions[:1])
+
+    assert records.list_findings(None, None, None, 10) == [versions[2]]
+    assert records.finding_versions("f1") == versions
+
+
+def a_lower_version_that_comes_late_does_not_hide_a_higher_one(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.findings([finding(version=3, message="newest")])
+        work.findings([finding(version=2, message="late")])
+
+    assert [each.message for each in records.list_findings(None, None, None, 10)] == ["newest"]
+
+
+def findings_are_chosen_by_overlap_and_subject(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.findings([finding("past", stage=Stage.CLEARED, onset_ns=100, end_ns=200)])
+        work.findings([finding("open", onset_ns=300)])
+        work.findings([finding("other", onset_ns=300, subject="R102.TT")])
+
+    def ids(start_ns: int | None, end_ns: int | None, subject: str | None = None) -> set[str]:
+        return {each.id for each in records.list_findings(start_ns, end_ns, subject, 10)}
+
+    assert ids(None, None) == {"past", "open", "other"}
+    assert ids(150, 250) == {"past"}
+    assert ids(201, None) == {"open", "other"}
+    assert ids(None, 300) == {"past"}
+    assert ids(None, None, "R102.TT") == {"other"}
+
+
+def a_long_list_of_findings_continues_without_loss(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.findings([finding(f"f{number}") for number in range(7)])
+
+    pages, before = [], None
+    while page := records.list_findings(None, None, None, 3, before):
+        pages += [each.id for each in page]
+        before = page[-1].id
+    assert pages == [f"f{number}" for number in reversed(range(7))]
+
+
+def a_phase_gets_its_end_and_keeps_it(records: CoreRecords) -> None:
+    for written in (phase(), phase(end_ns=900), phase()):
+        with records.unit_of_work() as work:
+            work.phases([written])
+
+    assert records.list_phases(None, None, "R101", 10) == [phase(end_ns=900)]
+    assert records.list_phases(901, None, None, 10) == []
+    assert records.list_phases(None, 100, None, 10) == []
+    assert records.list_phases(None, None, "R102", 10) == []
+
+
+def phases_are_listed_newest_first(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.phases([phase("b", 200), phase("a", 100), phase("c", 300)])
+
+    assert [each.instance for each in records.list_phases(None, None, None, 2)] == ["c", "b"]
+
+
+def alarms_are_unacknowledged_and_severe_first_and_only_those_that_are_not_normal(records: CoreRecords) -> None:
+    normal = AlarmFacts()
+    shelved = AlarmFacts(shelved_until_ns=5, shelved_priority=Priority.LOW)
+    with records.unit_of_work() as work:
+        work.transitions(
+            [
+                transition("calm", facts=normal),
+                transition("seen", facts=AlarmFacts(active=True), priority=Priority.CRITICAL),
+                transition("medium", priority=Priority.MEDIUM),
+                transition("critical", priority=Priority.CRITICAL),
+                transition("shelved", facts=shelved, priority=Priority.LOW),
+                transition("returned", facts=AlarmFacts(acknowledged=False), priority=Priority.LOW),
+            ]
+        )
+
+    order = [each.alarm for each in records.alarms()]
+    assert order == ["critical", "medium", "returned", "seen", "shelved"]
+    assert {each.alarm for each in records.alarms(everything=True)} == {*order, "calm"}
+    assert records.newest_transitions() == records.alarms(everything=True)
+
+
+def an_alarm_is_shown_as_its_newest_transition_says(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.transitions([transition(number=1), transition(number=2, what="acknowledged")])
+    with records.unit_of_work() as work:
+        work.transitions([transition(number=3, what="returned", facts=AlarmFacts())])
+
+    assert records.alarms() == []
+    assert [each.number for each in records.alarms(everything=True)] == [3]
+
+
+def transitions_are_listed_newest_first_and_after_one(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.transitions([transition(number=number) for number in range(1, 6)])
+        work.transitions([transition("other")])
+
+    assert [each.number for each in records.transitions("R101.TT~high", 2)] == [5, 4]
+    assert [each.number for each in records.transitions("R101.TT~high", 2, "R101.TT~high.2")] == [4, 3]
+    assert records.transitions(None, 10, "other.1") == []
+
+
+def open_findings_are_those_that_are_not_cleared(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.findings([finding("open"), finding("ended", stage=Stage.ENDED), finding("gone", stage=Stage.CLEARED)])
+
+    assert [each.id for each in records.open_findings()] == ["open", "ended"]
+
+
+def findings_that_cleared_under_an_active_alarm_are_given_to_the_book(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.findings([finding("gone", stage=Stage.CLEARED), finding("other", stage=Stage.CLEARED, subject="X")])
+        work.transitions([transition()])
+
+    assert [each.id for each in records.open_findings()] == ["gone"]
+
+
+def a_request_waits_until_it_is_answered(records: CoreRecords) -> None:
+    records.request(action("a1"))
+    records.request(action("a2", until_ns=None))
+    records.request(action("a1", comment="again"))
+
+    assert records.waiting_requests() == [action("a1"), action("a2", until_ns=None)]
+    assert records.request_answer("a1") == Answer("waiting")
+    records.request_done("a1", "there is no such alarm")
+    with records.unit_of_work() as work:
+        work.request_done("a2", None)
+    records.request_done("a2", "too late")
+    assert records.waiting_requests() == []
+    assert records.request_answer("a1") == Answer("refused", "there is no such alarm")
+    assert records.request_answer("a2") == Answer("done")
+    assert records.request_answer("a3") is None
+
+
+def a_notice_waits_until_it_is_sent(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.notices([notice("n1"), notice("n2", "others")])
+
+    assert records.waiting_notices(0, 10, "leads") == [WaitingNotice(notice("n1"), 0, doubtful=False)]
+    assert sorted(records.waiting_channels()) == ["leads", "others"]
+    records.notices_begun(["n1"], 50)
+    records.notice_result(["n1"], NoticeResult("sent", "250 ok"))
+    assert records.waiting_notices(10**9, 10, "leads") == []
+    assert records.waiting_channels() == ["others"]
+    assert records.notice_counts() == {"waiting": 1, "sent": 1, "refused": 0, "unknown": 0}
+
+
+def a_notice_that_was_begun_and_never_finished_is_doubtful(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.notices([notice()])
+    records.notices_begun(["n1"], 50)
+
+    assert records.waiting_notices(49) == []
+    assert records.waiting_notices(50) == [WaitingNotice(notice(), 1, doubtful=True)]
+
+
+def a_notice_is_tried_again_at_its_time(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.notices([notice()])
+    records.notices_begun(["n1"], 50)
+    records.notice_result(["n1"], NoticeResult("waiting", "Connection refused", 70))
+
+    assert records.waiting_notices(69) == []
+    assert records.waiting_notices(70) == [WaitingNotice(notice(), 1, doubtful=False)]
+
+
+def a_notice_that_is_given_up_is_in_the_audit_trail(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.notices([notice()])
+    records.notice_result(["n1"], NoticeResult("refused", "the mail server answered 550"))
+
+    entry = records.list_audit(1)[0].entry
+    assert (entry.kind, entry.subject) == ("notice", "n1")
+    assert "550" in entry.what
+
+
+def a_token_names_its_person_until_it_is_revoked(records: CoreRecords) -> None:
+    token = records.add_person("Ann Smith", "shift lead")
+    person = records.person_of(token)
+    assert person is not None
+    assert (person.name, person.role) == ("Ann Smith", "shift lead")
+    assert records.person_of(token + "x") is None
+    assert records.person_of("") is None
+
+    records.revoke("Ann Smith")
+
+    assert records.person_of(token) is None
+    assert [(each.name, each.revoked_ns) for each in records.people()] == [("Ann Smith", WALL_NS)]
+
+
+def a_person_holds_one_token_at_a_time(records: CoreRecords) -> None:
+    first = records.add_person("Ann", "operator")
+    with pytest.raises(Refused, match="already"):
+        records.add_person("Ann", "operator")
+    records.revoke("Ann")
+    second = records.add_person("Ann", "QA")
+
+    assert first != second
+    assert records.person_of(second) is not None
+    assert len(records.people()) == 2
+
+
+def what_is_no_person_is_refused(records: CoreRecords) -> None:
+    for name, role in (
+        ("", "operator"),
+        ("Ann", "king"),
+        (" Ann", "operator"),
+        ("A\nB", "operator"),
+        ("A" * 101, "QA"),
+    ):
+        with pytest.raises(Refused):
+            records.add_person(name, role)
+    with pytest.raises(Refused, match="holds no token"):
+        records.revoke("Ann")
+
+    assert records.people() == []
+
+
+def the_audit_names_role_person_and_reason_in_a_chain(records: CoreRecords) -> None:
+    records.add_person("Ann", "shift lead")
+    with records.unit_of_work() as work:
+        work.audit(action(), "shelved")
+
+    newest, first = records.list_audit(10)
+    assert (newest.entry.person, newest.role, newest.entry.what) == ("Ann", "shift lead", "shelved")
+    assert newest.recorded_ns == WALL_NS
+    assert first.entry.kind == "token"
+    assert records.verify_audit() == AuditHead(2, newest.hash)
+
+
+def cursors_and_snapshots_are_moved(records: CoreRecords) -> None:
+    for position in (4, 9):
+        with records.unit_of_work() as work:
+            work.cursor("judging", Position(position))
+            work.snapshot("judging", Position(position), bytes([position]))
+
+    assert records.cursor_of("judging") == 9
+    assert records.snapshot_of("judging") == (9, b"\x09")
+    assert records.cursor_of("storing") == 0
+    assert records.snapshot_of("storing") is None
+
+
+def many_at_once_are_written(records: CoreRecords) -> None:
+    count = 1_001
+    with records.unit_of_work() as work:
+        work.findings([finding(f"f{number}") for number in range(count)])
+        work.transitions([transition(f"alarm{number}") for number in range(count)])
+        work.notices([notice(f"n{number}") for number in range(count)])
+
+    assert len(records.list_findings(None, None, None, 2 * count)) == count
+    assert len(records.alarms()) == count
+    assert len(records.waiting_notices(0, 2 * count)) == count
+
+
+CHECKS: tuple[Callable[[CoreRecords], None], ...] = tuple(
+    check
+    for name, check in list(globals().items())
+    if callable(check) and getattr(check, "__annotations__", {}).get("records") is CoreRecords
+)

@@ -1,0 +1,266 @@
+"""The records in memory: everything `records.database.SqlRecords` does, under the same suite of checks."""
+
+import copy
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from domain.alarms import AlarmState, Notice, Transition
+from domain.entries import PersonAction, Position
+from domain.errors import Refused
+from domain.findings import Finding, FindingId, PhaseRecord, Stage
+from domain.ports import Person
+from records.audit import AuditEntry, AuditHead, AuditRecord, entry_of
+from records.outbox import NoticeResult, WaitingNotice
+from records.people import ROLES, Account
+from records.requests import Answer
+
+
+@dataclass
+class _Decided:
+    """What a unit of work may change; a copy of it is put back when one fails."""
+
+    findings: dict[tuple[str, int], Finding] = field(default_factory=dict)
+    phases: dict[str, PhaseRecord] = field(default_factory=dict)
+    transitions: dict[str, Transition] = field(default_factory=dict)
+    notices: dict[str, WaitingNotice] = field(default_factory=dict)
+    states: dict[str, tuple[str, int | None]] = field(default_factory=dict)  # of notices: state, next try
+    audit: list[AuditRecord] = field(default_factory=list)
+    accounts: list[tuple[Account, str]] = field(default_factory=list)  # and the token
+    requests: dict[str, tuple[PersonAction, Answer]] = field(default_factory=dict)
+    cursors: dict[str, Position] = field(default_factory=dict)
+    snapshots: dict[str, tuple[Position, bytes]] = field(default_factory=dict)
+
+
+class MemoryRecords:
+    """`Records` and `RecordsReader` without a disk, and what the core asks beyond them. Any thread may call."""
+
+    def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._wall_ns = wall_ns
+        self._lock = threading.RLock()
+        self._decided = _Decided()
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator["_MemoryWork"]:
+        with self._lock:
+            before = copy.deepcopy(self._decided)
+            try:
+                yield _MemoryWork(self._decided, self._wall_ns())
+            except BaseException:
+                self._decided = before
+                raise
+
+    def _newest_findings(self) -> list[Finding]:
+        newest: dict[str, Finding] = {}
+        for each in self._decided.findings.values():  # in the order of writing
+            known = newest.get(each.id)
+            if known is None or each.version > known.version:
+                newest.pop(each.id, None)
+                newest[each.id] = each
+        return list(newest.values())
+
+    def list_findings(
+        self, start_ns: int | None, end_ns: int | None, subject: str | None, limit: int, before: str | None = None
+    ) -> Sequence[Finding]:
+        with self._lock:
+            found = self._newest_findings()[::-1]
+        if before is not None:
+            found = found[[each.id for each in found].index(FindingId(before)) + 1 :]
+        return [
+            each
+            for each in found
+            if subject in (None, each.subject)
+            and (end_ns is None or each.onset_ns < end_ns)
+            and (start_ns is None or each.end_ns is None or each.end_ns >= start_ns)
+        ][:limit]
+
+    def finding_versions(self, id_: str) -> Sequence[Finding]:
+        found = [each for each in self._decided.findings.values() if each.id == id_]
+        return sorted(found, key=lambda each: each.version)
+
+    def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
+        with self._lock:
+            newest = {each.alarm: each for each in self._decided.transitions.values()}
+        chosen = [each for each in newest.values() if everything or each.facts.state is not AlarmState.NORMAL]
+        return sorted(chosen, key=lambda each: (each.facts.acknowledged, each.priority, -each.at_ns, each.alarm))
+
+    def transitions(self, alarm: str | None, limit: int, after: str | None = None) -> Sequence[Transition]:
+        with self._lock:
+            every = list(self._decided.transitions.values())
+        if after is not None:
+            every = every[[each.id for each in every].index(after) + 1 :]
+        found = [each for each in every if alarm in (None, each.alarm)]
+        return found[:limit][::-1] if after is not None else found[::-1][:limit]
+
+    def list_phases(
+        self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
+    ) -> Sequence[PhaseRecord]:
+        found = [
+            each
+            for each in self._decided.phases.values()
+            if unit in (None, each.unit)
+            and (end_ns is None or each.start_ns < end_ns)
+            and (start_ns is None or each.end_ns is None or each.end_ns >= start_ns)
+        ]
+        return sorted(found, key=lambda each: (each.start_ns, each.instance), reverse=True)[:limit]
+
+    def notices(self, limit: int) -> Sequence[tuple[Notice, str]]:
+        with self._lock:
+            every = list(self._decided.notices.values())[::-1]
+            return [(each.notice, self._decided.states[each.notice.id][0]) for each in every[:limit]]
+
+    def person_of(self, token: str) -> Person | None:
+        for account, held in self._decided.accounts:
+            if held == token and account.revoked_ns is None:
+                return Person(account.name, account.role)
+        return None
+
+    def request(self, action: PersonAction) -> None:
+        with self._lock:
+            self._decided.requests.setdefault(action.id, (action, Answer("waiting")))
+
+    def request_answer(self, id_: str) -> Answer | None:
+        known = self._decided.requests.get(id_)
+        return None if known is None else known[1]
+
+    def cursor_of(self, name: str) -> Position:
+        return self._decided.cursors.get(name, Position(0))
+
+    def snapshot_of(self, name: str) -> tuple[Position, bytes] | None:
+        return self._decided.snapshots.get(name)
+
+    def newest_transitions(self) -> Sequence[Transition]:
+        return self.alarms(everything=True)
+
+    def open_findings(self) -> Sequence[Finding]:
+        with self._lock:
+            active = {each.subject for each in self.newest_transitions() if each.facts.active}
+            return [
+                each for each in self._newest_findings() if each.stage is not Stage.CLEARED or each.subject in active
+            ]
+
+    def waiting_requests(self, limit: int = 100) -> Sequence[PersonAction]:
+        with self._lock:
+            every = list(self._decided.requests.values())
+        return [action for action, answer in every if answer.state == "waiting"][:limit]
+
+    def request_done(self, id_: str, error: str | None = None) -> None:
+        with self.unit_of_work() as work:
+            work.request_done(id_, error)
+
+    def waiting_notices(self, now_ns: int, limit: int = 100, channel: str | None = None) -> Sequence[WaitingNotice]:
+        with self._lock:
+            due = []
+            for each in self._decided.notices.values():
+                state, next_ns = self._decided.states[each.notice.id]
+                if next_ns is not None and next_ns <= now_ns and channel in (None, each.notice.channel):
+                    due.append(replace(each, doubtful=state == "unknown"))
+            return due[:limit]
+
+    def waiting_channels(self) -> Sequence[str]:
+        with self._lock:
+            states = self._decided.states
+            waiting = (one for one in self._decided.notices.values() if states[one.notice.id][1] is not None)
+            return sorted({one.notice.channel for one in waiting})
+
+    def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
+        with self._lock:
+            for id_ in ids:
+                known = self._decided.notices[id_]
+                self._decided.notices[id_] = replace(known, attempts=known.attempts + 1)
+                self._decided.states[id_] = ("unknown", again_ns)
+
+    def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
+        with self.unit_of_work() as work:
+            for id_ in ids:
+                self._decided.states[id_] = (result.state, result.next_try_ns)
+                if result.next_try_ns is None and result.state != "sent":
+                    what = f"given up, {result.state}: {result.detail}"
+                    entry = AuditEntry(f"notice {id_}", self._wall_ns(), "service", "notice", id_, what)
+                    work.audit_entry(entry)
+
+    def notice_counts(self) -> Mapping[str, int]:
+        counts = Counter(state for state, _ in self._decided.states.values())
+        return {state: counts[state] for state in ("waiting", "sent", "refused", "unknown")}
+
+    def add_person(self, name: str, role: str) -> str:
+        proper = name.strip() and name == name.strip() and name.isprintable() and len(name) <= 100
+        if not proper or role not in ROLES:
+            message = f"{name!r}, {role!r}: no such name or role"
+            raise Refused(message)
+        if any(account.name == name and account.revoked_ns is None for account, _ in self._decided.accounts):
+            message = f"{name} holds a token already"
+            raise Refused(message)
+        token = f"token-{len(self._decided.accounts)}"
+        with self.unit_of_work() as work:
+            self._decided.accounts.append((Account(name, role, self._wall_ns(), None), token))
+            work.audit_entry(AuditEntry(token, self._wall_ns(), "admin", "token", name, f"added as {role}"))
+        return token
+
+    def revoke(self, name: str) -> None:
+        for place, (account, token) in enumerate(self._decided.accounts):
+            if account.name == name and account.revoked_ns is None:
+                self._decided.accounts[place] = (replace(account, revoked_ns=self._wall_ns()), token)
+                return
+        message = f"{name} holds no token"
+        raise Refused(message)
+
+    def people(self) -> Sequence[Account]:
+        return [account for account, _ in self._decided.accounts]
+
+    def verify_audit(self) -> AuditHead:
+        return AuditHead(len(self._decided.audit), self._decided.audit[-1].hash if self._decided.audit else "")
+
+    def list_audit(self, limit: int) -> Sequence[AuditRecord]:
+        return self._decided.audit[::-1][:limit]
+
+
+class _MemoryWork:
+    """`UnitOfWork` on dictionaries."""
+
+    def __init__(self, decided: _Decided, wall_ns: int) -> None:
+        self._decided = decided
+        self._wall_ns = wall_ns
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        for each in findings:
+            self._decided.findings.setdefault((each.id, each.version), each)
+
+    def phases(self, phases: Sequence[PhaseRecord]) -> None:
+        for each in phases:
+            if each.end_ns is not None or each.instance not in self._decided.phases:
+                self._decided.phases[each.instance] = each
+
+    def transitions(self, transitions: Sequence[Transition]) -> None:
+        for each in transitions:
+            self._decided.transitions.setdefault(each.id, each)
+
+    def notices(self, notices: Sequence[Notice]) -> None:
+        for each in notices:
+            self._decided.notices.setdefault(each.id, WaitingNotice(each, 0, doubtful=False))
+            self._decided.states.setdefault(each.id, ("waiting", 0))
+
+    def audit(self, action: PersonAction, what: str) -> None:
+        self.audit_entry(entry_of(action, what))
+
+    def audit_entry(self, entry: AuditEntry) -> None:
+        trail = self._decided.audit
+        if all(known.entry.reference != entry.reference for known in trail):
+            roles = {account.name: account.role for account, _ in self._decided.accounts}
+            number = len(trail) + 1
+            trail.append(AuditRecord(number, entry, roles.get(entry.person, ""), self._wall_ns, f"hash {number}"))
+
+    def cursor(self, name: str, position: Position) -> None:
+        self._decided.cursors[name] = position
+
+    def snapshot(self, name: str, position: Position, state: bytes) -> None:
+        self._decided.snapshots[name] = (position, state)
+
+    def request_done(self, id_: str, error: str | None) -> None:
+        action, answer = self._decided.requests.get(id_, (None, None))
+        if action is not None and answer is not None and answer.state == "waiting":
+            answer = Answer("done") if error is None else Answer("refused", error)
+            self._decided.requests[id_] = (action, answer)
