@@ -1,12 +1,20 @@
-"""Fakes written by hand for the seams; each section belongs to the tests of one room."""
+"""Fakes written by hand for the seams; each section belongs to the tests of one room.
 
+The records in memory are long and have a file of their own: `tests.fake_records.MemoryRecords`.
+"""
+
+import asyncio
+import contextlib
 import threading
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Sequence
+from operator import itemgetter
 
 from domain.alarms import Notice, Transition
-from domain.entries import Entry, Gap, Heartbeat, PersonAction, Position, TagDefined
+from domain.entries import Entry, Gap, Heartbeat, PersonAction, Position, SourceState, TagDefined
 from domain.findings import Finding, PhaseRecord
-from domain.ports import Person, SourceLedger
+from domain.ports import Delivery, Person, SourceLedger
+from domain.samples import SampleBatch
 from domain.tags import Tag, TagTable
 
 # The HTTP interface: a journal and records in memory, and a clock that is set by hand.
@@ -154,3 +162,53 @@ class RecordsInMemory:
 
     def request(self, action: PersonAction) -> None:
         self.requests.append(action)
+
+
+# The journal: everything in memory, durable at once.
+
+
+class MemoryJournal:
+    """A `Journal` without a disk, for one event loop; `acknowledge` is called before `submit` returns."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[Position, Entry]] = []
+        self._last = Position(0)
+        self._followers: set[asyncio.Event] = set()
+
+    async def append(self, *entries: Entry) -> Position:
+        for entry in entries:
+            self._last = Position(self._last + 1)
+            self._entries.append((self._last, entry))
+        for written in self._followers:
+            written.set()
+        return self._last
+
+    def submit(self, delivery: Delivery) -> None:
+        with contextlib.suppress(StopIteration):
+            self.append(*delivery.entries).send(None)  # it never waits
+        delivery.acknowledge()
+
+    async def room(self) -> None:
+        await asyncio.sleep(0)
+
+    async def follow(self, after: Position) -> AsyncIterator[tuple[Position, Entry]]:
+        written = asyncio.Event()
+        self._followers.add(written)
+        try:
+            while True:
+                written.clear()
+                first = bisect_right(self._entries, after, key=itemgetter(0))
+                for position, entry in self._entries[first:]:
+                    yield position, entry
+                    after = position
+                if not self._entries or self._entries[-1][0] <= after:
+                    await written.wait()
+        finally:
+            self._followers.discard(written)
+
+    async def trim(self, through: Position) -> None:
+        self._entries = [
+            (position, entry)
+            for position, entry in self._entries
+            if position > through or not isinstance(entry, SampleBatch | Heartbeat | SourceState)
+        ]

@@ -90,7 +90,7 @@ class Intake:
             while True:
                 now = time.monotonic()
                 due_at = self._due_at() if self._waiting else deadline
-                if self._is_poked or now >= min(due_at, deadline):
+                if self._is_poked or self._is_closed or now >= min(due_at, deadline):
                     self._is_poked = False
                     return bool(self._waiting) and now >= due_at
                 self._changed.wait(min(due_at, deadline) - now)
