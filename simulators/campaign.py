@@ -41,14 +41,19 @@ class Moment:
 
 
 class Campaign:
-    """Runs a plan. The same plan and seed give the same bits, however the time is cut into calls.
+    """Runs a plan. The same plan, seed and step give the same bits, however the time is cut into calls.
 
-    `opening` tells everything once, at second 0.
+    `opening` tells everything once, at second 0. A step longer than a second costs less and blurs what is fast; it
+    divides `COARSE_STEP_S`.
     """
 
     COARSE_STEP_S = 5  # before the origin, where nobody looks
 
-    def __init__(self, plan: CampaignPlan, seed: int) -> None:
+    def __init__(self, plan: CampaignPlan, seed: int, step_s: int = 1) -> None:
+        if step_s < 1 or self.COARSE_STEP_S % step_s:
+            message = f"a step of {step_s} s does not divide {self.COARSE_STEP_S} s"
+            raise ValueError(message)
+        self.step_s = step_s
         self.trains = Trains(len(REACTORS))
         self.operators = tuple(
             ReactorOperator(unit, train, plan.start_s[train], plan.first_batch[train], seed)
@@ -68,9 +73,9 @@ class Campaign:
         self._told = dict(self.opening.changed)
 
     def advance(self, until: int) -> Iterator[Moment]:
-        """Run to a second, one by one, and yield those at which there is something to tell."""
-        while self.second < until:
-            self._step(1)
+        """Run up to a second, step by step, and yield the moments at which there is something to tell."""
+        while self.second + self.step_s <= until:
+            self._step(self.step_s)
             due = self.panel.due(self.second)
             readings = self.panel.read(due) if len(due) else NOTHING
             changed = {tag: value for tag, value in self.states().items() if self._told.get(tag) != value}

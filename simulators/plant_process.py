@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.1  # of the wall's clock
 _LONGEST_RUN_S: Final = 0.1  # of physics before the servers get their turn
+_TURN_S: Final = 10  # of plant time, at least one step; then it looks at the clock again
 _BEHIND_S: Final = 2.0  # of the wall's clock: then it says so
 _SAY_AGAIN_S: Final = 10.0
 _PLANS: Final = {"demo": demo_plan, "normal": normal_plan}
@@ -93,8 +94,8 @@ class Pacer:
         due = (self._clock.now_ns() - self._clock.scaled.plant_origin_ns) // SECOND_NS
         turn_ends = time.monotonic() + _LONGEST_RUN_S
         moments: list[Moment] = []
-        while self._campaign.second < due and time.monotonic() < turn_ends:
-            moments.extend(self._campaign.advance(min(due, self._campaign.second + 10)))
+        while self._campaign.second + self._campaign.step_s <= due and time.monotonic() < turn_ends:
+            moments.extend(self._campaign.advance(min(due, self._campaign.second + _TURN_S)))
         self._complain(due - self._campaign.second)
         return moments
 
@@ -114,7 +115,7 @@ async def run(arguments: argparse.Namespace) -> None:
     clock = ScaledClock(ScaledTime(arguments.wall_origin, plant_origin_ns, arguments.speed))
     security = Security(arguments.security, {arguments.user: _password(arguments)}) if arguments.security else None
     server = OpcUaServer(arguments.opcua_port or free_port(), node_specs(), security)
-    campaign = Campaign(_PLANS[arguments.plan](), arguments.seed)
+    campaign = Campaign(_PLANS[arguments.plan](), arguments.seed, arguments.step)
     with ExitStack() as stack:
         mqtt = None
         if arguments.mqtt_port:
@@ -157,6 +158,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--speed", type=float, default=SPEED, help="plant seconds per second")
     options.add_argument("--wall-origin", type=int, default=now_ns, help="ns UTC; may lie ahead")
     options.add_argument("--plant-origin", type=int, default=now_ns, help="ns UTC: the plant's time at the wall origin")
+    options.add_argument("--step", type=int, choices=(1, 5), default=5, help="plant seconds; 1 costs 5 times as much")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--plan", choices=sorted(_PLANS), default="demo")
     options.add_argument("--security", type=Path, help="folder for the certificate: Basic256Sha256 and a user")

@@ -67,16 +67,16 @@ TANK_TRAIN: Final = REACTORS.index("R102")
 
 MEASURED: Final[tuple[MeasuredTag, ...]] = (
     *(tag for train, unit in enumerate(REACTORS) for tag in _reactor_tags(unit, train)),
-    MeasuredTag(Instrument("T201.LT", "level", 20, 8), "hold_volume", TANK_TRAIN, "volume held", "plant/t201/level"),
+    MeasuredTag(Instrument("T201.LT", "level", 20, 15), "hold_volume", TANK_TRAIN, "volume held", "plant/t201/level"),
     MeasuredTag(
-        Instrument("T201.TT", "temperature", 20, 8),
+        Instrument("T201.TT", "temperature", 20, 15),
         "hold_temperature",
         TANK_TRAIN,
         "temperature of the tank",
         "plant/t201/temperature",
     ),
     MeasuredTag(
-        Instrument("U1.TT", "temperature", 20, 8),
+        Instrument("U1.TT", "temperature", 20, 15),
         "supply",
         0,
         "temperature of the heat-transfer fluid of R101",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simulators.plant.balances import derivative, flows, shaft_power_w
+from simulators.plant.balances import derivative, flows, shaft_power_w, turn_agitator
 from simulators.plant.chemistry import invariants, solve_ph, track_ph
 from simulators.plant.controllers import scan
 from simulators.plant.headspace import pressure_pa, vapour_pa
@@ -41,6 +41,7 @@ class Trains:
         """One scan of the controllers, then one step of Heun's method with what they hold; pH is solved at its end."""
         parameters = self.parameters
         actions = scan(self.state, self.ph, self.pressure_pa, parameters, seconds)
+        turn_agitator(self.state, parameters, seconds)
         flow = flows(self.state, actions, parameters)
         slope = derivative(self.state, flow, actions, parameters)
         ahead = derivative(self.state + seconds * slope, flow, actions, parameters)
