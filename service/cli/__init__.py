@@ -1,42 +1,40 @@
 """The `thermowell` command: one module a verb, each with `add_arguments` and `run`."""
 
 import argparse
+import importlib
 import logging
 import sys
 
 from domain.errors import ConfigError, ThermowellError
 from service.supervise import CANNOT_START
 
+VERBS = {
+    "run": "run the service: collect, keep, judge, tell and show",
+    "check": "check a configuration file",
+    "demo": "show it all with a simulated plant",
+    "browse": "write an OPC UA server's variables as a tag file",
+    "try": "show a source's live values without storing",
+    "export": "export a tag's samples as CSV or Parquet",
+    "verify": "prove that what is stored is what was written",
+    "token": "give people personal tokens",
+}
+_MODULES = {"try": "try_source"}
+
+# These narrate every reconnect with a stack; our own messages tell it once.
+_NOISY = ("asyncua", "amqtt", "transitions", "httpx", "apprise", "uvicorn")
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one verb; its exit code becomes the process's."""
-    from service.cli import browse, check, demo, export, run, token, try_source, verify  # noqa: PLC0415  fast --help
-
-    parser = argparse.ArgumentParser(prog="thermowell", description="Process monitoring and historian.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for name, verb in {
-        "run": run,
-        "check": check,
-        "demo": demo,
-        "browse": browse,
-        "try": try_source,
-        "export": export,
-        "verify": verify,
-        "token": token,
-    }.items():
-        summary = (verb.__doc__ or "").strip().splitlines()[0]
-        sub = verbs.add_parser(name, help=summary, description=verb.__doc__)
-        verb.add_arguments(sub)
-        sub.set_defaults(verb=verb.run)
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments[0] if arguments else "").parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    # These narrate every reconnect with a stack; our own messages tell it once.
-    for noisy in ("asyncua", "amqtt", "transitions", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         code = options.verb(options)
     except ConfigError as error:
@@ -48,3 +46,18 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """All verbs by name; only the chosen one is imported."""
+    parser = argparse.ArgumentParser(prog="thermowell", description="Process monitoring and historian.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for name, summary in VERBS.items():
+        if name != chosen:
+            verbs.add_parser(name, help=summary)
+            continue
+        module = importlib.import_module(f"service.cli.{_MODULES.get(name, name)}")
+        sub = verbs.add_parser(name, help=summary, description=module.__doc__)
+        module.add_arguments(sub)
+        sub.set_defaults(verb=module.run)
+    return parser

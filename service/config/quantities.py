@@ -15,7 +15,6 @@ def registry() -> pint.UnitRegistry[float]:
     """The units of the plant: pint's, and pH, which has none."""
     units: pint.UnitRegistry[float] = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
     units.define("pH = []")
-    units.define("rpm = revolution / minute")
     return units
 
 
