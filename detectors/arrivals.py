@@ -1,0 +1,248 @@
+"""Rows in order of arrival: what of them is new, what is late, and grouped by tag for judging."""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.entries import Position, RowPosition, TextBatch
+from domain.findings import Recheck
+from domain.samples import SampleBatch
+from domain.status import BAD
+
+NEVER_NS = np.iinfo(np.int64).min
+"""Before any time: a tag that has not been heard."""
+
+FOREVER_NS = np.iinfo(np.int64).max
+"""After any time: a limit or a window that never comes."""
+
+_SHORT_IDS = 1 << 16
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+Mask = NDArray[np.bool_]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrived:
+    """Rows of one source in order of arrival, with the journal position of each.
+
+    `ok` are rows whose value is proven: finite and not Bad (None: all are). `bad` are rows that say nothing about the
+    process: Bad, or a number that is none (None: no row is). A row of `text` is not ok, and bad only where its
+    quality is.
+    """
+
+    source: str
+    tag: Index
+    time_ns: NDArray[np.int64]
+    value: NDArray[np.float64]
+    ok: Mask | None
+    bad: Mask | None
+    entry: NDArray[np.int64]
+    row: NDArray[np.int64]
+    text: NDArray[np.object_] | None = None
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.tag)
+
+    def position(self, index: int) -> RowPosition:
+        """Where a row stands in the journal."""
+        return RowPosition(Position(int(self.entry[index])), int(self.row[index]))
+
+    def chosen(self, index: "slice | Mask | Index") -> "Arrived":
+        """The chosen rows."""
+        return Arrived(
+            self.source,
+            self.tag[index],
+            self.time_ns[index],
+            self.value[index],
+            None if self.ok is None else self.ok[index],
+            None if self.bad is None else self.bad[index],
+            self.entry[index],
+            self.row[index],
+            None if self.text is None else self.text[index],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """Rows to judge, those of one tag together and in order of arrival.
+
+    `arrival` gives each row's place in the order of arrival, `first` the first row of each tag; both are None where
+    every tag has one row.
+    """
+
+    rows: Arrived
+    arrival: Index | None
+    first: Mask | None
+
+    def place(self, index: int) -> int:
+        """The place of a row in the order of arrival."""
+        return index if self.arrival is None else int(self.arrival[index])
+
+    def previous(self, values: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each row's predecessor of the same tag; `before` holds, per tag, the one before the frame."""
+        known = before.take(self.rows.tag)
+        if self.first is None:
+            return known
+        shifted = np.empty_like(values)
+        shifted[1:] = values[:-1]
+        return np.where(self.first, known, shifted)
+
+
+def group(rows: Arrived) -> Frame:
+    """Put the rows of each tag together, in their order."""
+    tag = rows.tag
+    if len(tag) < 2 or bool((tag[1:] > tag[:-1]).all()):
+        return Frame(rows, None, None)
+    # Sixteen bits sort by radix, six times as fast.
+    order = np.argsort(tag.astype(np.uint16) if int(tag.max()) < _SHORT_IDS else tag, kind="stable")
+    grouped = tag[order]
+    first = np.empty(len(tag), dtype=np.bool_)
+    first[0] = True
+    np.not_equal(grouped[1:], grouped[:-1], out=first[1:])
+    if bool(first.all()):
+        return Frame(rows, None, None)
+    return Frame(rows.chosen(order), order, first)
+
+
+def arrived_samples(position: Position, batch: SampleBatch) -> Arrived:
+    """A batch's rows, told apart by whether their value is proven. Nothing is copied that need not be."""
+    count = len(batch)
+    ok: Mask | None = None
+    bad: Mask | None = None
+    finite = np.isfinite(batch.value)
+    if not bool(finite.all()) or int(batch.status.max(initial=0)) >= BAD:
+        ok = finite & (batch.status < np.uint32(BAD))
+        bad = ~ok
+    return Arrived(
+        batch.source,
+        batch.tag.astype(np.intp),
+        batch.time_ns,
+        batch.value,
+        ok,
+        bad,
+        np.full(count, position, dtype=np.int64),
+        np.arange(count, dtype=np.int64),
+    )
+
+
+def arrived_texts(position: Position, batch: TextBatch) -> Arrived:
+    """A text batch's rows: they prove no number, and are bad only where the quality is."""
+    count = len(batch)
+    status = np.array(batch.status, dtype=np.uint32)
+    return Arrived(
+        batch.source,
+        np.array(batch.tag, dtype=np.intp),
+        np.array(batch.time_ns, dtype=np.int64),
+        np.full(count, np.nan),
+        np.zeros(count, dtype=np.bool_),
+        status >= np.uint32(BAD),
+        np.full(count, position, dtype=np.int64),
+        np.arange(count, dtype=np.int64),
+        np.array(batch.value, dtype=np.object_),
+    )
+
+
+class Watermarks:
+    """The newest source time of each tag. A row behind it is late: it is not judged, but asks for a recheck.
+
+    Late rows are collected and told at the next heartbeat, once per tag: a backfill is one recheck, and the answer does
+    not depend on how the rows were batched. A Bad row that is re-sent with an old time counts from its server time.
+    """
+
+    def __init__(self) -> None:
+        self.newest_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._late: dict[int, tuple[int, int]] = {}
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self.newest_ns = grown(self.newest_ns, size, NEVER_NS)
+
+    def admit(self, rows: Arrived, server_ns: NDArray[np.int64] | None) -> tuple[Arrived, Frame]:
+        """Take note of rows; return those that are to be judged, as they came and grouped."""
+        frame = group(rows)
+        grouped = frame.rows
+        time_ns = grouped.time_ns
+        before_ns = self.newest_ns.take(grouped.tag)
+        if frame.first is not None:
+            before_ns[1:] = np.where(frame.first[1:], before_ns[1:], time_ns[:-1])
+        suspect = time_ns < before_ns
+        if grouped.bad is not None and server_ns is not None:
+            suspect |= grouped.bad
+        if not bool(suspect.any()):
+            self.newest_ns[grouped.tag] = time_ns
+            return rows, frame
+        watched = np.isin(rows.tag, grouped.tag[suspect])
+        self.newest_ns[rows.tag[~watched]] = rows.time_ns[~watched]
+        rows = self._admit_one_by_one(rows, server_ns, np.flatnonzero(watched))
+        return rows, group(rows)
+
+    def _admit_one_by_one(self, rows: Arrived, server_ns: NDArray[np.int64] | None, watched: Index) -> Arrived:
+        kept = np.ones(len(rows), dtype=np.bool_)
+        time_ns = rows.time_ns.copy()
+        for index in watched.tolist():
+            tag, at_ns = int(rows.tag[index]), int(time_ns[index])
+            newest_ns = int(self.newest_ns[tag])
+            if at_ns > newest_ns:
+                self.newest_ns[tag] = at_ns
+            elif rows.bad is not None and server_ns is not None and rows.bad[index] and server_ns[index] > newest_ns:
+                # A status event from its server time on; the value that it repeats stays as it was.
+                time_ns[index] = server_ns[index]
+            elif at_ns < newest_ns:
+                kept[index] = False
+                self.recheck(tag, at_ns, newest_ns)
+        return replace(rows, time_ns=time_ns).chosen(kept)
+
+    def recheck(self, tag: int, start_ns: int, end_ns: int) -> None:
+        """Ask that a stretch of a tag is judged again."""
+        known = self._late.get(tag)
+        if known is not None:
+            start_ns, end_ns = min(start_ns, known[0]), max(end_ns, known[1])
+        self._late[tag] = (start_ns, end_ns)
+
+    def rechecks(self) -> list[Recheck]:
+        """Tell what is to be judged again, and forget it."""
+        late, self._late = self._late, {}
+        return [Recheck(tag, start_ns, end_ns) for tag, (start_ns, end_ns) in sorted(late.items())]
+
+    def state(self) -> list[tuple[int, int, int]]:
+        """The rechecks not yet told; the times themselves are `newest_ns`."""
+        return [(tag, start_ns, end_ns) for tag, (start_ns, end_ns) in sorted(self._late.items())]
+
+    def load(self, state: list[tuple[int, int, int]]) -> None:
+        """Take back what `state` told."""
+        self._late = {tag: (start_ns, end_ns) for tag, start_ns, end_ns in state}
+
+
+class LastSamples:
+    """The last proven sample of each tag that was judged; NaN and `NEVER_NS` where there is none."""
+
+    def __init__(self) -> None:
+        self.time_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.value: NDArray[np.float64] = np.empty(0)
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self.time_ns = grown(self.time_ns, size, NEVER_NS)
+        self.value = grown(self.value, size, np.nan)
+
+    def take(self, frame: Frame) -> None:
+        """Take note of a frame, once every detector has judged it."""
+        rows = frame.rows
+        tag, time_ns, value = rows.tag, rows.time_ns, rows.value
+        if rows.ok is not None:
+            tag, time_ns, value = tag[rows.ok], time_ns[rows.ok], value[rows.ok]
+        self.time_ns[tag] = time_ns
+        self.value[tag] = value
+
+
+def grown(array: NDArray[Scalar], size: int, fill: float) -> NDArray[Scalar]:
+    """The array, made longer with `fill` where it is shorter than `size`."""
+    if len(array) >= size:
+        return array
+    longer = np.full(max(size, 2 * len(array)), fill, dtype=array.dtype)
+    longer[: len(array)] = array
+    return longer

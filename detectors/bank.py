@@ -1,0 +1,356 @@
+"""All detectors as one fold over the journal: context first, then each rule, with one order of what they say."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from operator import itemgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrivals import (
+    NEVER_NS,
+    Arrived,
+    Frame,
+    LastSamples,
+    Watermarks,
+    arrived_samples,
+    arrived_texts,
+    group,
+)
+from detectors.cases import Origin, Run
+from detectors.combined import Combined
+from detectors.context import Context, Transfer
+from detectors.drift import Drifts
+from detectors.duration import Durations
+from detectors.gaps import Gaps
+from detectors.holds import CLEANING, USE, Activity, Holds
+from detectors.identity import detector_hash
+from detectors.quality import BadQuality, Frozen
+from detectors.ranges import Ranges, Said
+from detectors.rate import Rates
+from detectors.silence import SourceLimits, Sources, Stale
+from detectors.snapshots import Arrays, pack, unpack
+from detectors.units import Switch, Unit, phase_record
+from domain.entries import START, Entry, Gap, Heartbeat, Position, RowPosition, TagDefined, TextBatch
+from domain.errors import Refused
+from domain.findings import Finding, PhaseRecord, Recheck
+from domain.rules import Rulebook
+from domain.samples import SampleBatch
+from domain.tags import Tag
+
+Conclusion = Finding | Recheck | PhaseRecord
+
+DEFAULT_LIMITS = SourceLimits()
+
+
+class Bank:
+    """Every detector of the rulebook over every tag; a `domain.ports.Detector`.
+
+    Findings of samples come in the order of their rows, those of one row in a fixed order of rules. Silence, durations,
+    open holds and rechecks of late rows are told at heartbeats. Refused, when made, if a tag is a parameter of two
+    units.
+    """
+
+    name = "bank"
+
+    def __init__(self, rulebook: Rulebook, tags: Iterable[Tag], limits: SourceLimits = DEFAULT_LIMITS) -> None:
+        self._rulebook = rulebook
+        self._source_limits = limits
+        self.detector_hash = detector_hash()
+        self._begin(tags)
+
+    def _begin(self, tags: Iterable[Tag]) -> None:
+        """Know nothing but the rules and these tags."""
+        rulebook = self._rulebook
+        origin = Origin(rulebook.hash, self.detector_hash[:12], rulebook.approval != "off")
+        self.position = START
+        self._tags: dict[int, Tag] = {}
+        self._size = 0
+        self._watermarks = Watermarks()
+        self._last = LastSamples()
+        self._gaps = Gaps()
+        self._context = Context(rulebook)
+        self._ranges = Ranges(rulebook, origin, self._last, self._gaps)
+        self._combined = Combined(origin)
+        self._rates = Rates(rulebook, origin, self._ranges.runs)
+        self._bad = BadQuality(origin, self._ranges.runs)
+        self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
+        self._stale = Stale(rulebook, origin, self._watermarks, self._ranges.runs)
+        self._sources = Sources(origin, self._source_limits)
+        self._drifts = Drifts(rulebook, origin)
+        self._durations = Durations(origin)
+        self._holds = Holds(rulebook, origin)
+        for tag in tags:
+            self._define(tag)
+
+    def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:
+        """Take the next entry; return what follows from it. The entry is not written to."""
+        self.position = position
+        if isinstance(entry, SampleBatch):
+            return self._rows(arrived_samples(position, entry), entry.server_ns) if len(entry) else ()
+        if isinstance(entry, TextBatch):
+            server_ns = None if entry.server_ns is None else np.array(entry.server_ns, dtype=np.int64)
+            return self._rows(arrived_texts(position, entry), server_ns) if len(entry) else ()
+        if isinstance(entry, Heartbeat):
+            return self._beat(entry, RowPosition(position, 0))
+        if isinstance(entry, Gap):
+            self._gaps.take(entry)
+            self._ranges.gap(entry)
+        elif isinstance(entry, TagDefined):
+            self._define(entry.tag)
+        return ()
+
+    def _define(self, tag: Tag) -> None:
+        """Take a tag's definition, or its new version."""
+        size = tag.id + 1
+        if size > self._size:
+            self._size = size
+            for each in (
+                self._watermarks,
+                self._last,
+                self._context,
+                self._ranges,
+                self._rates,
+                self._bad,
+                self._frozen,
+                self._stale,
+                self._drifts,
+            ):
+                each.grow(size)
+        self._tags[tag.id] = tag
+        self._context.bind(tag)
+        owner = self._context.owner(tag.id)
+        unit = "" if owner is None else owner.model.name
+        self._rates.bind(tag, unit)
+        self._bad.bind(tag, unit)
+        self._frozen.bind(tag, unit)
+        self._stale.bind(tag, unit)
+        self._drifts.bind(tag)
+        self._ranges.bind(tag, unit)
+        if owner is not None and owner.run is not None and tag.id not in self._ranges.runs:
+            self._start_tag(tag, owner.run)
+
+    def _rows(self, rows: Arrived, server_ns: NDArray[np.int64] | None) -> list[Conclusion]:
+        """Judge rows up to the next change of a context, take it, and go on."""
+        if int(rows.tag.max()) >= self._size:
+            known = rows.tag < self._size
+            rows = rows.chosen(known)
+            server_ns = None if server_ns is None else server_ns[known]
+            if not len(rows):
+                return []
+        rows, frame = self._watermarks.admit(rows, server_ns)
+        if not len(rows):
+            return []
+        end = self._context.next_event(rows, 0)
+        if end == len(rows) and not self._context.unsettled:
+            return self._judge(frame)
+        found: list[Conclusion] = []
+        begin = 0
+        while begin < len(rows):
+            found += self._pass(rows.chosen(slice(begin, end)))
+            begin = end
+            if begin < len(rows):
+                for unit in self._context.settled_by(rows, begin):
+                    found += self._settle(unit)
+                found += self._transfers(self._context.take(rows, begin))
+            end = self._context.next_event(rows, begin)
+        return found
+
+    def _pass(self, rows: Arrived) -> list[Conclusion]:
+        """Judge rows whose phase is certain; the others wait."""
+        rows = self._context.hold_back(rows)
+        return self._judge(group(rows)) if len(rows) else []
+
+    def _judge(self, frame: Frame) -> list[Conclusion]:
+        """Let every rule judge a frame; return what they say in the order of the rows."""
+        said: list[Said] = self._ranges.judge(frame)
+        said += self._rates.judge(frame)
+        said += self._bad.judge(frame)
+        said += self._frozen.judge(frame)
+        said += self._drifts.judge(frame)
+        self._last.take(frame)
+        if not said:
+            return []
+        said.sort(key=itemgetter(0))
+        found: list[Conclusion] = []
+        for _, finding in said:
+            found.append(finding)
+            unit = self._context.units.get(finding.unit)
+            found += self._combined.take(finding, None if unit is None else unit.run)
+        return found
+
+    def _settle(self, unit: Unit) -> list[Conclusion]:
+        """Let a unit's changes take effect, judging each row that waited in the phase of its own time."""
+        source = unit.source
+        before = unit.run
+        held, unit.held = unit.held, []
+        found: list[Conclusion] = []
+        switches = unit.settle(self._rulebook)
+        unit.run = before
+        for switch in switches:
+            held = self._release(held, switch.at_ns, found)
+            self._recheck(unit, switch)
+            unit.run = switch.run
+            found += self._switch(unit, before, switch, source)
+            before = switch.run
+        for rows in held:
+            found += self._judge(group(rows))
+        return found
+
+    def _release(self, held: list[Arrived], until_ns: int, found: list[Conclusion]) -> list[Arrived]:
+        """Judge the rows that waited and lie before a switch; return the others."""
+        left: list[Arrived] = []
+        for rows in held:
+            early = rows.time_ns < until_ns
+            if bool(early.any()):
+                found += self._judge(group(rows.chosen(early)))
+            if not bool(early.all()):
+                left.append(rows.chosen(~early))
+        return left
+
+    def _recheck(self, unit: Unit, switch: Switch) -> None:
+        """Ask again about rows that came before the change but lie behind it: they were judged in the old phase."""
+        for tag in self._context.tags_of[unit.model.name].values():
+            last_ns = int(self._last.time_ns[tag.id])
+            if last_ns > switch.at_ns:
+                self._watermarks.recheck(tag.id, switch.at_ns, last_ns)
+
+    def _switch(self, unit: Unit, before: Run | None, switch: Switch, source: str) -> list[Conclusion]:
+        """End one run and start the next."""
+        found: list[Conclusion] = []
+        tags = list(self._context.tags_of[unit.model.name].values())
+        if before is not None:
+            for excursion in self._ranges.phase_ends(tags, switch.at_ns):
+                found += [excursion, *self._combined.take(excursion, before)]
+            for tag in tags:
+                found += self._drifts.phase_ends(tag.id, switch.at_ns)
+            found += self._durations.phase_ends(before, switch.at_ns, switch.position)
+            found.append(phase_record(before, switch.at_ns))
+            found += self._activities(unit, before, switch, source, begins=False)
+        run = switch.run
+        if run is not None:
+            found.append(phase_record(run))
+            found += self._activities(unit, run, switch, source, begins=True)
+            for tag in tags:
+                self._start_tag(tag, run)
+            self._durations.phase_starts(run, source, self._sources.skew_of.get(source, 0))
+        return found
+
+    def _start_tag(self, tag: Tag, run: Run) -> None:
+        self._ranges.phase_starts([tag], run)
+        limits = tuple(limit for limit in self._ranges.limits(tag.id) if limit.kind != "fixed")
+        self._drifts.phase_starts(tag.id, run, limits)
+
+    def _activities(self, unit: Unit, run: Run, switch: Switch, source: str, *, begins: bool) -> list[Finding]:
+        """Tell the holds that a phase begins or ends, and what kind of use that is."""
+        kind = CLEANING if run.phase in unit.model.cleaning_phases else USE
+        found: list[Finding] = []
+        for name in (f"phase:{run.phase}", kind):
+            activity = Activity(
+                unit.model.name, name, begins, switch.at_ns, switch.at_ns, switch.position, source, run.batch
+            )
+            found += self._holds.take(activity, self._sources.skew_of, run)
+        return found
+
+    def _transfers(self, transfers: list[Transfer]) -> list[Conclusion]:
+        """Tell the holds that material begins or ceases to flow."""
+        found: list[Conclusion] = []
+        for each in transfers:
+            unit = self._context.units[each.unit]
+            last_ns = int(self._last.time_ns[each.tag])
+            hidden = [] if last_ns == NEVER_NS else self._gaps.within(each.tag, each.source, last_ns, each.time_ns)
+            earliest_ns = hidden[0][0] if hidden else each.time_ns
+            activity = Activity(
+                each.unit, each.role, each.on, each.time_ns, earliest_ns, each.position, each.source, unit.batch
+            )
+            found += self._holds.take(activity, self._sources.skew_of, unit.run)
+        return found
+
+    def _beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Conclusion]:
+        """Let time go by: what settles, what is silent, what lasts too long, what is to be judged again."""
+        found: list[Conclusion] = [*self._sources.beat(heartbeat, position)]
+        for unit in self._context.beat(heartbeat.now_ns):
+            found += self._settle(unit)
+        found += self._stale.beat(heartbeat, position)
+        found += self._durations.beat(heartbeat.now_ns, self._sources.skew_of, position)
+        found += self._holds.beat(heartbeat.now_ns, self._sources.skew_of, position)
+        found += self._watermarks.rechecks()
+        return found
+
+    def snapshot(self) -> bytes:
+        """The whole state, with the hash of the rules and of the detectors that it belongs to."""
+        state = {
+            "rules": self._rulebook.hash,
+            "detectors": self.detector_hash,
+            "position": int(self.position),
+            "tags": [asdict(tag) for tag in self._tags.values()],
+            "late": self._watermarks.state(),
+            "gaps": self._gaps.state(),
+            "context": self._context.state(),
+            "ranges": self._ranges.state(),
+            "combined": self._combined.state(),
+            "rates": self._rates.state(),
+            "bad": self._bad.state(),
+            "frozen": self._frozen.state(),
+            "stale": self._stale.state(),
+            "sources": self._sources.state(),
+            "drifts": self._drifts.state(),
+            "durations": self._durations.state(),
+            "holds": self._holds.state(),
+        }
+        arrays: Arrays = {
+            "newest_ns": self._watermarks.newest_ns,
+            "last/time_ns": self._last.time_ns,
+            "last/value": self._last.value,
+        }
+        for name, part in (
+            ("context", self._context),
+            ("rates", self._rates),
+            ("frozen", self._frozen),
+            ("stale", self._stale),
+            ("drifts", self._drifts),
+        ):
+            arrays |= {f"{name}/{key}": array for key, array in part.arrays().items()}
+        return pack(state, arrays)
+
+    def restore(self, state: bytes) -> None:
+        """Go on as if it had never stopped. Refused if other rules made the state."""
+        told, arrays = unpack(state)
+        if told["rules"] != self._rulebook.hash:
+            raise Refused(
+                f"the state was made by other rules: {told['rules'][:12]!r}, not {self._rulebook.hash[:12]!r}"
+            )
+        self._begin(Tag(**tag) for tag in told["tags"])
+        self.position = Position(told["position"])
+        self._watermarks.newest_ns = arrays["newest_ns"].astype(np.int64)
+        self._last.time_ns = arrays["last/time_ns"].astype(np.int64)
+        self._last.value = arrays["last/value"].astype(np.float64)
+        self._watermarks.load(told["late"])
+        self._gaps.load(told["gaps"])
+        self._context.load(told["context"], _part(arrays, "context"))
+        self._ranges.load(told["ranges"], self._runs_by_tag())
+        self._combined.load(told["combined"])
+        self._rates.load(told["rates"], _part(arrays, "rates"))
+        self._bad.load(told["bad"])
+        self._frozen.load(told["frozen"], _part(arrays, "frozen"))
+        self._stale.load(told["stale"], _part(arrays, "stale"))
+        self._sources.load(told["sources"])
+        limits = {
+            tag: tuple(limit for limit in self._ranges.limits(tag) if limit.kind != "fixed") for tag in self._tags
+        }
+        self._drifts.load(told["drifts"], _part(arrays, "drifts"), self._ranges.runs, limits)
+        runs = {name: unit.run for name, unit in self._context.units.items() if unit.run is not None}
+        self._durations.load(told["durations"], runs)
+        self._holds.load(told["holds"])
+
+    def _runs_by_tag(self) -> dict[int, Run]:
+        return {
+            tag.id: unit.run
+            for name, unit in self._context.units.items()
+            if unit.run is not None
+            for tag in self._context.tags_of[name].values()
+        }
+
+
+def _part(arrays: Arrays, name: str) -> Arrays:
+    return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}

@@ -1,0 +1,146 @@
+"""Open findings: their identity, their versions, and the words that people read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domain.entries import Position, RowPosition
+from domain.findings import Finding, FindingId, Stage
+from domain.recipes import RangeKind, Recipe
+from domain.time import HOUR_NS, MINUTE_NS, format_duration
+
+Json = Any
+"""What a detector's state is made of, apart from arrays: whatever `json.loads` gives back."""
+
+Evidence = Mapping[str, float | int | str | None]
+
+IN_WORDS = {
+    RangeKind.NOR: "normal",
+    RangeKind.ALERT: "alert",
+    RangeKind.ACTION: "action",
+    RangeKind.VALIDATED: "validated",
+    RangeKind.PAR: "proven acceptable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What judges: it stands in every finding."""
+
+    rules_hash: str
+    detector_hash: str
+    approved: bool
+
+    def ranges_version(self, recipe: Recipe | None) -> str:
+        """The version in force, and that nobody approved it where that is so."""
+        version = recipe_version(recipe) or f"rules {self.rules_hash[:8]}".strip()
+        return version if self.approved else f"{version} (not approved)"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a phase on a unit, as the detectors carry it."""
+
+    instance: str  # R101/B-17/dose-2
+    label: str  # dose-2
+    unit: str
+    batch: str
+    phase: str
+    recipe: Recipe | None  # pinned at the batch's start
+    start_ns: int
+    start_position: RowPosition
+
+    @property
+    def place(self) -> str:
+        """Where it happened, for a sentence."""
+        return f" in phase {self.phase} of batch {self.batch}" if self.batch else f" in phase {self.phase}"
+
+
+def recipe_version(recipe: Recipe | None) -> str:
+    """Product and version, as it stands in every verdict: `API-1 v7`."""
+    return "" if recipe is None else f"{recipe.product} v{recipe.version}"
+
+
+@dataclass(slots=True)
+class Case:
+    """A finding that is being followed; each statement about it is its next version."""
+
+    id: str
+    rule: str
+    subject: str
+    onset_ns: int
+    detected: RowPosition
+    unit: str
+    batch: str
+    phase: str
+    phase_instance: str
+    ranges_version: str
+    rules_hash: str
+    detector_hash: str
+    version: int = 0
+
+    def say(self, stage: Stage, at_ns: int, message: str, evidence: Evidence, end_ns: int | None = None) -> Finding:
+        """The next version."""
+        self.version += 1
+        return Finding(
+            FindingId(self.id),
+            self.version,
+            self.rule,
+            self.subject,
+            stage,
+            self.onset_ns,
+            end_ns,
+            at_ns,
+            self.detected,
+            message,
+            self.unit,
+            self.batch,
+            self.phase,
+            self.phase_instance,
+            self.ranges_version,
+            self.rules_hash,
+            {**evidence, "detector": self.detector_hash},
+        )
+
+    def state(self) -> Json:
+        """All of it, for a snapshot."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "detected": [int(self.detected.entry), self.detected.row]}
+
+
+def case_from(state: Json) -> Case:
+    """The case that `Case.state` told."""
+    entry, row = state["detected"]
+    return Case(**{**state, "detected": RowPosition(Position(entry), row)})
+
+
+def open_case(
+    origin: Origin, rule: str, subject: str, onset_ns: int, detected: RowPosition, run: Run | None, unit: str = ""
+) -> Case:
+    """Begin a finding. Its id is rule, subject, batch, phase run and first detecting row, never the onset."""
+    batch, label = ("", "") if run is None else (run.batch, run.label)
+    return Case(
+        id=f"{rule}/{subject}/{batch}/{label}/{detected.entry}.{detected.row}",
+        rule=rule,
+        subject=subject,
+        onset_ns=onset_ns,
+        detected=detected,
+        unit=run.unit if run is not None else unit,
+        batch=batch,
+        phase="" if run is None else run.phase,
+        phase_instance="" if run is None else run.instance,
+        ranges_version=origin.ranges_version(None if run is None else run.recipe),
+        rules_hash=origin.rules_hash,
+        detector_hash=origin.detector_hash,
+    )
+
+
+def quantity(value: float, unit: str) -> str:
+    """A value as people write it: `65.4 degC`; pH has no unit."""
+    return f"{value:.6g} {unit}".rstrip()
+
+
+def roughly(duration_ns: int) -> str:
+    """A forecast's time, no finer than it is known: `1 h 40 min`, `12 min`."""
+    step_ns = 10 * MINUTE_NS if duration_ns >= HOUR_NS else MINUTE_NS
+    return format_duration(max(round(duration_ns / step_ns), 1) * step_ns)

@@ -1,0 +1,287 @@
+"""Which batch and phase each unit is in, and which rows have to wait until that is certain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrivals import Arrived, Index, Mask, grown
+from detectors.cases import Json
+from detectors.units import Change, Role, Unit
+from domain.entries import RowPosition
+from domain.errors import Refused
+from domain.rules import Rulebook
+from domain.tags import Tag
+
+MOST_HELD_ROWS = 20_000
+"""Rows of one unit that wait for its context to settle; the next one settles it at once."""
+
+_ON = frozenset({"1", "true", "on", "open"})
+_SWITCHES = (Role.TRANSFER_IN, Role.TRANSFER_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Material begins or ceases to flow into or out of a unit."""
+
+    unit: str
+    role: Role
+    on: bool
+    time_ns: int
+    position: RowPosition
+    tag: int
+    source: str
+
+
+def as_text(value: float) -> str:
+    """A number as configurations write it: 10.0 is `10`."""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+class Context:
+    """All units, fed by the rows of their context tags.
+
+    The rows of a unit's parameters are judged at once while its context is certain. From a change until it settles they
+    wait, so that each is judged in the phase that was in force at its own source time.
+    """
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self._rulebook = rulebook
+        self.units = {name: Unit(model) for name, model in rulebook.units.items()}
+        self._roles_by_name: dict[str, list[tuple[Unit, Role]]] = {}
+        self._owner_by_name: dict[str, Unit] = {}
+        for unit in self.units.values():
+            self._name_tags(unit)
+        self._roles: dict[int, list[tuple[Unit, Role]]] = {}
+        self._owner: dict[int, Unit] = {}
+        self.tags_of: dict[str, dict[str, Tag]] = {name: {} for name in self.units}
+        self._texts: dict[int, str] = {}
+        self._is_context: Mask = np.empty(0, dtype=np.bool_)
+        self._is_switch: Mask = np.empty(0, dtype=np.bool_)
+        self._value: NDArray[np.float64] = np.empty(0)
+        self._members: dict[str, Mask] = {name: np.empty(0, dtype=np.bool_) for name in self.units}
+        self._parameters: dict[str, Mask] = {name: np.empty(0, dtype=np.bool_) for name in self.units}
+
+    def _name_tags(self, unit: Unit) -> None:
+        model = unit.model
+        named = (
+            (model.batch_tag, Role.BATCH),
+            (model.phase_tag, Role.PHASE),
+            (model.recipe_tag, Role.RECIPE),
+            (model.transfer_in_tag, Role.TRANSFER_IN),
+            (model.transfer_out_tag, Role.TRANSFER_OUT),
+        )
+        for name, role in named:
+            if name is not None:
+                self._roles_by_name.setdefault(name, []).append((unit, role))
+        for name in model.parameters.values():
+            other = self._owner_by_name.setdefault(name, unit)
+            if other is not unit:
+                raise Refused(f"tag {name!r} is a parameter of both {other.model.name!r} and {model.name!r}")
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self._is_context = grown(self._is_context, size, fill=False)
+        self._is_switch = grown(self._is_switch, size, fill=False)
+        self._value = grown(self._value, size, np.nan)
+        for name in self.units:
+            self._members[name] = grown(self._members[name], size, fill=False)
+            self._parameters[name] = grown(self._parameters[name], size, fill=False)
+
+    def bind(self, tag: Tag) -> None:
+        """Connect a tag with what it tells of which unit."""
+        roles = self._roles_by_name.get(tag.name, [])
+        self._roles[tag.id] = roles
+        self._is_context[tag.id] = bool(roles)
+        self._is_switch[tag.id] = bool(roles) and all(role in _SWITCHES for _, role in roles)
+        owner = self._owner_by_name.get(tag.name)
+        before = self._owner.pop(tag.id, None)
+        if before is not None:
+            self.tags_of[before.model.name] = {
+                role: known for role, known in self.tags_of[before.model.name].items() if known.id != tag.id
+            }
+        if owner is not None:
+            self._owner[tag.id] = owner
+            for role, name in owner.model.parameters.items():
+                if name == tag.name:
+                    self.tags_of[owner.model.name][role] = tag
+        for name, unit in self.units.items():
+            self._parameters[name][tag.id] = unit is owner
+            self._members[name][tag.id] = unit is owner or any(unit is told for told, _ in roles)
+
+    def owner(self, tag: int) -> Unit | None:
+        """The unit that a tag is a parameter of."""
+        return self._owner.get(tag)
+
+    @property
+    def unsettled(self) -> list[Unit]:
+        """Units with changes that have not settled."""
+        return [unit for unit in self.units.values() if unit.pending]
+
+    def next_event(self, rows: Arrived, begin: int) -> int:
+        """The first row from `begin` on that changes a context or settles one; the number of rows if none does."""
+        unsettled = self.unsettled
+        changed = self._first_change(rows, begin)
+        if not unsettled:
+            return changed
+        return min([changed, *(self._first_settling(unit, rows, begin) for unit in unsettled)])
+
+    def _first_change(self, rows: Arrived, begin: int) -> int:
+        tag = rows.tag[begin:] if begin else rows.tag
+        concerned = self._is_context.take(tag)
+        if not bool(concerned.any()):
+            return len(rows)
+        if rows.text is not None:
+            return self._first_text_change(rows, begin)
+        index = np.flatnonzero(concerned)
+        chosen, value = tag[index], rows.value[begin:][index]
+        # A flow says no more than that material flows: its value is not a change.
+        told = np.where(self._is_switch[chosen], value > 0, value)
+        changed = told != self._value[chosen]
+        if rows.ok is not None:
+            changed &= rows.ok[begin:][index]
+        found = np.flatnonzero(changed)
+        return begin + int(index[found[0]]) if len(found) else len(rows)
+
+    def _first_text_change(self, rows: Arrived, begin: int) -> int:
+        for index in range(begin, len(rows)):
+            text = self._told(rows, index)
+            if text is not None and text != self._texts.get(int(rows.tag[index])):
+                return index
+        return len(rows)
+
+    def _told(self, rows: Arrived, index: int) -> str | None:
+        """What a context tag's row says, in the form in which it is compared; None: nothing."""
+        tag = int(rows.tag[index])
+        if not self._is_context[tag]:
+            return None
+        if rows.text is None:
+            if rows.ok is not None and not rows.ok[index]:
+                return None
+            value = float(rows.value[index])
+            return str(int(value > 0)) if self._is_switch[tag] else as_text(value)
+        text: str | None = rows.text[index]
+        if text is None or (rows.bad is not None and rows.bad[index]):
+            return None
+        return str(int(text.strip().lower() in _ON)) if self._is_switch[tag] else text
+
+    def _first_settling(self, unit: Unit, rows: Arrived, begin: int) -> int:
+        """The first row that shows the unit's clock past the settling, or finds no room among those that wait."""
+        tag, time_ns = rows.tag[begin:], rows.time_ns[begin:]
+        end = len(tag)
+        if rows.source == unit.source:
+            past = self._members[unit.model.name].take(tag) & (time_ns > unit.opened_ns + unit.model.settle_ns)
+            found = np.flatnonzero(past)
+            end = int(found[0]) if len(found) else end
+        waiting = np.flatnonzero(self._waits(unit, tag[:end], time_ns[:end]))
+        room = MOST_HELD_ROWS - unit.held_rows
+        if len(waiting) > room:
+            end = int(waiting[room])
+        return begin + end
+
+    def _waits(self, unit: Unit, tag: Index, time_ns: NDArray[np.int64]) -> Mask:
+        waits: Mask = self._parameters[unit.model.name].take(tag) & (time_ns >= unit.opened_ns)
+        return waits
+
+    def settled_by(self, rows: Arrived, index: int) -> list[Unit]:
+        """The units that settle before this row is judged."""
+        return [
+            unit for unit in self.unsettled if self._first_settling(unit, rows.chosen(slice(index, index + 1)), 0) == 0
+        ]
+
+    def take(self, rows: Arrived, index: int) -> list[Transfer]:
+        """Take the change that a row tells; a transfer counts at once, anything else when it settles."""
+        text = self._told(rows, index)
+        tag = int(rows.tag[index])
+        if text is None:
+            return []
+        if rows.text is None:
+            self._value[tag] = float(text) if self._is_switch[tag] else rows.value[index]
+        known = self._texts.get(tag)
+        if text == known:
+            return []
+        self._texts[tag] = text
+        time_ns, position = int(rows.time_ns[index]), rows.position(index)
+        transfers: list[Transfer] = []
+        for unit, role in self._roles[tag]:
+            if role in _SWITCHES:
+                on = text in _ON
+                if on or known is not None:
+                    transfers.append(Transfer(unit.model.name, role, on, time_ns, position, tag, rows.source))
+            else:
+                unit.change(Change(role, text, time_ns, position), rows.source)
+        return transfers
+
+    def hold_back(self, rows: Arrived) -> Arrived:
+        """Keep the rows whose phase is not certain yet; return the others."""
+        for unit in self.unsettled:
+            waits = self._waits(unit, rows.tag, rows.time_ns)
+            if bool(waits.any()):
+                unit.held.append(rows.chosen(waits))
+                rows = rows.chosen(~waits)
+        return rows
+
+    def beat(self, now_ns: int) -> list[Unit]:
+        """Units whose changes settle because time goes by without rows, by our clock from beat to beat."""
+        settled: list[Unit] = []
+        for unit in self.unsettled:
+            if unit.first_beat_ns is None or now_ns < unit.first_beat_ns:
+                unit.first_beat_ns = now_ns
+            elif now_ns - unit.first_beat_ns > unit.model.settle_ns:
+                settled.append(unit)
+        return settled
+
+    def state(self) -> Json:
+        """Units and what their tags said last; `arrays` has the rest."""
+        return {
+            "units": {name: unit.state() for name, unit in self.units.items()},
+            "texts": sorted(self._texts.items()),
+        }
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The last numbers of the context tags, and the rows that wait."""
+        arrays: dict[str, NDArray[np.generic]] = {"value": self._value}
+        for name, unit in self.units.items():
+            for number, rows in enumerate(unit.held):
+                arrays.update({f"held/{name}/{number}/{key}": column for key, column in _columns(rows).items()})
+        return arrays
+
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take back what `state` and `arrays` told."""
+        self._texts = dict(state["texts"])
+        self._value = arrays["value"].astype(np.float64)
+        for name, unit in self.units.items():
+            unit.load(state["units"][name], self._rulebook)
+            number = 0
+            while f"held/{name}/{number}/tag" in arrays:
+                prefix = f"held/{name}/{number}/"
+                unit.held.append(
+                    _rows(unit.source, {key[len(prefix) :]: arrays[key] for key in arrays if key.startswith(prefix)})
+                )
+                number += 1
+
+
+def _columns(rows: Arrived) -> dict[str, NDArray[np.generic]]:
+    columns: dict[str, NDArray[np.generic]] = {
+        "tag": rows.tag,
+        "time_ns": rows.time_ns,
+        "value": rows.value,
+        "entry": rows.entry,
+        "row": rows.row,
+    }
+    if rows.ok is not None and rows.bad is not None:
+        columns |= {"ok": rows.ok, "bad": rows.bad}
+    return columns
+
+
+def _rows(source: str, columns: dict[str, NDArray[np.generic]]) -> Arrived:
+    return Arrived(
+        source,
+        columns["tag"].astype(np.intp),
+        columns["time_ns"].astype(np.int64),
+        columns["value"].astype(np.float64),
+        columns["ok"].astype(np.bool_) if "ok" in columns else None,
+        columns["bad"].astype(np.bool_) if "bad" in columns else None,
+        columns["entry"].astype(np.int64),
+        columns["row"].astype(np.int64),
+    )

@@ -1,0 +1,348 @@
+"""Report a parameter that drifts within its range, before it leaves it: CUSUM and EWMA on the means of windows.
+
+A tag is charted while its unit is in a phase that has ranges for it, from when they hold. The thresholds follow from
+the in-control run length that the rule states, for a known target and sigma; where these are learnt from few windows
+the true run length is shorter, and the finding says that they were learnt.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrivals import FOREVER_NS, Frame, Index, Mask, grown
+from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, roughly
+from detectors.charts import Charts, no_charts, slope_per_ns
+from detectors.limits import Limit
+from detectors.ranges import Said
+from domain.entries import RowPosition
+from domain.findings import Finding, Stage
+from domain.recipes import RangeKind
+from domain.rules import DriftRule, Rulebook
+from domain.tags import Tag
+from domain.time import MINUTE_NS
+
+_SAY_AGAIN = 5  # windows between two versions of an open finding
+_FLOOR = 0.01  # of the narrowest range: a smaller sigma would find drifts that do not matter
+_FARTHEST = 1000  # windows: a forecast beyond this is none
+_IN_ORDER = tuple(RangeKind)
+
+
+@dataclass(slots=True, eq=False)
+class Charted:
+    """A tag with a drift rule. `warming` means that its first window is to be thrown away: the ranges do not hold."""
+
+    tag: Tag
+    rule: DriftRule
+    place: int
+    run: Run | None = None
+    limits: tuple[Limit, ...] = ()
+    floor: float = 0.0
+    cusum: Case | None = None
+    ewma: Case | None = None
+    said: int = 0  # the window of the newest version
+
+
+class Drifts:
+    """Charts of all tags with a drift rule."""
+
+    def __init__(self, rulebook: Rulebook, origin: Origin) -> None:
+        self._rulebook = rulebook
+        self._origin = origin
+        self._by_tag: dict[int, Charted] = {}
+        self._by_place: list[Charted | None] = [None]
+        self._charts: Charts = no_charts()
+        self._place: Index = np.empty(0, dtype=np.intp)
+        self._end_ns: NDArray[np.int64] = np.full(1, FOREVER_NS)
+        self._every_ns: NDArray[np.int64] = np.ones(1, dtype=np.int64)
+        self._warming: Mask = np.zeros(1, dtype=np.bool_)
+        self._total: NDArray[np.float64] = np.zeros(1)
+        self._count: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self._place = grown(self._place, size, 0)
+
+    def bind(self, tag: Tag) -> None:
+        """Take a tag's definition."""
+        rules = self._rulebook.tags.get(tag.name)
+        rule = None if rules is None else rules.drift
+        known = self._by_tag.get(tag.id)
+        if known is not None:
+            known.tag = tag
+            return
+        if rule is None:
+            return
+        place = len(self._by_place)
+        charted = Charted(tag, rule, place)
+        self._by_tag[tag.id] = charted
+        self._by_place.append(charted)
+        self._charts.add(place, rule)
+        self._end_ns = grown(self._end_ns, place + 1, FOREVER_NS)
+        self._every_ns = grown(self._every_ns, place + 1, 1)
+        self._warming = grown(self._warming, place + 1, fill=False)
+        self._total = grown(self._total, place + 1, 0)
+        self._count = grown(self._count, place + 1, 0)
+        self._place[tag.id] = place
+        self._every_ns[place] = rule.every_ns
+        self._end_ns[place] = FOREVER_NS
+
+    def phase_starts(self, tag: int, run: Run, limits: tuple[Limit, ...]) -> None:
+        """Chart a tag from when its ranges hold in this phase."""
+        charted = self._by_tag.get(tag)
+        if charted is None or not limits:
+            return
+        self._judge_by(charted, run, limits)
+        charted.said = 0
+        place, from_ns = charted.place, limits[0].valid_from_ns
+        self._charts.start(place, charted.rule, from_ns, charted.floor)
+        self._warming[place] = True
+        self._end_ns[place] = from_ns
+        self._total[place] = self._count[place] = 0
+
+    def _judge_by(self, charted: Charted, run: Run, limits: tuple[Limit, ...]) -> None:
+        charted.run, charted.limits = run, limits
+        bands = [limit.band for limit in limits if limit.band is not None]
+        charted.floor = _FLOOR * min(bands, default=0.0)
+
+    def phase_ends(self, tag: int, at_ns: int) -> list[Finding]:
+        """Chart no longer; what was open is moot."""
+        charted = self._by_tag.get(tag)
+        if charted is None or charted.run is None:
+            return []
+        found: list[Finding] = []
+        for case in (charted.cusum, charted.ewma):
+            if case is not None:
+                message = f"{charted.tag.name} drifted until the phase ended,{charted.run.place}."
+                found.append(case.say(Stage.CLEARED, at_ns, message, self._evidence(charted, case.rule), at_ns))
+        charted.cusum = charted.ewma = charted.run = None
+        self._end_ns[charted.place] = FOREVER_NS
+        return found
+
+    def judge(self, frame: Frame) -> list[Said]:
+        """Add every proven row to its window; chart the windows that it closes."""
+        if len(self._by_place) == 1:
+            return []
+        rows = frame.rows
+        place = self._place.take(rows.tag)
+        if rows.ok is not None:
+            place = np.where(rows.ok, place, 0)
+        over = rows.time_ns >= self._end_ns.take(place)
+        if not bool(over.any()):
+            self._add(place, rows.value, unique=frame.first is None)
+            return []
+        return self._close_windows(frame, place)
+
+    def _add(self, place: Index, value: NDArray[np.float64], *, unique: bool) -> None:
+        if unique:
+            self._total[place] += value
+            self._count[place] += 1
+        else:
+            # In order, one by one: a sum must not depend on how the rows were batched.
+            np.add.at(self._total, place, value)
+            np.add.at(self._count, place, 1)
+        self._total[0] = 0.0
+
+    def _close_windows(self, frame: Frame, place: Index) -> list[Said]:
+        """Add rows window by window: those before the first that is over, then what that one closes, and so on."""
+        rows = frame.rows
+        said: list[Said] = []
+        left = np.flatnonzero(place > 0)
+        while len(left):
+            over = rows.time_ns[left] >= self._end_ns[place[left]]
+            added = left[~over]
+            self._add(place[added], rows.value[added], unique=frame.first is None)
+            left = left[over]
+            if not len(left):
+                break
+            opening = np.ones(len(left), dtype=np.bool_)
+            opening[1:] = place[left[1:]] != place[left[:-1]]
+            said += self._close(frame, place, left[opening])
+        return said
+
+    def _close(self, frame: Frame, place: Index, index: Index) -> list[Said]:
+        """Close the windows of distinct tags; `index` are the rows that open the next ones."""
+        rows = frame.rows
+        places, time_ns = place[index], rows.time_ns[index]
+        end_ns, every_ns = self._end_ns[places], self._every_ns[places]
+        full = ~self._warming[places] & (self._count[places] > 0)
+        mean = self._total[places] / np.maximum(self._count[places], 1)
+        self._warming[places] = False
+        self._total[places] = 0.0
+        self._count[places] = 0
+        self._end_ns[places] = end_ns + ((time_ns - end_ns) // every_ns + 1) * every_ns
+        return self._chart(frame, index[full], places[full], mean[full], end_ns[full])
+
+    def _chart(
+        self, frame: Frame, index: Index, places: Index, mean: NDArray[np.float64], end_ns: NDArray[np.int64]
+    ) -> list[Said]:
+        charts = self._charts
+        charts.keep(places, mean, end_ns - self._every_ns[places] // 2)
+        learning = charts.is_learning(places)
+        for place in places[learning].tolist():
+            charted = self._charted(place)
+            charts.learnt(place, charted.rule, charted.floor)
+        index, places = index[~learning], places[~learning]
+        mean, end_ns = mean[~learning], end_ns[~learning]
+        if not len(places):
+            return []
+        charts.chart(places, mean, end_ns)
+        told = (np.maximum(charts.up[places], charts.down[places]) > charts.h[places]) | (
+            np.abs(charts.ewma[places]) > charts.edge[places]
+        )
+        said: list[Said] = []
+        for each, (at, place) in enumerate(zip(index.tolist(), places.tolist(), strict=True)):
+            charted = self._charted(place)
+            if told[each] or charted.cusum is not None or charted.ewma is not None:
+                found = self._tell(charted, int(end_ns[each]), frame.rows.position(at))
+                said += [(frame.place(at), finding) for finding in found]
+        return said
+
+    def _charted(self, place: int) -> Charted:
+        charted = self._by_place[place]
+        assert charted is not None, "place 0 is never charted"
+        return charted
+
+    def _tell(self, charted: Charted, at_ns: int, position: RowPosition) -> list[Finding]:
+        place, charts = charted.place, self._charts
+        up, down = float(charts.up[place]), float(charts.down[place])
+        ewma, edge = abs(float(charts.ewma[place])), float(charts.edge[place])
+        again = int(charts.windows[place]) - charted.said >= _SAY_AGAIN
+        found: list[Finding] = []
+        if charted.cusum is None and max(up, down) > float(charts.h[place]):
+            charted.cusum = self._open(charted, "drift.cusum", position)
+            found.append(self._say(charted, charted.cusum, at_ns))
+        elif charted.cusum is not None and max(up, down) == 0.0:
+            found.append(self._over(charted, charted.cusum, at_ns))
+            charted.cusum = None
+        elif charted.cusum is not None and again:
+            found.append(self._say(charted, charted.cusum, at_ns))
+        if charted.ewma is None and ewma > edge:
+            charted.ewma = self._open(charted, "drift.ewma", position)
+            found.append(self._say(charted, charted.ewma, at_ns))
+        elif charted.ewma is not None and ewma <= 0.5 * edge:
+            # An EWMA never is 0 again; half its limit is as far back as it is out.
+            found.append(self._over(charted, charted.ewma, at_ns))
+            charted.ewma = None
+        elif charted.ewma is not None and again:
+            found.append(self._say(charted, charted.ewma, at_ns))
+        if found:
+            charted.said = int(charts.windows[place])
+        return found
+
+    def _open(self, charted: Charted, rule: str, position: RowPosition) -> Case:
+        return open_case(self._origin, rule, charted.tag.name, self._since_ns(charted), position, charted.run)
+
+    def _since_ns(self, charted: Charted) -> int:
+        """When the larger CUSUM left 0: the estimate of when the drift began."""
+        charts, place = self._charts, charted.place
+        rising = charts.up[place] >= charts.down[place]
+        return int((charts.up_since_ns if rising else charts.down_since_ns)[place])
+
+    def _line(self, charted: Charted) -> tuple[float, float]:
+        return slope_per_ns(*self._charts.recent(charted.place, self._since_ns(charted)))
+
+    def _ahead(self, charted: Charted) -> tuple[Limit, int] | None:
+        """The nearest limit ahead, and how long until the mean meets it at the present rate."""
+        slope, level = self._line(charted)
+        sign = 1 if slope > 0 else -1
+        ahead = [limit for limit in charted.limits if limit.sign == sign and limit.excess(level) < 0]
+        if slope == 0.0 or not ahead:
+            return None
+        nearest = max(ahead, key=lambda limit: limit.excess(level))
+        until_ns = (nearest.value - level) / slope
+        return (nearest, round(until_ns)) if until_ns <= _FARTHEST * charted.rule.every_ns else None
+
+    def _say(self, charted: Charted, case: Case, at_ns: int) -> Finding:
+        slope, level = self._line(charted)
+        direction = "up" if slope > 0 else "down"
+        unit, ahead = charted.tag.unit, self._ahead(charted)
+        place = "" if charted.run is None else charted.run.place
+        message = f"{charted.tag.name} drifts {direction}, now {quantity(level, unit)}"
+        if ahead is not None:
+            limit, until_ns = ahead
+            message += f", and reaches {quantity(limit.value, unit)} in about {roughly(until_ns)} at the present rate"
+        return case.say(
+            Stage.OPEN, at_ns, f"{message},{place}.".replace(",.", "."), self._evidence(charted, case.rule, at_ns)
+        )
+
+    def _over(self, charted: Charted, case: Case, at_ns: int) -> Finding:
+        target = quantity(float(self._charts.target[charted.place]), charted.tag.unit)
+        message = f"{charted.tag.name} drifts no longer from {target}."
+        return case.say(Stage.CLEARED, at_ns, message, self._evidence(charted, case.rule), at_ns)
+
+    def _evidence(self, charted: Charted, rule: str, at_ns: int | None = None) -> Evidence:
+        charts, place = self._charts, charted.place
+        slope, level = self._line(charted)
+        cusum = rule == "drift.cusum"
+        evidence: dict[str, float | int | str | None] = {
+            "arl0": charted.rule.arl0,
+            "statistic": max(float(charts.up[place]), float(charts.down[place]))
+            if cusum
+            else abs(float(charts.ewma[place])),
+            "threshold": float(charts.h[place]) if cusum else float(charts.edge[place]),
+            "target": float(charts.target[place]),
+            "sigma": float(charts.sigma[place]),
+            "learnt": "no" if charted.rule.target is not None else f"from {int(charts.learn[place])} windows",
+            "mean": level,
+            "slope_per_min": slope * MINUTE_NS,
+            "unit": charted.tag.unit,
+        }
+        ahead = None if at_ns is None else self._ahead(charted)
+        if ahead is not None and at_ns is not None:
+            limit, until_ns = ahead
+            evidence |= {"limit": limit.value, "range": limit.kind, "forecast_ns": at_ns + until_ns}
+        return evidence
+
+    def state(self) -> Json:
+        """What is open, in the order of places."""
+        return [
+            [
+                charted.tag.id,
+                charted.said,
+                None if charted.cusum is None else charted.cusum.state(),
+                None if charted.ewma is None else charted.ewma.state(),
+            ]
+            for charted in self._by_place
+            if charted is not None
+        ]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Windows and statistics."""
+        own: dict[str, NDArray[np.generic]] = {
+            "end_ns": self._end_ns,
+            "warming": self._warming,
+            "total": self._total,
+            "count": self._count,
+        }
+        return own | {f"charts/{name}": getattr(self._charts, name) for name in self._charts.__slots__}
+
+    def load(
+        self,
+        state: Json,
+        arrays: dict[str, NDArray[np.generic]],
+        runs: dict[int, Run],
+        limits: dict[int, tuple[Limit, ...]],
+    ) -> None:
+        """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
+        self._by_place = [None]
+        for tag, said, cusum, ewma in state:
+            charted = self._by_tag[tag]
+            charted.place, charted.said = len(self._by_place), said
+            charted.cusum = None if cusum is None else case_from(cusum)
+            charted.ewma = None if ewma is None else case_from(ewma)
+            charted.run = None
+            self._by_place.append(charted)
+            self._place[tag] = charted.place
+            if tag in runs and limits.get(tag):
+                self._judge_by(charted, runs[tag], limits[tag])
+        self._every_ns = grown(np.ones(1, dtype=np.int64), len(arrays["end_ns"]), 1)
+        for charted in self._by_tag.values():
+            self._every_ns[charted.place] = charted.rule.every_ns
+        self._end_ns = arrays["end_ns"].astype(np.int64)
+        self._warming = arrays["warming"].astype(np.bool_)
+        self._total = arrays["total"].astype(np.float64)
+        self._count = arrays["count"].astype(np.int64)
+        for name in self._charts.__slots__:
+            column = getattr(self._charts, name)
+            setattr(self._charts, name, arrays[f"charts/{name}"].astype(column.dtype))

@@ -1,0 +1,81 @@
+"""Limits in force: one side of a range or of a fixed limit, and from when it holds."""
+
+from dataclasses import dataclass
+
+from detectors.arrivals import NEVER_NS
+from detectors.cases import IN_WORDS, Run
+from domain.recipes import ParameterRanges, RangeKind, UnitModel
+from domain.rules import TagRules
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One side of a range: `sign` is 1 for a high limit and -1 for a low one. The limit itself is inside."""
+
+    rule: str
+    kind: str  # a RangeKind, or "fixed"
+    sign: int
+    value: float
+    band: float | None  # width of its range; None: the other side is open
+    valid_from_ns: int
+    deadband: float
+    study: str = ""
+
+    def excess(self, value: float) -> float:
+        """How far a value is outside; not positive means proven inside."""
+        return (value - self.value) * self.sign
+
+    @property
+    def words(self) -> str:
+        """`above the validated`, to be followed by the limit."""
+        side = "above" if self.sign > 0 else "below"
+        return f"{side} the {IN_WORDS[RangeKind(self.kind)]}" if self.kind != "fixed" else f"{side} its fixed limit of"
+
+
+def _deadband(rules: TagRules | None, rule: str) -> float:
+    alarms = () if rules is None else rules.alarms
+    return max((alarm.deadband for alarm in alarms if alarm.rule == rule), default=0.0)
+
+
+def fixed_limits(rules: TagRules | None) -> tuple[Limit, ...]:
+    """The limits of a tag that always hold."""
+    if rules is None:
+        return ()
+    low, high = rules.fixed_low, rules.fixed_high
+    band = None if low is None or high is None else high - low
+    limits = []
+    if high is not None:
+        limits.append(Limit("fixed.high", "fixed", 1, high, band, NEVER_NS, _deadband(rules, "fixed.high")))
+    if low is not None:
+        limits.append(Limit("fixed.low", "fixed", -1, low, band, NEVER_NS, _deadband(rules, "fixed.low")))
+    return tuple(limits)
+
+
+def ranges_of(run: Run, role: str) -> ParameterRanges | None:
+    """The ranges of a parameter in the phase that runs, by the recipe that the batch pinned."""
+    phase = None if run.recipe is None else run.recipe.phases.get(run.phase)
+    return None if phase is None else phase.parameters.get(role)
+
+
+def phase_limits(run: Run, ranges: ParameterRanges | None, rules: TagRules | None) -> tuple[Limit, ...]:
+    """The limits of a parameter in its phase, from the inside out, high before low."""
+    limits: list[Limit] = []
+    if ranges is None:
+        return ()
+    from_ns = run.start_ns + ranges.after_ns
+    for kind in RangeKind:
+        interval = ranges.ranges.get(kind)
+        if interval is None:
+            continue
+        low, high = interval.low, interval.high
+        band = None if low is None or high is None else high - low
+        for sign, side, value in ((1, "high", high), (-1, "low", low)):
+            if value is not None:
+                rule = f"excursion.{kind}.{side}"
+                limits.append(Limit(rule, str(kind), sign, value, band, from_ns, _deadband(rules, rule), ranges.study))
+    return tuple(limits)
+
+
+def parameters_of(model: UnitModel) -> dict[str, str]:
+    """The roles of a unit's parameters by tag name."""
+    return {tag: role for role, tag in model.parameters.items()}

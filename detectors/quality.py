@@ -1,0 +1,181 @@
+"""Report a tag whose quality is Bad (an alarm of its own, which hides nothing), and one whose value never changes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, LastSamples, Mask, grown
+from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
+from detectors.ranges import Said
+from domain.findings import Finding, Stage
+from domain.rules import Rulebook
+from domain.tags import Tag
+from domain.time import format_duration
+
+
+class BadQuality:
+    """Tags that say nothing about the process: Bad, or no number."""
+
+    def __init__(self, origin: Origin, runs: dict[int, Run]) -> None:
+        self._origin = origin
+        self._runs = runs
+        self._tags: dict[int, tuple[Tag, str]] = {}
+        self._cases: dict[int, Case] = {}
+        self._is_bad: Mask = np.empty(0, dtype=np.bool_)
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self._is_bad = grown(self._is_bad, size, fill=False)
+
+    def bind(self, tag: Tag, unit: str) -> None:
+        """Take a tag's definition."""
+        self._tags[tag.id] = (tag, unit)
+
+    def judge(self, frame: Frame) -> list[Said]:
+        """Say where the quality turned Bad, and where it came back."""
+        rows = frame.rows
+        if rows.bad is None and not self._cases:
+            return []
+        suspect = self._is_bad.take(rows.tag)
+        if rows.bad is not None:
+            suspect |= rows.bad
+        said: list[Said] = []
+        for index in np.flatnonzero(suspect if frame.first is None else np.isin(rows.tag, rows.tag[suspect])).tolist():
+            tag, at_ns = int(rows.tag[index]), int(rows.time_ns[index])
+            is_bad = rows.bad is not None and bool(rows.bad[index])
+            if is_bad == (tag in self._cases) or tag not in self._tags:
+                continue
+            said.append((frame.place(index), self._turned(frame, index, tag, at_ns)))
+        return said
+
+    def _turned(self, frame: Frame, index: int, id_: int, at_ns: int) -> Finding:
+        tag, unit = self._tags[id_]
+        case = self._cases.pop(id_, None)
+        self._is_bad[id_] = case is None
+        if case is None:
+            run = self._runs.get(id_)
+            case = open_case(self._origin, "bad", tag.name, at_ns, frame.rows.position(index), run, unit)
+            self._cases[id_] = case
+            return case.say(Stage.OPEN, at_ns, f"{tag.name} has bad quality: its value proves nothing.", {})
+        end_ns = max(at_ns, case.onset_ns)
+        message = f"{tag.name} had bad quality for {format_duration(end_ns - case.onset_ns)}."
+        evidence = {"dur_min_ns": end_ns - case.onset_ns, "dur_max_ns": end_ns - case.onset_ns}
+        return case.say(Stage.CLEARED, at_ns, message, evidence, end_ns)
+
+    def state(self) -> Json:
+        """The open findings."""
+        return [[tag, case.state()] for tag, case in self._cases.items()]
+
+    def load(self, state: Json) -> None:
+        """Take back what `state` told."""
+        self._cases = {tag: case_from(case) for tag, case in state}
+        self._is_bad[:] = False
+        self._is_bad[list(self._cases)] = True
+
+
+class Frozen:
+    """Tags whose samples arrive, their source times go on, and the value stays the same to the bit."""
+
+    def __init__(self, rulebook: Rulebook, origin: Origin, last: LastSamples, runs: dict[int, Run]) -> None:
+        self._rulebook = rulebook
+        self._origin = origin
+        self._last = last
+        self._runs = runs
+        self._any = False
+        self._tags: dict[int, tuple[Tag, str]] = {}
+        self._cases: dict[int, Case] = {}
+        self._after_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._since_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._is_frozen: Mask = np.empty(0, dtype=np.bool_)
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self._after_ns = grown(self._after_ns, size, FOREVER_NS)
+        self._since_ns = grown(self._since_ns, size, NEVER_NS)
+        self._is_frozen = grown(self._is_frozen, size, fill=False)
+
+    def bind(self, tag: Tag, unit: str) -> None:
+        """Take a tag's definition."""
+        rules = self._rulebook.tags.get(tag.name)
+        after_ns = None if rules is None else rules.frozen_after_ns
+        self._tags[tag.id] = (tag, unit)
+        self._after_ns[tag.id] = FOREVER_NS if after_ns is None else after_ns
+        self._any = self._any or after_ns is not None
+
+    def judge(self, frame: Frame) -> list[Said]:
+        """Compare each proven value with the one before; judge those that stayed the same."""
+        if not self._any:
+            return []
+        if frame.rows.ok is not None:
+            frame = _proven(frame)
+        rows = frame.rows
+        before = frame.previous(rows.value, self._last.value)
+        changed = rows.value.view(np.int64) != before.view(np.int64)
+        if bool(changed.all()) and not self._cases:
+            self._since_ns[rows.tag] = rows.time_ns
+            return []
+        since_ns = self._since(frame, changed)
+        lasted = ~changed & (rows.time_ns - since_ns >= self._after_ns.take(rows.tag))
+        told = (lasted & ~self._is_frozen.take(rows.tag)) | (changed & self._is_frozen.take(rows.tag))
+        if frame.first is not None:
+            # A tag may freeze and thaw within the frame.
+            told = (lasted | changed) & np.isin(rows.tag, rows.tag[told])
+        said = [
+            (frame.place(index), self._turned(frame, index, int(since_ns[index])))
+            for index in np.flatnonzero(told).tolist()
+            if bool(lasted[index]) != (int(rows.tag[index]) in self._cases)
+        ]
+        self._since_ns[rows.tag] = since_ns
+        return said
+
+    def _since(self, frame: Frame, changed: Mask) -> NDArray[np.int64]:
+        """Since when each row's value has been what it is."""
+        rows = frame.rows
+        known: NDArray[np.int64] = self._since_ns.take(rows.tag)
+        if frame.first is None:
+            return np.where(changed, rows.time_ns, known)
+        place = np.arange(len(rows))
+        newest_change = np.maximum.accumulate(np.where(changed, place, -1))
+        first = np.maximum.accumulate(np.where(frame.first, place, 0))
+        return np.where(newest_change >= first, rows.time_ns[newest_change], known)
+
+    def _turned(self, frame: Frame, index: int, since_ns: int) -> Finding:
+        rows = frame.rows
+        id_, at_ns = int(rows.tag[index]), int(rows.time_ns[index])
+        tag, unit = self._tags[id_]
+        case = self._cases.pop(id_, None)
+        self._is_frozen[id_] = case is None
+        if case is None:
+            run = self._runs.get(id_)
+            case = open_case(self._origin, "frozen", tag.name, since_ns, rows.position(index), run, unit)
+            self._cases[id_] = case
+            value = quantity(float(rows.value[index]), tag.unit)
+            message = f"{tag.name} has been exactly {value} for {format_duration(at_ns - since_ns)}."
+            return case.say(Stage.OPEN, at_ns, message, {"since_ns": since_ns, "value": float(rows.value[index])})
+        message = f"{tag.name} changes again after {format_duration(at_ns - case.onset_ns)}."
+        return case.say(Stage.CLEARED, at_ns, message, {"since_ns": case.onset_ns}, at_ns)
+
+    def state(self) -> Json:
+        """The open findings."""
+        return [[tag, case.state()] for tag, case in self._cases.items()]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Since when each value has been what it is."""
+        return {"since_ns": self._since_ns}
+
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take back what `state` and `arrays` told."""
+        self._cases = {tag: case_from(case) for tag, case in state}
+        self._is_frozen[:] = False
+        self._is_frozen[list(self._cases)] = True
+        self._since_ns = arrays["since_ns"].astype(np.int64)
+
+
+def _proven(frame: Frame) -> Frame:
+    """The proven rows of a frame, still grouped."""
+    ok = frame.rows.ok
+    rows = frame.rows.chosen(slice(None) if ok is None else ok)
+    if ok is None or frame.first is None or frame.arrival is None:
+        return Frame(rows, None if ok is None else np.flatnonzero(ok), None)
+    first = np.ones(len(rows), dtype=np.bool_)
+    np.not_equal(rows.tag[1:], rows.tag[:-1], out=first[1:])
+    return Frame(rows, frame.arrival[ok], first)

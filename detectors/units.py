@@ -1,0 +1,224 @@
+"""One unit: its batch and its phase, as its tags tell them seconds apart, and the runs that follow from them.
+
+Batch and phase tags change one after the other. The first change opens a group; the group is settled once the unit's
+own tags have reached `settle_ns` after it (by source time), or the heartbeats say that so much time has gone by. What
+the group means is decided then, as a whole:
+
+- Every change of the phase begins a run at its own source time; a moment of idleness between two phases does not count,
+  and a phase that comes back within the group never stopped.
+- Runs of the group belong to the batch that stands at its end, whichever tag changed first.
+- Where only the batch changed, the phase goes on as a new run of the new batch from the time of the batch tag.
+"""
+
+import enum
+from dataclasses import dataclass, field
+
+from detectors.arrivals import Arrived
+from detectors.cases import Json, Run, recipe_version
+from domain.entries import Position, RowPosition
+from domain.findings import PhaseRecord
+from domain.recipes import Recipe, UnitModel
+from domain.rules import Rulebook
+
+_BATCHES_COUNTED = 64  # of one unit; a batch id that comes back later than this counts its phases from 1 again
+
+
+class Role(enum.StrEnum):
+    """What a tag tells of a unit."""
+
+    BATCH = "batch"
+    PHASE = "phase"
+    RECIPE = "recipe"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A context tag took another value, at its source time."""
+
+    role: Role
+    text: str
+    time_ns: int
+    position: RowPosition
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A run ends, another begins, or both; None: nothing runs from here on."""
+
+    at_ns: int
+    position: RowPosition
+    run: Run | None
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """A unit's batch, phase and current run, and the changes that have not settled yet."""
+
+    model: UnitModel
+    batch: str = ""
+    phase: str = ""
+    recipe: Recipe | None = None
+    recipe_text: str = ""
+    run: Run | None = None
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    pending: list[Change] = field(default_factory=list)
+    source: str = ""  # whose rows move the settling on
+    opened_ns: int = 0
+    first_beat_ns: int | None = None
+    held: list[Arrived] = field(default_factory=list)
+
+    @property
+    def held_rows(self) -> int:
+        """Rows that wait for the group to settle."""
+        return sum(len(rows) for rows in self.held)
+
+    def change(self, change: Change, source: str) -> None:
+        """Take note of a change; it means nothing before it settles. A recipe counts from the next batch."""
+        if change.role is Role.RECIPE:
+            self.recipe_text = change.text
+            return
+        if not self.pending:
+            self.source, self.opened_ns, self.first_beat_ns = source, change.time_ns, None
+        self.opened_ns = min(self.opened_ns, change.time_ns)
+        self.pending.append(change)
+
+    def settle(self, rulebook: Rulebook) -> list[Switch]:
+        """Decide what the pending changes mean."""
+        pending, self.pending = self.pending, []
+        batches = [change for change in pending if change.role is Role.BATCH]
+        phases = [change for change in pending if change.role is Role.PHASE]
+        batch = self._batch_named(batches[-1].text) if batches else self.batch
+        same_batch = batch == self.batch
+        if not same_batch:
+            self.batch = batch
+            self.recipe = self._pinned(rulebook) if batch else None
+        steps = self._steps(phases, same_batch=same_batch)
+        if not steps and not same_batch and self.phase:
+            steps = [(batches[-1], self.phase)]
+        if phases:
+            self.phase = self._phase_named(phases[-1].text)
+        return [self._switch(change, phase, rulebook) for change, phase in steps]
+
+    def _steps(self, phases: list[Change], *, same_batch: bool) -> list[tuple[Change, str]]:
+        """The phases that really began, in order; "" where the unit fell idle."""
+        named = [(change, self._phase_named(change.text)) for change in phases]
+        steps: list[tuple[Change, str]] = []
+        before = self.phase if same_batch else None
+        for index, (change, phase) in enumerate(named):
+            idle_for_a_moment = not phase and any(later for _, later in named[index + 1 :])
+            if not idle_for_a_moment and phase != before:
+                steps.append((change, phase))
+                before = phase
+        return steps
+
+    def _switch(self, change: Change, phase: str, rulebook: Rulebook) -> Switch:
+        start_ns = change.time_ns
+        if self.run is not None:
+            start_ns = max(start_ns, self.run.start_ns)
+        self.run = self._run(change, phase, start_ns, rulebook) if phase else None
+        return Switch(start_ns, change.position, self.run)
+
+    def _run(self, change: Change, phase: str, start_ns: int, rulebook: Rulebook) -> Run:
+        counts = self.counts.setdefault(self.batch, {})
+        while len(self.counts) > _BATCHES_COUNTED:
+            del self.counts[next(name for name in self.counts if name != self.batch)]
+        counts[phase] = counts.get(phase, 0) + 1
+        label = f"{phase}-{counts[phase]}"
+        recipe = self.recipe
+        if self.model.batch_tag is None:
+            recipe = self._pinned(rulebook)
+        instance = f"{self.model.name}/{self.batch}/{label}"
+        return Run(instance, label, self.model.name, self.batch, phase, recipe, start_ns, change.position)
+
+    def _batch_named(self, text: str) -> str:
+        return "" if text in self.model.batch_idle else text
+
+    def _phase_named(self, text: str) -> str:
+        if self.model.phase_map:
+            return self.model.phase_map.get(text, "")
+        return "" if text in self.model.batch_idle else text
+
+    def _pinned(self, rulebook: Rulebook) -> Recipe | None:
+        """The recipe that a batch starting now is made by: the one its tag names, the unit's, or the only one."""
+        product = self.recipe_text if self.model.recipe_tag is not None else self.model.recipe
+        if product is not None:
+            return recipe_named(rulebook, product)
+        return next(iter(rulebook.recipes.values())) if len(rulebook.recipes) == 1 else None
+
+    def state(self) -> Json:
+        """All but the held rows."""
+        return {
+            "batch": self.batch,
+            "phase": self.phase,
+            "recipe": "" if self.recipe is None else self.recipe.product,
+            "recipe_text": self.recipe_text,
+            "run": None if self.run is None else run_state(self.run),
+            "counts": self.counts,
+            "pending": [[change.role, change.text, change.time_ns, list(change.position)] for change in self.pending],
+            "source": self.source,
+            "opened_ns": self.opened_ns,
+            "first_beat_ns": self.first_beat_ns,
+        }
+
+    def load(self, state: Json, rulebook: Rulebook) -> None:
+        """Take back what `state` told."""
+        self.batch, self.phase, self.recipe_text = state["batch"], state["phase"], state["recipe_text"]
+        self.recipe = recipe_named(rulebook, state["recipe"])
+        self.run = None if state["run"] is None else run_from(state["run"], rulebook)
+        self.counts = state["counts"]
+        self.pending = [
+            Change(Role(role), text, time_ns, RowPosition(Position(entry), row))
+            for role, text, time_ns, (entry, row) in state["pending"]
+        ]
+        self.source, self.opened_ns, self.first_beat_ns = state["source"], state["opened_ns"], state["first_beat_ns"]
+        self.held = []
+
+
+def recipe_named(rulebook: Rulebook, product: str) -> Recipe | None:
+    """The recipe of a product, if there is one."""
+    known = rulebook.recipes.get(product)
+    if known is not None:
+        return known
+    return next((recipe for recipe in rulebook.recipes.values() if recipe.product == product), None)
+
+
+def phase_record(run: Run, end_ns: int | None = None) -> PhaseRecord:
+    """A run as it is recorded."""
+    return PhaseRecord(
+        run.instance,
+        run.unit,
+        run.batch,
+        run.phase,
+        recipe_version(run.recipe),
+        run.start_ns,
+        end_ns,
+        run.start_position,
+    )
+
+
+def run_state(run: Run) -> Json:
+    """A run, for a snapshot; its recipe by name."""
+    return {
+        "instance": run.instance,
+        "label": run.label,
+        "unit": run.unit,
+        "batch": run.batch,
+        "phase": run.phase,
+        "recipe": "" if run.recipe is None else run.recipe.product,
+        "start_ns": run.start_ns,
+        "start_position": [int(run.start_position.entry), run.start_position.row],
+    }
+
+
+def run_from(state: Json, rulebook: Rulebook) -> Run:
+    """The run that `run_state` told."""
+    entry, row = state["start_position"]
+    return Run(
+        **{
+            **state,
+            "recipe": recipe_named(rulebook, state["recipe"]),
+            "start_position": RowPosition(Position(entry), row),
+        }
+    )
