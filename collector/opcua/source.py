@@ -161,7 +161,7 @@ class OpcUaSource:
             except Refused:
                 address = tag.address  # creating its item tells what is wrong with it
             if address != tag.address:
-                tag = replace(tag, address=address, version=tag.version + 1)  # noqa: PLW2901  # the same tag, pinned
+                tag = _pinned(tag, address)  # noqa: PLW2901  # the same tag
                 defined.append(TagDefined(tag, self._clock.now_ns()))
             tags.append(tag)
         if defined:
@@ -413,3 +413,7 @@ class OpcUaSource:
         shown = ", ".join(f"{named[tag]} ({problem})" for tag, problem in first)
         more = ", …" if len(self._problems) > _NAMED_IN_DETAIL else ""
         return f"{len(self._problems)} of {len(named)} nodes do not report: {shown}{more}"
+
+
+def _pinned(tag: Tag, address: str) -> Tag:
+    return replace(tag, address=address, configured=tag.configured or tag.address, version=tag.version + 1)
