@@ -1,0 +1,60 @@
+"""What each rule means where the configuration says nothing, and how it gives way to what is configured."""
+
+import pytest
+
+from alarms.alarm import alarm_id
+from alarms.defaults import DEFAULTS, default_step, step_for
+from domain.findings import RULES, Stage
+from domain.recipes import RangeKind
+from domain.rules import Priority, Rulebook
+from tests.unit.alarms.shift import configured, finding, rulebook
+
+EVERY_RULE = sorted({rule.format(kind=kind) for rule in RULES for kind in RangeKind})
+
+
+@pytest.mark.parametrize("rule", EVERY_RULE)
+def test_every_rule_has_a_step_with_a_response(rule: str) -> None:
+    step = DEFAULTS[rule]
+    assert step.rule.rule == rule
+    assert step.rule.action
+    assert step.rule.consequence
+
+
+@pytest.mark.parametrize("side", ["high", "low"])
+def test_further_out_is_never_less_severe(side: str) -> None:
+    order = [RangeKind.NOR, RangeKind.ALERT, RangeKind.ACTION, RangeKind.VALIDATED, RangeKind.PAR]
+    steps = [DEFAULTS[f"excursion.{kind}.{side}"] for kind in order]
+    assert steps == sorted(steps, key=lambda step: step.severity)
+    assert {step.alarm for step in steps} == {side}
+
+
+def test_a_rule_that_the_table_does_not_know_is_a_medium_alarm_of_its_own() -> None:
+    step = default_step("multivariate.t2")
+    assert (step.alarm, step.rule.priority) == ("multivariate.t2", Priority.MEDIUM)
+
+
+def test_what_is_configured_on_the_tag_goes_before_the_table() -> None:
+    own = configured(name="cooling", priority=Priority.LOW, action="Stop dosing")
+    step = step_for(rulebook(own), finding("excursion.nor.high", Stage.OPEN, 1))
+    assert step.rule == own
+    assert step.alarm == "high"
+
+
+def test_a_step_that_nobody_configured_is_as_severe_as_what_was_configured_inside_it() -> None:
+    rules = rulebook(configured(priority=Priority.CRITICAL))
+    outer = step_for(rules, finding("excursion.validated.high", Stage.OPEN, 1))
+    other_side = step_for(rules, finding("excursion.validated.low", Stage.OPEN, 1))
+    assert outer.rule.priority is Priority.CRITICAL
+    assert other_side.rule.priority is Priority.HIGH
+
+
+def test_a_tag_without_rules_has_the_table() -> None:
+    step = step_for(Rulebook(), finding("bad", Stage.OPEN, 1))
+    assert step.rule.priority is Priority.MEDIUM
+
+
+def test_alarm_ids_need_no_escaping_in_a_url_and_stay_apart() -> None:
+    assert alarm_id("R101.TT", "high") == "R101.TT~high"
+    odd = [alarm_id(subject, "high") for subject in ("R 101/TT", "R-101-TT", "Ä" * 200, "Ä" * 201)]
+    assert len(set(odd)) == len(odd)
+    assert all(id_.isascii() and len(id_) < 80 and "/" not in id_ and " " not in id_ for id_ in odd)
