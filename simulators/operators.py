@@ -10,7 +10,7 @@ from simulators.plant.state import HEEL_M3
 from simulators.plant.train import Trains
 from simulators.recipe import COLD_K, FIRST_OF_CLEANING, IDLE, PHASES, RESTING
 
-_BATCH_TAG_LATE_S: Final = 4  # the batch system writes its tag after the step has changed
+_BATCH_TAG_LATE_S: Final = 7  # the batch system writes its tag after the step has changed
 _STRENGTH_SPREAD: Final = 0.004  # of charge and feed from batch to batch, relative
 _LONGEST_DELAY_S: Final = 300  # until somebody has started the next batch
 
