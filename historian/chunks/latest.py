@@ -1,0 +1,93 @@
+"""The newest row of each tag, kept while rows arrive."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from domain.ports import Latest
+from domain.status import BAD
+from historian.chunks.file import NEVER_NS, Edge
+from historian.chunks.rows import Columns
+
+IsKnown = Callable[[int, int, int, int, int], bool]
+"""Whether a tag has, at a time, this value (its bits) with this status at an earlier place."""
+
+
+class LatestRows:
+    """Arrays by tag: time, value bits, status and place of the newest row, best version first."""
+
+    def __init__(self, is_known: IsKnown) -> None:
+        self._is_known = is_known
+        self._time_ns = np.empty(0, np.int64)
+        self._bits = np.empty(0, np.int64)
+        self._status = np.empty(0, np.uint32)
+        self._place = np.empty(0, np.int64)
+
+    def load(self, edges: Iterable[Edge]) -> None:
+        """Take the newest rows of sealed files."""
+        for edge in edges:
+            self._reach(edge.tag)
+            self._offer(edge.tag, edge.time_ns, edge.bits, edge.status, edge.place)
+
+    def take(self, columns: Columns) -> None:
+        """Take rows in the order of arrival."""
+        if not len(columns):
+            return
+        self._reach(int(columns.tag.max()))
+        newer = np.flatnonzero(columns.time_ns >= self._time_ns[columns.tag])
+        if not len(newer):
+            return
+        # Sorted by time, the last one assigned to a tag is its newest.
+        newer = newer[np.argsort(columns.time_ns[newer], kind="stable")]
+        tag, time_ns = columns.tag[newer], columns.time_ns[newer]
+        bits, status, place = columns.value.view(np.int64)[newer], columns.status[newer], columns.place[newer]
+        newest = self._time_ns.copy()
+        newest[tag] = time_ns
+        candidates = time_ns == newest[tag]
+        tied = candidates & (self._time_ns[tag] == time_ns)
+        once = np.zeros(len(newest), np.uint32)
+        np.add.at(once, tag[candidates], 1)
+        tied |= candidates & (once[tag] > 1)
+        clear = candidates & ~tied
+        at = tag[clear]
+        self._time_ns[at], self._bits[at] = time_ns[clear], bits[clear]
+        self._status[at], self._place[at] = status[clear], place[clear]
+        for i in np.flatnonzero(tied).tolist():
+            self._offer(int(tag[i]), int(time_ns[i]), int(bits[i]), int(status[i]), int(place[i]))
+
+    def get(self, tags: Sequence[int] | None) -> Latest:
+        """The newest rows of the tags asked for, or of all."""
+        known = self._time_ns > NEVER_NS
+        if tags is None:
+            asked = np.flatnonzero(known)
+        else:
+            asked = np.asarray(tags, np.int64)
+            asked = asked[(asked >= 0) & (asked < len(known))]
+            asked = asked[known[asked]]
+        return Latest(
+            asked.astype(np.uint32), self._time_ns[asked], self._bits[asked].view(np.float64), self._status[asked]
+        )
+
+    def _reach(self, tag: int) -> None:
+        more = tag + 1 - len(self._time_ns)
+        if more <= 0:
+            return
+        more += len(self._time_ns) // 2
+        self._time_ns = np.append(self._time_ns, np.full(more, NEVER_NS))
+        self._bits = np.append(self._bits, np.zeros(more, np.int64))
+        self._status = np.append(self._status, np.zeros(more, np.uint32))
+        self._place = np.append(self._place, np.zeros(more, np.int64))
+
+    def _offer(self, tag: int, time_ns: int, bits: int, status: int, place: int) -> None:
+        known_ns = int(self._time_ns[tag])
+        if time_ns < known_ns:
+            return
+        if time_ns == known_ns:
+            if self._bits[tag] == bits and self._status[tag] == status:
+                return
+            rank = (status & BAD == 0, place)
+            if rank < (int(self._status[tag]) & BAD == 0, int(self._place[tag])):
+                return
+            if self._is_known(tag, time_ns, bits, status, place):
+                return
+        self._time_ns[tag], self._bits[tag], self._status[tag], self._place[tag] = time_ns, bits, status, place
