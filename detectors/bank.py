@@ -185,7 +185,7 @@ class Bank:
         before = unit.run
         held, unit.held = unit.held, []
         found: list[Conclusion] = []
-        switches = unit.settle(self._rulebook)
+        switches = self._context.settle(unit)
         unit.run = before
         for switch in switches:
             held = self._release(held, switch.at_ns, found)

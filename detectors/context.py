@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Arrived, Index, Mask, grown
+from detectors.arrivals import FOREVER_NS, Arrived, Index, Mask, grown
 from detectors.cases import Json
-from detectors.units import Change, Role, Unit
+from detectors.units import Change, Role, Switch, Unit
 from domain.entries import RowPosition
 from domain.errors import Refused
 from domain.rules import Rulebook
@@ -59,8 +59,13 @@ class Context:
         self._is_context: Mask = np.empty(0, dtype=np.bool_)
         self._is_switch: Mask = np.empty(0, dtype=np.bool_)
         self._value: NDArray[np.float64] = np.empty(0)
-        self._members: dict[str, Mask] = {name: np.empty(0, dtype=np.bool_) for name in self.units}
-        self._parameters: dict[str, Mask] = {name: np.empty(0, dtype=np.bool_) for name in self.units}
+        self._number = {name: number for number, name in enumerate(self.units)}
+        self._units_of: dict[int, list[Unit]] = {}
+        self._tags: dict[str, dict[int, Tag]] = {name: {} for name in self.units}
+        self._owner_number: Index = np.empty(0, dtype=np.intp)
+        # By tag: a row at or after the one waits, a row after the other settles; never, where all is certain.
+        self._waits_from_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._settles_after_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     def _name_tags(self, unit: Unit) -> None:
         model = unit.model
@@ -84,9 +89,9 @@ class Context:
         self._is_context = grown(self._is_context, size, fill=False)
         self._is_switch = grown(self._is_switch, size, fill=False)
         self._value = grown(self._value, size, np.nan)
-        for name in self.units:
-            self._members[name] = grown(self._members[name], size, fill=False)
-            self._parameters[name] = grown(self._parameters[name], size, fill=False)
+        self._owner_number = grown(self._owner_number, size, -1)
+        self._waits_from_ns = grown(self._waits_from_ns, size, FOREVER_NS)
+        self._settles_after_ns = grown(self._settles_after_ns, size, FOREVER_NS)
 
     def bind(self, tag: Tag) -> None:
         """Connect a tag with what it tells of which unit."""
@@ -105,9 +110,32 @@ class Context:
             for role, name in owner.model.parameters.items():
                 if name == tag.name:
                     self.tags_of[owner.model.name][role] = tag
-        for name, unit in self.units.items():
-            self._parameters[name][tag.id] = unit is owner
-            self._members[name][tag.id] = unit is owner or any(unit is told for told, _ in roles)
+        self._owner_number[tag.id] = -1 if owner is None else self._number[owner.model.name]
+        concerned = {unit.model.name for unit, _ in roles} | ({owner.model.name} if owner is not None else set())
+        self._units_of[tag.id] = [self.units[name] for name in self.units if name in concerned]
+        for name, tags in self._tags.items():
+            if name in concerned:
+                tags[tag.id] = tag
+            else:
+                tags.pop(tag.id, None)
+        self._mark_tag(tag)
+
+    def _mark_tag(self, tag: Tag) -> None:
+        """Derive which rows of a tag wait, and which settle a unit."""
+        owner = self._owner.get(tag.id)
+        self._waits_from_ns[tag.id] = owner.opened_ns if owner is not None and owner.pending else FOREVER_NS
+        self._settles_after_ns[tag.id] = min(
+            (
+                unit.opened_ns + unit.model.settle_ns
+                for unit in self._units_of[tag.id]
+                if unit.pending and unit.source == tag.source
+            ),
+            default=FOREVER_NS,
+        )
+
+    def _mark(self, unit: Unit) -> None:
+        for tag in self._tags[unit.model.name].values():
+            self._mark_tag(tag)
 
     def owner(self, tag: int) -> Unit | None:
         """The unit that a tag is a parameter of."""
@@ -120,11 +148,8 @@ class Context:
 
     def next_event(self, rows: Arrived, begin: int) -> int:
         """The first row from `begin` on that changes a context or settles one; the number of rows if none does."""
-        unsettled = self.unsettled
         changed = self._first_change(rows, begin)
-        if not unsettled:
-            return changed
-        return min([changed, *(self._first_settling(unit, rows, begin) for unit in unsettled)])
+        return min(changed, self._first_settling(rows, begin)) if self.unsettled else changed
 
     def _first_change(self, rows: Arrived, begin: int) -> int:
         tag = rows.tag[begin:] if begin else rows.tag
@@ -165,29 +190,42 @@ class Context:
             return None
         return str(int(text.strip().lower() in _ON)) if self._is_switch[tag] else text
 
-    def _first_settling(self, unit: Unit, rows: Arrived, begin: int) -> int:
-        """The first row that shows the unit's clock past the settling, or finds no room among those that wait."""
+    def _first_settling(self, rows: Arrived, begin: int) -> int:
+        """The first row that shows a unit's clock past the settling, or finds no room among those that wait."""
         tag, time_ns = rows.tag[begin:], rows.time_ns[begin:]
-        end = len(tag)
-        if rows.source == unit.source:
-            past = self._members[unit.model.name].take(tag) & (time_ns > unit.opened_ns + unit.model.settle_ns)
-            found = np.flatnonzero(past)
-            end = int(found[0]) if len(found) else end
-        waiting = np.flatnonzero(self._waits(unit, tag[:end], time_ns[:end]))
-        room = MOST_HELD_ROWS - unit.held_rows
-        if len(waiting) > room:
-            end = int(waiting[room])
+        if not len(tag):
+            return begin
+        settles = time_ns > self._settles_after_ns.take(tag)
+        first = int(settles.argmax())
+        end = first if settles[first] else len(tag)
+        waits = np.flatnonzero(time_ns[:end] >= self._waits_from_ns.take(tag[:end]))
+        if not len(waits):
+            return begin + end
+        for unit in self.unsettled:
+            room = MOST_HELD_ROWS - unit.held_rows
+            if len(waits) > room:
+                own = waits[self._owner_number[tag[waits]] == self._number[unit.model.name]]
+                end = min(end, int(own[room])) if len(own) > room else end
         return begin + end
-
-    def _waits(self, unit: Unit, tag: Index, time_ns: NDArray[np.int64]) -> Mask:
-        waits: Mask = self._parameters[unit.model.name].take(tag) & (time_ns >= unit.opened_ns)
-        return waits
 
     def settled_by(self, rows: Arrived, index: int) -> list[Unit]:
         """The units that settle before this row is judged."""
-        return [
-            unit for unit in self.unsettled if self._first_settling(unit, rows.chosen(slice(index, index + 1)), 0) == 0
-        ]
+        tag, time_ns = int(rows.tag[index]), int(rows.time_ns[index])
+        settled: list[Unit] = []
+        for unit in self.unsettled:
+            name = unit.model.name
+            known = self._tags[name].get(tag)
+            past = time_ns > unit.opened_ns + unit.model.settle_ns
+            full = self._owner_number[tag] == self._number[name] and unit.held_rows >= MOST_HELD_ROWS
+            if known is not None and ((past and known.source == unit.source) or (full and time_ns >= unit.opened_ns)):
+                settled.append(unit)
+        return settled
+
+    def settle(self, unit: Unit) -> list[Switch]:
+        """Let a unit's pending changes mean what they mean."""
+        switches = unit.settle(self._rulebook)
+        self._mark(unit)
+        return switches
 
     def take(self, rows: Arrived, index: int) -> list[Transfer]:
         """Take the change that a row tells; a transfer counts at once, anything else when it settles."""
@@ -210,16 +248,21 @@ class Context:
                     transfers.append(Transfer(unit.model.name, role, on, time_ns, position, tag, rows.source))
             else:
                 unit.change(Change(role, text, time_ns, position), rows.source)
+                self._mark(unit)
         return transfers
 
     def hold_back(self, rows: Arrived) -> Arrived:
         """Keep the rows whose phase is not certain yet; return the others."""
+        waits = rows.time_ns >= self._waits_from_ns.take(rows.tag)
+        if not bool(waits.any()):
+            return rows
+        held = rows.chosen(waits)
+        owner = self._owner_number[held.tag]
         for unit in self.unsettled:
-            waits = self._waits(unit, rows.tag, rows.time_ns)
-            if bool(waits.any()):
-                unit.held.append(rows.chosen(waits))
-                rows = rows.chosen(~waits)
-        return rows
+            own = owner == self._number[unit.model.name]
+            if bool(own.any()):
+                unit.held.append(held.chosen(own))
+        return rows.chosen(~waits)
 
     def beat(self, now_ns: int) -> list[Unit]:
         """Units whose changes settle because time goes by without rows, by our clock from beat to beat."""
@@ -259,6 +302,7 @@ class Context:
                     _rows(unit.source, {key[len(prefix) :]: arrays[key] for key in arrays if key.startswith(prefix)})
                 )
                 number += 1
+            self._mark(unit)
 
 
 def _columns(rows: Arrived) -> dict[str, NDArray[np.generic]]:
