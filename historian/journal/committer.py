@@ -118,8 +118,8 @@ class Committer:
         if meter.would_exceed(group.size):
             usage = meter.usage()
             raise DiskBudgetSpent(
-                f"{self._parts.path} uses {usage.used_bytes} of its {usage.quota_bytes} bytes; "
-                "nothing more is acknowledged until followers let it be trimmed",
+                f"{self._parts.path} uses {usage.used_bytes} of its {usage.quota_bytes} bytes and needs {group.size}: "
+                "nothing is acknowledged until followers let it be trimmed",
             )
 
     def _has_landed(self, group: Group) -> bool:

@@ -11,7 +11,7 @@ from historian.journal.layouts import LearntLayouts
 from historian.journal.remembered import Memory, SourceMemory, with_counts, with_entry
 from historian.journal.schema import PAGE_BYTES, Connection, SqlValue
 
-_PAGES_BESIDES = 16  # of tables other than the entries' own: indexes, inner pages
+_PAGES_BESIDES = 8  # of tables other than the entries' own: indexes, inner pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Group:
 
     @property
     def size(self) -> int:
-        """Bytes that this may add to the file."""
-        return sum(map(len, self.bodies)) + _PAGES_BESIDES * PAGE_BYTES
+        """Bytes that this may add: to the log, and to the file when the log is copied there."""
+        return 2 * (sum(map(len, self.bodies)) + _PAGES_BESIDES * PAGE_BYTES)
 
 
 class Layout:
