@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from domain.errors import DamagedFile, NewerFormat
+from domain.errors import DamagedFile, NewerFormat, RetryLater
 
 APPLICATION_ID = 0x54574348  # "TWCH"
 FORMAT_VERSION = 1
@@ -44,7 +44,7 @@ def _make_durable(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """Open a file to read only."""
+    """Open a file to read only; RetryLater while its writer has not finished making it."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro",
         uri=True,
@@ -62,7 +62,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def check_format(connection: sqlite3.Connection, path: Path) -> None:
-    """NewerFormat or DamagedFile unless this program can read the file."""
+    """NewerFormat or DamagedFile unless this program can read the file; RetryLater while there is nothing in it."""
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        raise RetryLater(f"{path} is just being made")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
         raise DamagedFile(f"{path}: not a file of the chunk store")

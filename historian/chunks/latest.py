@@ -7,10 +7,23 @@ import numpy as np
 from domain.ports import Latest
 from domain.status import BAD
 from historian.chunks.file import NEVER_NS, Edge
+from historian.chunks.places import place_of
+from historian.chunks.query import Query
 from historian.chunks.rows import Columns
 
 IsKnown = Callable[[int, int, int, int, int], bool]
 """Whether a tag has, at a time, this value (its bits) with this status at an earlier place."""
+
+
+def is_known_in(query: Query) -> IsKnown:
+    """Ask what a query can read."""
+
+    def is_known(tag: int, time_ns: int, bits: int, status: int, place: int) -> bool:
+        rows = query.read(tag, time_ns, time_ns + 1, as_of=None, versions=True, limit=None)
+        same = np.flatnonzero((rows.value.view(np.int64) == bits) & (rows.status == status))
+        return bool(len(same)) and place_of(int(rows.entry[same[0]]), int(rows.row[same[0]])) < place
+
+    return is_known
 
 
 class LatestRows:

@@ -29,6 +29,11 @@ def places_of_entry(at: Position, count: int) -> Integers:
     return np.arange(first, first + count, dtype=np.int64)
 
 
+def place_of(entry: int, row: int) -> int:
+    """The place of one row."""
+    return (entry << ROW_BITS) + row
+
+
 def place_after(as_of: Position) -> int:
     """The first place that is not known as of a position."""
     return (int(as_of) + 1) << ROW_BITS

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from domain.errors import DamagedFile
+from domain.errors import DamagedFile, RetryLater
 from historian.chunks.database import Readers
 from historian.chunks.file import NEVER_NS, Edge
 from historian.chunks.period import Period, named_period
@@ -96,6 +96,14 @@ class SealedFile:
         """The edge of every tag."""
         with self.readers.snapshot() as connection:
             return [Edge(*row) for row in connection.execute("SELECT * FROM edge")]
+
+    def is_ready(self) -> bool:
+        """Whether its writer has finished making it."""
+        try:
+            with self.readers.snapshot():
+                return True
+        except RetryLater:
+            return False
 
     def row_count(self) -> int:
         """How many rows the file keeps."""
@@ -185,7 +193,9 @@ class SealedFiles:
                 inode = path.stat().st_ino
                 known = self._files.get(name)
                 if known is None or known[0] != inode:
-                    self._files[name] = (inode, SealedFile(path, named_period(name)))
+                    file = SealedFile(path, named_period(name))
+                    if file.is_ready():
+                        self._files[name] = (inode, file)
             self._ordered = tuple(sorted((file for _, file in self._files.values()), key=lambda file: file.period))
 
     def all(self) -> Sequence[SealedFile]:

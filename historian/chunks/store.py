@@ -15,8 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from domain.entries import Position
 from domain.errors import RetryLater
 from domain.ports import Buckets, Latest, Rows
@@ -24,14 +22,14 @@ from domain.samples import SampleBatch
 from domain.time import DAY_NS
 from historian.chunks.aggregate import aggregate
 from historian.chunks.heap import keep_heap
-from historian.chunks.latest import LatestRows
+from historian.chunks.latest import LatestRows, is_known_in
 from historian.chunks.query import Query, as_rows
 from historian.chunks.readiness import Policy, Taken, ready, take, take_all, take_future
 from historian.chunks.reading import SealedFiles, newest_edges
 from historian.chunks.rows import Columns, sort_by_tag
 from historian.chunks.sealing import Sealer
 from historian.chunks.state import STATE_NAME, StateFile
-from historian.chunks.tail import Tail, make_block
+from historian.chunks.tail import Tail, columns_of, make_block
 
 _LOCK_NAME = "writer.lock"
 _MANY_BLOCKS = 64
@@ -62,7 +60,7 @@ class ChunkStore:
         self._rows_before = sum(file.row_count() for file in self._files.all())
         self._now_ns = self._checked_ns = self._checkpoint_ns = 0
         self._day: int | None = None
-        self._latest = LatestRows(self._is_known)
+        self._latest = LatestRows(is_known_in(self._query))
         self._latest_lock = threading.Lock()
         self._latest_place = -1
         self._latest.load(newest_edges(self._files.all()).values())
@@ -237,9 +235,7 @@ class ChunkStore:
 
     def _add_unsealed(self, at: Position, batch: SampleBatch) -> None:
         """Take an entry again of which rows may be sealed: only those that are not."""
-        once = Tail()
-        once.add(at, batch)
-        columns = sort_by_tag(once.snapshot().all())
+        columns = sort_by_tag(columns_of(at, batch))
         self._tail.add_columns(columns.at(~self._sealer.known(columns)))
 
     def _take_latest(self) -> None:
@@ -252,11 +248,6 @@ class ChunkStore:
         if len(snapshot.young):
             places.append(int(snapshot.young.place[-1]))
         self._latest_place = max([self._latest_place, *places])
-
-    def _is_known(self, tag: int, time_ns: int, bits: int, status: int, place: int) -> bool:
-        rows = self._query.read(tag, time_ns, time_ns + 1, as_of=None, versions=True, limit=None)
-        same = (rows.value.view(np.int64) == bits) & (rows.status == status)
-        return bool(same.any()) and (int(rows.entry[same][0]), int(rows.row[same][0])) < divmod(place, 1 << 24)
 
 
 def _after(columns: Columns, place: int) -> Columns:

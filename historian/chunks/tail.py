@@ -39,6 +39,12 @@ def make_block(columns: Columns, number: int | None = None) -> Block:
     return Block(columns, int(time_ns.min()), int(time_ns.max()), int(columns.place.max()), number)
 
 
+def columns_of(at: Position, batch: SampleBatch) -> Columns:
+    """The rows of an entry, with their places."""
+    place = places_of_entry(at, len(batch))
+    return Columns(batch.tag, batch.time_ns, np.ascontiguousarray(batch.value), batch.status, place)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TailSnapshot:
     """The tail at one moment; nothing in it changes any more."""
@@ -91,17 +97,17 @@ class Tail:
 
     def add(self, at: Position, batch: SampleBatch) -> None:
         """Take the rows of an entry."""
-        place = places_of_entry(at, len(batch))
+        arrived = columns_of(at, batch)
         done = 0
         while done < len(batch):
             young, start = self._young
             size = min(len(batch) - done, BLOCK_ROWS - start)
             here, there = slice(start, start + size), slice(done, done + size)
-            young.tag[here] = batch.tag[there]
-            young.time_ns[here] = batch.time_ns[there]
-            young.value[here] = batch.value[there]
-            young.status[here] = batch.status[there]
-            young.place[here] = place[there]
+            young.tag[here] = arrived.tag[there]
+            young.time_ns[here] = arrived.time_ns[there]
+            young.value[here] = arrived.value[there]
+            young.status[here] = arrived.status[there]
+            young.place[here] = arrived.place[there]
             self._young = (young, start + size)
             done += size
             if start + size == BLOCK_ROWS:
