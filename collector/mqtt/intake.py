@@ -1,7 +1,6 @@
 """From messages to deliveries: everything that happens between the socket and the journal, on the link's thread."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from collector.mqtt.continuity import Continuity
@@ -11,6 +10,7 @@ from collector.mqtt.payloads import PayloadReader, Reading, Refusal
 from collector.mqtt.quarantine import QuarantineBook
 from collector.mqtt.settings import MqttSettings
 from collector.mqtt.state import SavedState
+from collector.mqtt.window import Receipt, Window
 from domain.entries import Entry, Gap, Heartbeat, SourceState
 from domain.ports import Clock, Delivery
 
@@ -18,42 +18,16 @@ _FLUSH_S = 0.02  # messages are gathered this long where they come without pause
 _STATE_S = 0.1  # how exactly the durable state knows when the broker was last heard
 _SETTLE_S = 0.2  # how long after our subscription a backlog may begin to arrive
 _PROBE_S = 0.25
-_UNACKED_MOST_BYTES = 64 << 20
-_WAITING_MOST = 256  # deliveries that nobody has asked for
+_LOOK_S = 0.1
 _SECOND_NS = 1_000_000_000
 _NO_LEAD_NS = 1_000_000
-
-
-class Receipt:
-    """Acknowledges one delivery; callable once or often, from any thread."""
-
-    __slots__ = ("_returned", "done", "epoch", "messages", "packet_ids", "payload_bytes")
-
-    def __init__(
-        self,
-        epoch: int,
-        packet_ids: list[int],
-        messages: int,
-        payload_bytes: int,
-        returned: Callable[["Receipt"], None],
-    ) -> None:
-        self.epoch = epoch
-        self.packet_ids = packet_ids
-        self.messages = messages
-        self.payload_bytes = payload_bytes
-        self.done = False
-        self._returned = returned
-
-    def __call__(self) -> None:
-        """The delivery is durable."""
-        self._returned(self)
 
 
 class Intake:
     """Listens to the link and makes deliveries; see `collector.mqtt.link.Listener` for the calls.
 
-    What is not acknowledged is bounded: beyond twice the ReceiveMaximum (brokers overrun it), 64 MiB of payload or
-    256 deliveries that nobody asked for, `may_read` says no, and the broker has to wait.
+    Messages are gathered for a moment, read by the routes, and handed over as one `Delivery` together with everything
+    that must become durable with them: gaps, refusals, and the state from which the next process goes on.
     """
 
     def __init__(
@@ -69,7 +43,6 @@ class Intake:
         self._reader = reader
         self._clock = clock
         self._emit = emit  # returns how many deliveries wait
-        self._wake = wake
         same_session = saved.client_id == settings.client_id
         now_s = time.monotonic()
         self._topics = list(saved.topics)
@@ -86,37 +59,29 @@ class Intake:
         self._identities = Identities(2 * settings.receive_maximum)
         if same_session:
             self._identities.load(saved.identities, now_s)
+        self._window = Window(settings.receive_maximum, wake)
         self._quarantine = QuarantineBook(settings.name)
         self._quarantine.load(saved.waiting, now_s)
-        self._epoch = 0  # counts connections: a PUBACK is written only on the connection its message came by
-        self._online = False
+        self._online = False  # it is known whose session this is
+        self._early = 0  # messages that came before it was known
         self._subscribed = False
         self._detail = "not connected yet"
         self._pending: list[Publish] = []
         self._gaps: list[Gap] = []
         self._state_wanted = False
-        self._receipts: deque[Receipt] = deque()
         self._subscribe_after: Receipt | None = None
-        self._unacked = 0
-        self._unacked_bytes = 0
-        self._waiting = 0
-        self._returned = 0
-        self._handed = 0
-        self._received_ns = 0
+        self._stamped_ns = 0
         self._lead_ns = 0
         self._state_heard_ns: int | None = saved.heard_ns
-        self._flushed_s = self._state_s = self._probed_s = self._minute_s = 0.0
+        self._flushed_s = self._state_s = self._probed_s = self._look_s = 0.0
         self._settle_s: float | None = None
         self._settle_window = 0
 
     # ---- called by the source, on the event loop
 
-    def handed(self, waiting: int) -> None:
-        """One more delivery has been given to whoever journals it; so many still wait to be asked for."""
-        self._handed += 1
-        was_full, self._waiting = self._waiting >= _WAITING_MOST, waiting
-        if was_full:
-            self._wake()
+    def handed(self, still_waiting: int) -> None:
+        """One more delivery has been given to whoever journals it."""
+        self._window.handed(still_waiting)
 
     def heartbeat(self, now_ns: int) -> Heartbeat:
         """Whether the broker is heard, and why not."""
@@ -136,13 +101,15 @@ class Intake:
         """Messages arrived."""
         if not self._continuity.qos0 and any(not message[2] and not message[3] & RETAIN for message in messages):
             self._continuity.qos0 = self._state_wanted = True
-        if self._continuity.absences:
+        if self._continuity.absences or not self._online:
             fresh = sum(1 for message in messages if not message[3] & (DUP | RETAIN))
-            self._settle_window += fresh
-            self._gaps += self._continuity.took(fresh)
+            if self._online:
+                self._settle_window += fresh
+                self._gaps += self._continuity.took(fresh)
+            else:
+                self._early += fresh
         self._pending += messages
-        self._unacked += len(messages)
-        self._unacked_bytes += sum(len(message[1]) for message in messages)
+        self._window.took(messages)
 
     def heard(self) -> None:
         """The broker said something."""
@@ -154,6 +121,8 @@ class Intake:
         self._online, self._detail = True, "connected, not subscribed yet"
         if session_present:
             self._gaps += self._continuity.kept(now_ns, broker_was_down=broker_was_down)
+            self._gaps += self._continuity.took(self._early)
+            self._state_wanted = True
         else:
             self._identities.clear()
             self._gaps += self._continuity.lost(now_ns)
@@ -178,10 +147,11 @@ class Intake:
     def disconnected(self, reason: str) -> None:
         """The connection is gone: what it brought is still taken, its acknowledgements are not written any more."""
         self._detail = reason
-        if self._online:
+        if self._online or self._pending:
             self._flush(force=True)
-        self._epoch += 1
+        self._window.disconnected()
         self._online = self._subscribed = False
+        self._early = 0
         self._settle_s = self._subscribe_after = None
         self._identities.disconnected(time.monotonic())
         self._continuity.disconnected()
@@ -190,23 +160,19 @@ class Intake:
         """The broker sent bytes that are not MQTT: kept as a fact, then the link connects anew."""
         reading = Reading()
         reading.refuse(Refusal(self._settings.address, "malformed", problem, b""))
-        self._deliver(reading, [], 0, 0)
+        self._deliver(reading, ())
 
     def ponged(self) -> None:
         """The broker has read every PUBACK before the last probe."""
         self._identities.proven()
 
     def may_read(self) -> bool:
-        """Tell whether more may be taken."""
-        return (
-            self._unacked < 2 * self._settings.receive_maximum
-            and self._unacked_bytes < _UNACKED_MOST_BYTES
-            and self._waiting < _WAITING_MOST
-        )
+        """Tell whether more may be taken; if not, the broker has to wait."""
+        return self._window.has_room
 
     def outstanding(self) -> bool:
         """Tell whether a delivery that was handed over is not acknowledged."""
-        return self._handed > self._returned
+        return self._window.is_outstanding
 
     def next_due_s(self) -> float:
         """Seconds until the gathered messages are due, or the backlog is judged."""
@@ -218,14 +184,16 @@ class Intake:
     def work(self) -> tuple[list[int], bool]:
         """Do what is due; return what to acknowledge now, and whether to probe after it."""
         now_s = time.monotonic()
-        packet_ids = self._take_receipts()
+        packet_ids = self._window.settle()
+        if packet_ids and self._identities.known:
+            self._identities.acknowledged(packet_ids)
         self._judge_backlog(now_s)
-        if self._pending and (
-            now_s - self._flushed_s >= _FLUSH_S or 2 * len(self._pending) >= self._settings.receive_maximum
-        ):
+        gathered = now_s - self._flushed_s >= _FLUSH_S or 2 * len(self._pending) >= self._settings.receive_maximum
+        if self._pending and gathered:
             self._flush()
-        if self._idle_state_due(now_s):
-            self._flush(force=True)
+        if now_s >= self._look_s:
+            self._look_s = now_s + _LOOK_S
+            self._look(now_s)
         probe = self._online and self._identities.wants_proof and now_s - self._probed_s >= _PROBE_S
         if probe:
             self._probed_s = now_s
@@ -234,30 +202,21 @@ class Intake:
 
     # ---- inside
 
-    def _take_receipts(self) -> list[int]:
-        packet_ids: list[int] = []
-        while self._receipts:
-            receipt = self._receipts.popleft()
-            if receipt.done:
-                continue
-            receipt.done = True
-            self._returned += 1
-            self._unacked -= receipt.messages
-            self._unacked_bytes -= receipt.payload_bytes
-            # A packet id of an earlier connection may by now name a message that is not durable yet.
-            if receipt.epoch == self._epoch and self._online:
-                packet_ids += receipt.packet_ids
-        if packet_ids and self._identities.known:
-            self._identities.acknowledged(packet_ids)
-        return packet_ids
-
-    def _give_back(self, receipt: Receipt) -> None:
-        self._receipts.append(receipt)
-        self._wake()
+    def _look(self, now_s: float) -> None:
+        """See to what need not be exact to the millisecond."""
+        self._identities.forget_old(now_s)
+        counts = self._quarantine.due(self._clock.now_ns(), now_s)
+        quiet = (
+            self._continuity.heard_ns != self._state_heard_ns and now_s - self._state_s >= self._settings.keep_alive_s
+        )
+        if counts:
+            self._deliver(Reading(received=sum(entry.count for entry in counts)), (), counts, force_state=True)
+        elif self._gaps or self._state_wanted or quiet:
+            self._flush(force=True)
 
     def _judge_backlog(self, now_s: float) -> None:
         """After the subscription, see whether all that waited has come, and whether it was less than a broker keeps."""
-        if self._settle_s is None or now_s < self._settle_s or not self.may_read():
+        if self._settle_s is None or now_s < self._settle_s or not self._window.has_room:
             return
         # Less than one window in all, or hardly anything of late: no backlog is left.
         most = self._settings.receive_maximum
@@ -269,19 +228,6 @@ class Intake:
         else:
             self._settle_s, self._settle_window = now_s + _SETTLE_S, 0
 
-    def _idle_state_due(self, now_s: float) -> bool:
-        if self._gaps:
-            return True
-        self._identities.forget_old(now_s)
-        if now_s - self._minute_s >= 1.0:
-            self._minute_s = now_s
-            due = self._quarantine.due(self._clock.now_ns(), now_s)
-            if due:
-                self._deliver(Reading(received=sum(entry.count for entry in due)), [], 0, 0, due, force_state=True)
-        heard_ns = self._continuity.heard_ns
-        quiet_s = _STATE_S if self._state_wanted else float(self._settings.keep_alive_s)
-        return heard_ns != self._state_heard_ns and now_s - self._state_s >= quiet_s
-
     def _flush(self, *, force: bool = False) -> Receipt | None:
         """Deliver what is pending; without messages only if something else must become durable."""
         messages, self._pending = self._pending, []
@@ -289,29 +235,23 @@ class Intake:
             return None
         self._flushed_s = time.monotonic()
         now_ns = self._clock.now_ns()
-        received_ns = self._stamp(now_ns, len(messages))
+        received_ns = self._next_stamp(now_ns)
         reading = self._reader.read(messages, received_ns, self._identities.known)
+        self._stamped_ns = received_ns + reading.received
         self._identities.take(reading.identities)
         if reading.samples is not None:
             lead_ns = int(reading.samples.time_ns.max()) - now_ns
             self._lead_ns = max(self._lead_ns, lead_ns if lead_ns > _NO_LEAD_NS else 0)
-        packet_ids = [message[2] for message in messages if message[2]]
-        payload_bytes = sum(len(message[1]) for message in messages)
-        return self._deliver(reading, packet_ids, len(messages), payload_bytes, force_state=force)
+        return self._deliver(reading, messages, force_state=force)
 
-    def _stamp(self, now_ns: int, count: int) -> int:
-        """A receipt time such that `count` distinct ones from it on have not been given yet (unless a clock is set)."""
-        if self._received_ns > now_ns and self._received_ns - now_ns < _SECOND_NS:
-            now_ns = self._received_ns
-        self._received_ns = now_ns + count
-        return now_ns
+    def _next_stamp(self, now_ns: int) -> int:
+        """Now, or the first receipt time that has not been given yet (unless the clock has been set back)."""
+        return max(now_ns, self._stamped_ns) if self._stamped_ns - now_ns < _SECOND_NS else now_ns
 
     def _deliver(
         self,
         reading: Reading,
-        packet_ids: list[int],
-        messages: int,
-        payload_bytes: int,
+        messages: Sequence[Publish],
         more: Sequence[Entry] = (),
         *,
         force_state: bool = False,
@@ -327,16 +267,18 @@ class Intake:
         now_s = time.monotonic()
         if (
             force_state
+            or self._state_wanted
             or reading.identities
+            or self._continuity.absences  # the count of what waited must be as durable as what is acknowledged
             or waiting != self._quarantine.waiting
             or now_s - self._state_s >= _STATE_S
         ):
             self._state_s, self._state_wanted = now_s, False
             self._state_heard_ns = self._continuity.heard_ns
             entries.append(SourceState(self._settings.name, self._state()))
-        receipt = Receipt(self._epoch, packet_ids, messages, payload_bytes, self._give_back)
+        receipt = self._window.receipt(messages)
         delivery = Delivery(self._settings.name, tuple(entries), reading.received, receipt, reading.redelivered)
-        self._waiting = self._emit(delivery)
+        self._window.waits(self._emit(delivery))
         return receipt
 
     def _refuse(self, reading: Reading) -> list[Entry]:

@@ -43,8 +43,11 @@ class MqttSettings:
         """Refuse what no broker can accept; ValueError names the source and the field."""
         if not self.client_id:
             raise ValueError(f"source {self.name!r}: an MQTT session needs a client id")
-        if not self.topics or not all(self.topics):
+        if not self.topics:
             raise ValueError(f"source {self.name!r}: topics must name at least one topic filter")
+        for topic in self.topics:
+            if not is_filter(topic):
+                raise ValueError(f"source {self.name!r}: {topic!r} is no topic filter")
         if not 1 <= self.receive_maximum <= 65_535:
             raise ValueError(f"source {self.name!r}: receive_maximum {self.receive_maximum} is not in 1…65535")
         if not 0 < self.keep_alive_s <= 65_535:
@@ -54,6 +57,13 @@ class MqttSettings:
     def address(self) -> str:
         """`host:port`, for messages."""
         return f"{self.host}:{self.port}"
+
+
+def is_filter(topic: str) -> bool:
+    """Tell whether a text is a topic filter (MQTT 5, 4.7): `+` for a whole level, `#` for all the last ones."""
+    levels = topic.split("/")
+    plain = all(level == "+" or not ("+" in level or "#" in level) for level in levels[:-1])
+    return bool(topic) and "\0" not in topic and plain and (levels[-1] in ("+", "#") or not set("+#") & set(levels[-1]))
 
 
 def read_url(url: str) -> tuple[str, int, bool]:
