@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
-import orjson
 from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.dependencies import Dependencies
+from api.jsonify import to_json
 from api.lanes import Lanes
 from api.problems import missing
 from api.times import TimeForm
@@ -62,7 +62,7 @@ OpenEnd = Annotated[str | None, Query(alias="end", description="leave out what b
 def answer(told: object, status: int = 200) -> Response:
     """A JSON answer; arrays of numpy are members like any other, NaN is null."""
     return Response(
-        orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY),
+        to_json(told),
         status,
         media_type="application/json",
         headers={"Cache-Control": "no-store"},

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import orjson
 
+from api.jsonify import to_json
 from api.shapes import Shape, gap_shape, tag_shape
 from api.times import TimeForm
 from domain import status
@@ -31,7 +31,7 @@ class Frame:
 def frame(event: str, told: Shape, position: Position | None = None) -> Frame:
     """An event with a JSON object."""
     id_line = b"" if position is None else b"id: %d\n" % position
-    body = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
+    body = to_json(told)
     return Frame(b"event: %s\n%sdata: %s\n\n" % (event.encode(), id_line, body), position)
 
 
@@ -61,9 +61,9 @@ def _samples_frames(position: Position, batch: SampleBatch, chosen: TagFilter) -
         told: Shape = {
             "position": int(position),
             "source": part.source,
-            "tag": np.ascontiguousarray(part.tag),
-            "time_ns": np.ascontiguousarray(part.time_ns),
-            "value": np.ascontiguousarray(part.value),
+            "tag": part.tag,
+            "time_ns": part.time_ns,
+            "value": part.value,
             "status": status.raw(part.status),
         }
         yield frame("samples", told, position if is_last else None)

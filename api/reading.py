@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
+from api.jsonify import to_json
 from api.times import TimeForm
 from domain import status
 from domain.entries import Position
@@ -114,8 +114,7 @@ def _before(rows: Rows, cut_ns: int) -> Rows:
 def dump_column(column: NDArray[np.generic] | list[str], *, first: bool) -> bytes:
     """A column's elements, without brackets, with a comma before unless they are the first."""
     parts = [
-        orjson.dumps(part, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
-        for part in (column[at : at + ROWS_PER_DUMP] for at in range(0, len(column), ROWS_PER_DUMP))
+        to_json(part)[1:-1] for part in (column[at : at + ROWS_PER_DUMP] for at in range(0, len(column), ROWS_PER_DUMP))
     ]
     return (b"" if first else b",") + b",".join(parts)
 
@@ -125,7 +124,7 @@ def samples_json(reading: Reading, tag: Tag, form: TimeForm, deadline_s: float) 
 
     Past the deadline (of `time.monotonic`) the answer ends like one that met its limit.
     """
-    head = orjson.dumps({"tag": tag.name, "unit": tag.unit})[:-1]
+    head = to_json({"tag": tag.name, "unit": tag.unit})[:-1]
     yield head + b',"%s":[' % form.key("time").encode()
     values: list[NDArray[np.float64]] = []
     statuses: list[NDArray[np.uint32]] = []
@@ -143,7 +142,7 @@ def samples_json(reading: Reading, tag: Tag, form: TimeForm, deadline_s: float) 
     yield b'],"status":['
     for number, code in enumerate(statuses):
         yield dump_column(code, first=number == 0)
-    yield b"]," + orjson.dumps(_ending(reading, form))[1:]
+    yield b"]," + to_json(_ending(reading, form))[1:]
 
 
 def _ending(reading: Reading, form: TimeForm) -> dict[str, object]:

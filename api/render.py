@@ -45,7 +45,8 @@ class Pages:
 
     def overview(self) -> str:
         """All units at a glance."""
-        return self._render("overview.html", {"units": self._units()})
+        units = self._units()
+        return self._render("overview.html", {"units": units}, units=units)
 
     def alarm(self, told: dict[str, object]) -> str:
         """One alarm with its history."""

@@ -6,6 +6,7 @@ Start it by hand with `python -m tests.acceptance.page.plant [port]` and open th
 import asyncio
 import math
 import random
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -136,7 +137,7 @@ class Reactor:
             self.batch += self.phase == 0
         drift = 0.0
         if self.drift_from_ns is not None and now_ns > self.drift_from_ns:
-            drift = (now_ns - self.drift_from_ns) / HOUR_NS * 2.2
+            drift = min((now_ns - self.drift_from_ns) / HOUR_NS * 2.75, 5.4)
         noise = self.random.gauss
         self.temperature += (temperature + drift - self.temperature) * 0.04 + noise(0, 0.06)
         self.pressure += (pressure + drift * 0.02 - self.pressure) * 0.08 + noise(0, 0.004)
@@ -153,7 +154,7 @@ class Reactor:
 class Plant:
     """The whole of it. `advance` moves the clock and writes what happens."""
 
-    def __init__(self, *, past_hours: float = 9.0, speed: float = 360.0) -> None:
+    def __init__(self, *, past_hours: float = 7.2, speed: float = 360.0) -> None:
         self.clock = SetClock(START_NS, simulated=True, speed=speed)
         self.journal, self.records, self.history = JournalInMemory(), RecordsInMemory(), MemoryStore()
         self.rulebook = a_rulebook()
@@ -162,7 +163,7 @@ class Plant:
             Reactor("R102", START_NS - 400 * MINUTE_NS, 17, 2),
         ]
         self.reactors[1].phase, self.reactors[1].phase_start_ns = 4, START_NS - 40 * MINUTE_NS
-        self.reactors[0].drift_from_ns = START_NS + 6 * HOUR_NS
+        self.reactors[0].drift_from_ns = START_NS + round(5.2 * HOUR_NS)
         self.random = random.Random(3)
         self.journal.put(*(TagDefined(tag, START_NS) for tag in some_tags()))
         self.records.people[TOKEN] = Person("Ines Aldana", "shift lead")
@@ -170,6 +171,7 @@ class Plant:
         self.level = 1.2
         for _ in range(int(past_hours * HOUR_NS / STEP_NS)):
             self.advance(1)
+        self.dirty_since_ns = self.clock.now - round(8.52 * HOUR_NS)
         self._decide()
 
     def advance(self, steps: int) -> None:
@@ -193,10 +195,10 @@ class Plant:
         if 300 < since_min < 318:
             codes[2] = 0x80310000
             values[2] = math.nan
-        is_gap = 430 < since_min < 452
-        if since_min == 430.5:
+        is_gap = 200 < since_min < 222
+        if since_min == 200.5:
             self.journal.put(Gap("g1", "train1", None, now_ns, None, GapCause.DISCONNECT, "connection lost"))
-        if since_min == 452:
+        if since_min == 222:
             self.journal.put(
                 Gap("g1", "train1", None, now_ns - 22 * MINUTE_NS, now_ns, GapCause.DISCONNECT, "connection lost")
             )
@@ -243,7 +245,7 @@ class Plant:
             facts=AlarmFacts(active=True, acknowledged=True), person="Ines Aldana", comment="Watching the jacket; valve serviced last week",
         )  # fmt: skip
         hold = self._alarm(
-            1, "breach", Priority.CRITICAL, 31, subject="R102_dirty", rule="hold.breach", unit="R102", batch=r102.batch, phase="",
+            1, "breach", Priority.CRITICAL, 31, subject="R102_dirty", rule="hold.breach", unit="R102", batch="API1-26-017", phase="",
             message="R102_dirty: used equipment waits for cleaning for 8 h 31 min, the limit is 8 h",
             consequence="Cleaning is not proven after 8 h", action="Clean with the extended procedure CV-9b, tell quality",
         )  # fmt: skip
@@ -257,7 +259,7 @@ class Plant:
         self.records.all_transitions += [back, drift, drift_taken, hold, high]
         self.records.all_findings += [
             Finding(FindingId("hold.breach:R102_dirty"), 1, "hold.breach", "R102_dirty", Stage.OPEN, hold.at_ns, None, hold.at_ns,
-                    RowPosition(Position(9), 0), hold.message, unit="R102", batch=r102.batch),
+                    RowPosition(Position(9), 0), hold.message, unit="R102", batch="API1-26-017"),
             Finding(FindingId("excursion:R101.TT"), 1, "excursion.validated.high", "R101.TT", Stage.OPEN, high.at_ns, None, high.at_ns,
                     RowPosition(Position(9), 0), high.message, unit="R101", batch=r101.batch, phase=r101.phase),
         ]  # fmt: skip
@@ -305,7 +307,7 @@ class Plant:
 
     def holds(self) -> list[HoldRun]:
         return [
-            HoldRun("crude", "T201", "API1-26-040", self.clock.now - round(7.4 * HOUR_NS)),
+            HoldRun("crude", "T201", "API1-26-040", self.dirty_since_ns + HOUR_NS),
             HoldRun(
                 "R102_dirty",
                 "R102",
@@ -345,10 +347,11 @@ class Plant:
 async def main(port: int) -> None:
     plant = Plant()
     deps = plant.dependencies()
-    print(f"http://127.0.0.1:{port}/   token: {TOKEN}", flush=True)
+    listening = socket.create_server(("127.0.0.1", port))
+    print(f"http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)  # noqa: T201 - a program for the eye
     living = asyncio.create_task(plant.live(deps.feed))
     try:
-        await serve(create_app(deps), "127.0.0.1", port)
+        await serve(create_app(deps), "127.0.0.1", port, sockets=[listening])
     finally:
         living.cancel()
 

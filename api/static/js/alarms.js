@@ -1,0 +1,221 @@
+// The alarm list: what needs a person first, each with the words to act on, and acknowledging in its place.
+
+import { ask, send } from "./ask.js";
+import { clockTime, duration, element, exactTime, localTime, timeElement } from "./format.js";
+import { shapeOf } from "./shape.js";
+import { forget, keep, token } from "./token.js";
+
+const STATES = {
+  UNACK: "not acknowledged",
+  ACKED: "acknowledged",
+  RTNUN: "back to normal, not acknowledged",
+  LATCH: "latched",
+  SHLVD: "shelved",
+  DSUPR: "suppressed by design",
+  OOSRV: "out of service",
+  NORM: "normal",
+};
+const PRIORITIES = [1, 2, 3, 4];
+
+export class AlarmList {
+  // With `only`, the list is of one alarm, whatever its state.
+  constructor(list, { only = null, tally = null, note = null, changed = () => {} } = {}) {
+    Object.assign(this, { list, only, tally, note, changed });
+    this.items = new Map();
+    this.known = null;
+    this.spoken = document.getElementById("spoken");
+    this.siteTitle = document.title;
+  }
+
+  async read() {
+    if (this.only !== null) {
+      const told = await ask(`/v1/alarms/${encodeURIComponent(this.only)}`, { time: "ms", limit: 100 });
+      this.show([told.alarm], told.now_ms);
+      this.changed(told);
+      return;
+    }
+    const told = await ask("/v1/alarms", { time: "ms" });
+    this.show(told.alarms, told.now_ms);
+    this.count(told.alarms, told.cut);
+  }
+
+  show(alarms, nowMs) {
+    const ids = new Set(alarms.map((alarm) => alarm.id));
+    for (const [id, item] of this.items) {
+      if (!ids.has(id)) {
+        item.box.remove();
+        this.items.delete(id);
+      }
+    }
+    this.list.querySelectorAll(".empty").forEach((empty) => empty.remove());
+    if (!alarms.length) {
+      this.list.append(element("li", { class: "empty" }, "No alarms. What leaves its range, waits too long or falls silent appears here."));
+    }
+    alarms.forEach((alarm, place) => {
+      if (!this.items.has(alarm.id)) this.items.set(alarm.id, new AlarmItem(alarm.id, () => this.read()));
+      const item = this.items.get(alarm.id);
+      item.show(alarm, nowMs);
+      // Moving an element would take the focus from a person who types in it.
+      if (this.list.children[place] !== item.box) this.list.insertBefore(item.box, this.list.children[place] ?? null);
+    });
+    this.announce(alarms);
+  }
+
+  announce(alarms) {
+    const waiting = alarms.filter((alarm) => alarm.state === "UNACK");
+    const keys = new Set(waiting.map((alarm) => `${alarm.id} ${alarm.occurrence} ${alarm.priority}`));
+    if (this.known !== null && this.only === null) {
+      const fresh = waiting.filter((alarm) => !this.known.has(`${alarm.id} ${alarm.occurrence} ${alarm.priority}`));
+      fresh.forEach((alarm) => this.items.get(alarm.id).box.classList.add("is-new"));
+      if (fresh.length) {
+        const words = fresh.slice(0, 3).map((alarm) => `Alarm, priority ${alarm.priority}: ${alarm.message}.`);
+        this.spoken.textContent = words.join(" ") + (fresh.length > 3 ? ` And ${fresh.length - 3} more.` : "");
+      }
+    }
+    this.known = keys;
+  }
+
+  count(alarms, isCut) {
+    const waiting = alarms.filter((alarm) => alarm.state === "UNACK" || alarm.state === "RTNUN");
+    document.title = waiting.length ? `(${waiting.length}) ${this.siteTitle}` : this.siteTitle;
+    this.note.textContent = alarms.length
+      ? `${waiting.length} not acknowledged, ${alarms.length}${isCut ? "+" : ""} in all`
+      : "";
+    this.tally.replaceChildren(
+      ...PRIORITIES.map((priority) => {
+        const active = alarms.filter((alarm) => alarm.priority === priority && alarm.state === "UNACK").length;
+        const shape = shapeOf(priority, { isSmall: true });
+        shape.classList.toggle("is-none", active === 0);
+        return element("span", { class: `tally-one${active ? "" : " is-none"}`, title: `${active} not acknowledged of priority ${priority}` }, shape, String(active));
+      }),
+    );
+  }
+}
+
+class AlarmItem {
+  constructor(id, read) {
+    Object.assign(this, { id, read });
+    this.mark = element("div");
+    this.link = element("a", { href: `/alarms/${encodeURIComponent(id)}` });
+    this.message = element("div", { class: "alarm-message" }, this.link);
+    this.where = element("div", { class: "alarm-where" });
+    this.help = element("dl", { class: "alarm-help" });
+    this.said = element("div", { class: "alarm-said" });
+    this.actions = element("div", { class: "alarm-actions" });
+    this.box = element("li", { class: "alarm" }, this.mark, element("div", {}, this.message, this.where, this.help, this.said, this.actions));
+    this.form = null;
+  }
+
+  show(alarm, nowMs) {
+    this.alarm = alarm;
+    const isWaiting = !alarm.acknowledged;
+    this.box.classList.toggle("is-acknowledged", !isWaiting);
+    this.mark.replaceChildren(shapeOf(alarm.priority, { isCalm: !isWaiting || !alarm.active }));
+    this.link.textContent = alarm.message;
+    const place = [alarm.unit, alarm.batch, alarm.phase].filter(Boolean).join(" · ");
+    this.where.replaceChildren(
+      element("span", { class: "alarm-state" }, STATES[alarm.state] ?? alarm.state),
+      place ? ` · ${place}` : "",
+      " · since ",
+      timeElement(alarm.since_ms, false),
+      ` (${duration(nowMs - alarm.since_ms)})`,
+      alarm.occurrence > 1 ? ` · ${alarm.occurrence} times` : "",
+      alarm.shelved_until_ms ? ` · until ${clockTime(alarm.shelved_until_ms, false)}` : "",
+    );
+    this.showHelp(alarm, isWaiting, nowMs);
+    this.showSaid(alarm);
+    if (!isWaiting) this.form = null;
+    if (this.form === null) this.actions.replaceChildren(...(isWaiting ? [this.button()] : []));
+    this.actions.hidden = !isWaiting;
+  }
+
+  showHelp(alarm, isWaiting, nowMs) {
+    const rows = [["Cause", alarm.cause], ["Risk", alarm.consequence], ["Do", alarm.action]];
+    if (alarm.respond_within_ns && alarm.active && isWaiting) {
+      const leftMs = alarm.since_ms + alarm.respond_within_ns / 1e6 - nowMs;
+      rows.push(["Respond", leftMs > 0 ? `within ${duration(leftMs)}` : `overdue by ${duration(-leftMs)}`]);
+    }
+    const shown = isWaiting ? rows.filter(([, text]) => text) : [];
+    this.help.replaceChildren(...shown.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+    this.help.hidden = !shown.length;
+  }
+
+  showSaid(alarm) {
+    const deed = alarm.shelved_by ?? alarm.acknowledged_by;
+    this.said.hidden = !deed;
+    if (!deed) return;
+    const verb = alarm.shelved_by ? "shelved it" : "acknowledged";
+    this.said.replaceChildren(element("strong", {}, deed.person), ` ${verb} at `, timeElement(deed.at_ms, false), `: “${deed.comment}”`);
+  }
+
+  button() {
+    const press = element("button", { type: "button", class: "press" }, "Acknowledge");
+    press.addEventListener("click", () => this.open());
+    return press;
+  }
+
+  open() {
+    const field = (label, attributes) => {
+      const input = element("input", attributes);
+      return [element("label", {}, label, input), input];
+    };
+    const [tokenLabel, tokenInput] = field("Your personal token (kept in this tab only)", { type: "password", autocomplete: "off", required: "" });
+    const [commentLabel, commentInput] = field("What you saw or did", { type: "text", maxlength: "2000", required: "", autocomplete: "off" });
+    tokenLabel.hidden = token() !== null;
+    tokenInput.required = token() === null;
+    const fault = element("div", { class: "answer-fault", role: "alert" });
+    const go = element("button", { type: "submit", class: "press" }, "Acknowledge");
+    const cancel = element("button", { type: "button", class: "press press-plain" }, "Cancel");
+    cancel.addEventListener("click", () => this.close());
+    this.form = element("form", { class: "answer" }, tokenLabel, commentLabel, fault, element("div", { class: "answer-buttons" }, go, cancel));
+    this.form.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+    this.form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (tokenInput.value) keep(tokenInput.value.trim());
+      go.disabled = true;
+      fault.textContent = "";
+      const refusal = await this.acknowledge(commentInput.value);
+      go.disabled = false;
+      if (refusal === null) return;
+      fault.textContent = refusal.message;
+      if (refusal.status === 401) {
+        forget();
+        tokenLabel.hidden = false;
+        tokenInput.required = true;
+        tokenInput.value = "";
+        tokenInput.focus();
+      }
+    });
+    this.actions.replaceChildren(this.form);
+    (tokenLabel.hidden ? commentInput : tokenInput).focus();
+  }
+
+  close() {
+    this.form = null;
+    const press = this.button();
+    this.actions.replaceChildren(press);
+    press.focus();
+  }
+
+  // Returns what went wrong, else null.
+  async acknowledge(comment) {
+    try {
+      await send(`/v1/alarms/${encodeURIComponent(this.id)}/acknowledge`, token() ?? "", { comment });
+      keep(token() ?? "");
+      this.form = null;
+      await this.read();
+      return null;
+    } catch (error) {
+      return error;
+    }
+  }
+}
+
+export function exactMoments(root) {
+  root.querySelectorAll("time[data-ms]").forEach((time) => {
+    const ms = Number(time.dataset.ms);
+    time.dateTime = new Date(ms).toISOString();
+    time.textContent = exactTime(ms).replace(" UTC", "");
+    time.title = localTime(ms);
+  });
+}

@@ -1,0 +1,70 @@
+// Plant time, and whether what the page shows is alive: a dead stream must be seen at once.
+
+import { clockTime, day, duration, putTime } from "./format.js";
+
+const SILENT_AFTER_MS = 3000; // heartbeats come once a second
+
+export class Connection {
+  constructor(speed) {
+    this.speed = speed;
+    this.plantMs = null;
+    this.heardAt = null; // performance.now() of the last event
+    this.lostAt = null;
+    this.faults = {};
+    this.box = document.getElementById("connection");
+    this.text = document.getElementById("connection-text");
+    this.clock = document.getElementById("plant-time");
+    this.day = document.getElementById("plant-day");
+    setInterval(() => this.show(), 250);
+  }
+
+  heard(event, told) {
+    if (event === "lost") {
+      this.lostAt ??= performance.now();
+      this.show();
+      return;
+    }
+    this.heardAt = performance.now();
+    this.lostAt = null;
+    if (event === "heartbeat") {
+      this.plantMs = told.now_ns / 1e6;
+      this.speed = told.speed;
+      this.faults = told.faults;
+    }
+  }
+
+  get isStale() {
+    if (this.heardAt === null || this.lostAt !== null || Object.keys(this.faults).length) return true;
+    return performance.now() - this.heardAt > SILENT_AFTER_MS;
+  }
+
+  // Plant time now; it stands still while nothing is heard, as does everything else on the page.
+  get nowMs() {
+    if (this.plantMs === null) return null;
+    const sinceMs = Math.min(performance.now() - this.heardAt, 1500);
+    return this.plantMs + Math.max(0, sinceMs) * this.speed;
+  }
+
+  show() {
+    const isFirst = this.heardAt === null;
+    const isStale = this.isStale;
+    this.box.className = `connection ${isFirst ? "is-waiting" : isStale ? "is-stale" : "is-live"}`;
+    this.say(isFirst ? "connecting" : isStale ? this.staleness() : "live");
+    document.body.classList.toggle("is-stale-page", isStale && !isFirst);
+    const nowMs = this.nowMs;
+    if (nowMs === null) return;
+    putTime(this.clock, nowMs, clockTime(nowMs));
+    const today = `${day(nowMs)} UTC`;
+    if (this.day.textContent !== today) this.day.textContent = today;
+  }
+
+  staleness() {
+    const fault = Object.values(this.faults)[0];
+    if (fault && this.lostAt === null) return `journal not readable: ${fault}`;
+    return `stale since ${clockTime(this.plantMs)} (${duration(performance.now() - this.heardAt)})`;
+  }
+
+  say(text) {
+    if (this.text.textContent !== text) this.text.textContent = text;
+  }
+}

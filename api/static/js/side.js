@@ -1,0 +1,112 @@
+// Holds, messages to people, and sources with their gaps and ledger.
+
+import { ask } from "./ask.js";
+import { duration, element, exactTime, timeElement } from "./format.js";
+
+const HOLD_STATES = {
+  breached: "over its limit",
+  indeterminate: "start or stop missing",
+  warned: "near its limit",
+  running: "waiting",
+  stopped: "ended in time",
+};
+
+export async function readHolds(list) {
+  const { holds } = await ask("/v1/holds", { time: "ms" });
+  if (!holds.length) {
+    list.replaceChildren(element("li", { class: "empty" }, "Nothing waits. A hold appears with its start and counts up to its limit."));
+    return;
+  }
+  list.replaceChildren(...holds.map(holdItem));
+}
+
+function holdItem(hold) {
+  const limitMs = hold.limit_ns / 1e6;
+  const elapsedMs = hold.elapsed_ns === null ? null : hold.elapsed_ns / 1e6;
+  // A breached hold shows by how much: the bar then stands for the elapsed time, and the mark for the limit.
+  const wholeMs = Math.max(limitMs, elapsedMs ?? 0);
+  const fill = element("div", { class: "hold-fill" });
+  fill.style.width = `${((elapsedMs ?? 0) / wholeMs) * 100}%`;
+  const marks = [limitMs, ...hold.warn_before_ns.map((before) => limitMs - before / 1e6)].map((ms) => {
+    const mark = element("div", { class: "hold-mark" });
+    mark.style.left = `calc(${(ms / wholeMs) * 100}% - 1px)`;
+    return mark;
+  });
+  const elapsed = elapsedMs === null ? "unknown" : duration(elapsedMs);
+  const left = elapsedMs === null ? "" : elapsedMs > limitMs ? `, ${duration(elapsedMs - limitMs)} over` : `, ${duration(limitMs - elapsedMs)} left`;
+  const track = element("div", { class: "hold-track", role: "img", "aria-label": `${elapsed} of ${duration(limitMs)}` }, fill, ...marks);
+  const place = [hold.unit, hold.batch, hold.study].filter(Boolean).join(" · ");
+  return element(
+    "li",
+    { class: `hold is-${hold.state}`, title: hold.message || null },
+    element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, hold.hold), element("span", { class: "hold-state" }, HOLD_STATES[hold.state])),
+    track,
+    element("div", { class: "note" }, `${elapsed} of ${duration(limitMs)}${left} · ${place}`),
+  );
+}
+
+export async function readNotices(list) {
+  const { notices } = await ask("/v1/notices", { time: "ms", limit: 6 });
+  if (!notices.length) {
+    list.replaceChildren(element("li", { class: "empty" }, "Nobody has been told anything yet. Channels stand under notify: in the configuration."));
+    return;
+  }
+  list.replaceChildren(
+    ...notices.map((notice) =>
+      element(
+        "li",
+        { class: "notice", title: `${notice.text}\n${notice.channel}, ${exactTime(notice.at_ms)}` },
+        timeElement(notice.at_ms, false),
+        element("span", { class: "notice-title" }, notice.title),
+        element("span", { class: `notice-state is-${notice.state}` }, `${notice.channel}: ${notice.state}`),
+      ),
+    ),
+  );
+}
+
+export async function readSources(list, windowMs, nowMs) {
+  const start = new Date(nowMs - windowMs).toISOString();
+  const [{ sources, heartbeats }, { gaps }] = await Promise.all([
+    ask("/v1/ledger", { time: "ms" }),
+    ask("/v1/gaps", { time: "ms", start }),
+  ]);
+  const names = [...new Set([...heartbeats.map((beat) => beat.source), ...sources.map((source) => source.source)])].sort();
+  if (!names.length) return;
+  list.replaceChildren(
+    ...names.map((name) => {
+      const beat = heartbeats.find((one) => one.source === name);
+      const counts = sources.find((one) => one.source === name);
+      return sourceItem(name, beat, counts, gaps.filter((gap) => gap.source === name), nowMs - windowMs, nowMs);
+    }),
+  );
+}
+
+function sourceItem(name, beat, counts, gaps, startMs, nowMs) {
+  const isLost = beat !== undefined && !beat.connected;
+  const state = beat === undefined ? "not heard yet" : isLost ? "✕ not connected" : "connected";
+  const track = element("div", { class: "gap-track", role: "img", "aria-label": `${gaps.length} gaps in the time shown` });
+  let missingMs = 0;
+  for (const gap of gaps) {
+    const from = Math.max(gap.start_ms, startMs);
+    const to = gap.end_ms ?? nowMs;
+    missingMs += Math.max(0, to - from);
+    const title = `${gap.cause}${gap.tag ? ` (${gap.tag})` : ""}: ${exactTime(gap.start_ms)} to ${gap.end_ms === null ? "now" : exactTime(gap.end_ms)} ${gap.detail}`;
+    const hole = element("div", { class: "gap-hole", title });
+    hole.style.left = `${((from - startMs) / (nowMs - startMs)) * 100}%`;
+    hole.style.width = `${((to - from) / (nowMs - startMs)) * 100}%`;
+    track.append(hole);
+  }
+  const lost = gaps.length ? `${gaps.length} ${gaps.length === 1 ? "gap" : "gaps"}, ${duration(missingMs)} in all` : "no gap";
+  const faults = [];
+  if (counts && !counts.balanced) faults.push(`${counts.unaccounted.toLocaleString("en")} unaccounted for`);
+  const flow = counts ? `${counts.journaled.toLocaleString("en")} kept` : "";
+  const aside = counts && counts.quarantined ? `, ${counts.quarantined.toLocaleString("en")} quarantined` : "";
+  return element(
+    "li",
+    { class: `source${isLost ? " is-lost" : ""}` },
+    element("div", { class: "source-head" }, element("span", { class: "source-name" }, name), element("span", { class: "source-state", title: beat?.detail || null }, state)),
+    isLost && beat.detail ? element("div", { class: "note" }, beat.detail) : null,
+    track,
+    element("div", { class: "note" }, `${lost} · ${flow}${aside}`, faults.length ? element("span", { class: "source-faults" }, ` · ${faults.join(", ")}`) : null),
+  );
+}

@@ -1,0 +1,195 @@
+"""The overview as a shift lead uses it, in a real browser."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.page.browser import PROGRAM, Browser, browsing
+from tests.acceptance.page.plant import TOKEN
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium here: the page is not looked at")
+
+READ = "document.getElementById('connection-text').textContent === 'live' && document.querySelectorAll('.alarm').length === 4"
+FIRST = "document.querySelector('.alarm')"
+
+
+class Server:
+    """A small plant served by a process of its own."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.acceptance.page.plant", "0"],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+
+    def freeze(self) -> None:
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browsing(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(server: Server, browser: Browser) -> Browser:
+    browser.open(server.url, 1600, 1000)
+    browser.wait_for(READ)
+    return browser
+
+
+def test_values_live_and_nothing_complains(page: Browser) -> None:
+    before = page.evaluate("document.getElementById('plant-time').textContent")
+    page.wait_for(
+        "[...document.querySelectorAll('.parameter [data-value]')].every((one) => one.textContent !== '\u2013')"
+    )
+    page.wait_for(f"document.getElementById('plant-time').textContent !== {before!r}")
+
+    assert page.complaints == []
+
+
+def test_a_visitor_sees_at_once_that_the_plant_is_simulated_and_the_ranges_are_drafts(page: Browser) -> None:
+    badges = page.evaluate("document.querySelector('.top-badges').innerText")
+
+    assert "SIMULATED \u00d7360" in str(badges)
+    assert "ranges not approved" in str(badges)
+
+
+def test_the_validated_range_stands_beside_the_value(page: Browser) -> None:
+    ranges = page.wait_for(
+        "[...document.querySelectorAll('[data-range]')].map((one) => one.textContent).find((text) => text.includes('validated'))"
+    )
+
+    assert ranges
+
+
+def test_a_trend_has_its_past_drawn(page: Browser) -> None:
+    drawn = """(() => {
+      const canvas = document.querySelector('[data-tag="R101.TT"] canvas');
+      const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+      let dark = 0;
+      for (let at = 0; at < pixels.length; at += 4) dark += pixels[at] < 90 && pixels[at + 2] < 110;
+      return dark > 150;
+    })()"""
+
+    assert page.wait_for(drawn)
+
+
+def test_the_keyboard_reads_exact_values_from_a_trend(page: Browser) -> None:
+    page.wait_for("document.querySelector('[data-tag=\"R101.TT\"] [data-value]').textContent !== '\u2013'")
+    page.evaluate("document.querySelector('[data-tag=\"R101.TT\"] canvas').focus()")
+    label = """(() => {
+      const canvas = document.querySelector('[data-tag="R101.TT"] canvas');
+      for (const key of ['End', 'ArrowLeft']) canvas.dispatchEvent(new KeyboardEvent('keydown', { key }));
+      return canvas.ariaLabel ?? canvas.getAttribute('aria-label');
+    })()"""
+
+    assert "°C · 2026-03-0" in str(page.evaluate(label))
+
+
+def test_batches_move_through_their_phases(page: Browser) -> None:
+    lanes = page.wait_for(
+        "document.querySelectorAll('.lane-name').length && document.getElementById('timeline').innerText"
+    )
+
+    assert "dose" in str(lanes)
+    assert "API1-26-041" in str(lanes)
+
+
+def test_priorities_have_shape_and_number_and_the_unacknowledged_come_first(page: Browser) -> None:
+    shapes = page.evaluate(
+        "[...document.querySelectorAll('.alarm .shape')].map((one) => one.ariaLabel ?? one.getAttribute('aria-label'))"
+    )
+
+    assert shapes == ["priority 1", "priority 2", "priority 4", "priority 3"]
+
+
+def test_a_wrong_token_is_refused_in_place(page: Browser) -> None:
+    page.evaluate(f"{FIRST}.querySelector('button').click()")
+    page.evaluate(_filled("not-a-token", "looked at it"))
+
+    assert "nobody has this token" in str(page.wait_for("document.querySelector('.answer-fault').textContent"))
+
+
+def test_a_dead_stream_is_visible_and_heals(server: Server, page: Browser) -> None:
+    server.freeze()
+    try:
+        stale = page.wait_for(
+            "document.querySelector('#connection.is-stale') && document.getElementById('connection-text').textContent"
+        )
+    finally:
+        server.thaw()
+    page.wait_for("document.querySelector('#connection.is-live') !== null")
+
+    assert "stale since" in str(stale)
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(page: Browser) -> None:
+    page.resize(400, 850)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.resize(1600, 1000)
+
+    assert width == 400
+
+
+def test_an_acknowledgement_sticks_and_says_who(server: Server, page: Browser) -> None:
+    page.evaluate(f"{FIRST}.querySelector('button').click()")
+    page.evaluate(_filled(TOKEN, "cleaning is on its way"))
+    said = page.wait_for(
+        "[...document.querySelectorAll('.alarm-said')].map((one) => one.textContent).find((text) => text.includes('cleaning'))"
+    )
+    page.open(server.url, 1600, 1000)
+    page.wait_for(READ)
+
+    assert "Ines Aldana" in str(said)
+    assert "Ines Aldana" in str(
+        page.evaluate(
+            "[...document.querySelectorAll('.alarm')].find((one) => one.innerText.includes('R102_dirty')).innerText"
+        )
+    )
+
+
+def test_an_alarm_has_a_page_with_its_history(server: Server, browser: Browser) -> None:
+    browser.open(f"{server.url}alarms/R101.TT%2Fdrift", 1600, 1000)
+    history = browser.wait_for(
+        "document.querySelector('.alarm') && document.querySelector('canvas').clientWidth && document.querySelector('.history').innerText"
+    )
+
+    assert "Watching the jacket" in str(history)
+    assert browser.complaints == []
+
+
+def _filled(token: str, comment: str) -> str:
+    return f"""(() => {{
+      const form = document.querySelector('form.answer');
+      const [token, comment] = form.querySelectorAll('input');
+      token.value = {token!r};
+      comment.value = {comment!r};
+      form.requestSubmit();
+    }})()"""
