@@ -107,10 +107,24 @@ class Alarm:
         member = replace(member, counted=counted)
         if finding.stage is Stage.CLEARED:
             member = replace(member, cleared_ns=finding.at_ns)
-            seen_ns = max(now_ns, 0 if self.newest is None else self.newest.at_ns)
-            if not counted or finding.at_ns + step.rule.off_delay_ns <= seen_ns:
+            if not counted or self._was_dropped(member, now_ns):
                 return
         self._members[finding.id] = member
+
+    def _was_dropped(self, member: Member, now_ns: int) -> bool:
+        """Whether the off-delay of a cleared member had ended before the stop."""
+        if self.newest is None or not self.facts.active:
+            return True
+        # A person acts by the service's clock, which may be ahead of the evidence's: that says nothing of delays.
+        seen_ns = now_ns if self.newest.person else max(now_ns, self.newest.at_ns)
+        due_ns = member.off_due_ns
+        assert due_ns is not None
+        return due_ns <= seen_ns or member.step.severity > self._said_severity
+
+    @property
+    def _said_severity(self) -> tuple[int, int]:
+        assert self.newest is not None
+        return (-int(self.newest.priority), default_step(self.newest.rule).rank)
 
     def _member(self, step: Step, finding: Finding, known: Member | None) -> Member:
         if known is not None and known.counted:
@@ -149,12 +163,10 @@ class Alarm:
         worst = max(counted, key=lambda member: (member.step.severity, member.finding.onset_ns, member.finding.id))
         if not self.facts.active:
             return [self._activate(worst, at_ns)]
-        assert self.newest is not None
-        said = (-int(self.newest.priority), default_step(self.newest.rule).rank)
-        if worst.step.severity > said:
+        if worst.step.severity > self._said_severity:
             facts = self._out_of_its_shelf(replace(self.facts, acknowledged=False), worst.step.rule.priority)
             return [self.say("severity", at_ns, facts=facts, member=worst)]
-        if worst.step.severity < said:
+        if worst.step.severity < self._said_severity:
             return [self.say("eased", at_ns, facts=self.facts, member=worst)]
         return []
 

@@ -51,7 +51,7 @@ class AlarmBook:
             if step.rule.priority is not Priority.EVENT:
                 alarm = book._alarm(alarm_id(finding.subject, step.alarm))
                 alarm.put_back(step, finding, now_ns)
-        for alarm in book._alarms.values():
+        for alarm in list(book._alarms.values()):
             if alarm.facts.active or not alarm.is_empty:
                 book._due_ns[alarm.id] = now_ns
             else:
@@ -84,14 +84,12 @@ class AlarmBook:
     def tick(self, now_ns: int) -> list[Transition]:
         """Let delays and shelves end that end up to now (the heartbeat's time)."""
         transitions: list[Transition] = []
-        for id_ in [id_ for id_, due_ns in self._due_ns.items() if due_ns <= now_ns]:
+        # By id, so that a book that was rebuilt says the same in the same order.
+        for id_ in sorted(id_ for id_, due_ns in self._due_ns.items() if due_ns <= now_ns):
             alarm = self._alarms[id_]
+            transitions += _end_of_shelf(alarm, now_ns)
             transitions += alarm.settle(now_ns)
             transitions += alarm.judge(now_ns)
-            until_ns = alarm.facts.shelved_until_ns
-            if until_ns is not None and until_ns <= now_ns:
-                facts = replace(alarm.facts, shelved_until_ns=None, shelved_priority=None)
-                transitions.append(alarm.say("unshelved", until_ns, facts=facts))
             self._plan(alarm)
         return transitions
 
@@ -151,6 +149,18 @@ class AlarmBook:
             self._due_ns.pop(alarm.id, None)
             if alarm.newest is None and alarm.is_empty:
                 self._alarms.pop(alarm.id, None)
+
+
+def _end_of_shelf(alarm: Alarm, now_ns: int) -> list[Transition]:
+    """Take an alarm off its shelf at the shelf's own time, after what fell due before."""
+    until_ns = alarm.facts.shelved_until_ns
+    if until_ns is None or until_ns > now_ns:
+        return []
+    transitions = alarm.settle(until_ns)
+    if alarm.facts.shelved_until_ns is not None:  # else it has just become worse than what was shelved
+        facts = replace(alarm.facts, shelved_until_ns=None, shelved_priority=None)
+        transitions.append(alarm.say("unshelved", until_ns, facts=facts))
+    return transitions
 
 
 def _shelf_end(action: PersonAction) -> int:
