@@ -24,17 +24,16 @@ def ticks_to_ns(ticks: int) -> int | None:
     return (ticks - UNIX_EPOCH_TICKS) * 100 if ticks > 0 and _EARLIEST_TICKS < ticks < _LATEST_TICKS else None
 
 
-def _present(ticks: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-    """Which times the wire really gave; None: all of them (the usual case, found without a mask)."""
-    if len(ticks) == 0 or (int(ticks.min()) > _EARLIEST_TICKS and int(ticks.max()) < _LATEST_TICKS):
-        return None
-    return (ticks > _EARLIEST_TICKS) & (ticks < _LATEST_TICKS)
-
-
-def _in_place_ns(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+def _times(ticks: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None, int]:
+    """Ticks as UTC ns (in place), which of them the wire really gave (None: all), and the newest."""
+    earliest, newest = int(ticks.min()), int(ticks.max())
+    present = None
+    if earliest <= _EARLIEST_TICKS or newest >= _LATEST_TICKS:
+        present = (ticks > _EARLIEST_TICKS) & (ticks < _LATEST_TICKS)
+        newest = int(ticks[present].max()) if present.any() else UNIX_EPOCH_TICKS
     ticks -= UNIX_EPOCH_TICKS
     ticks *= 100
-    return ticks
+    return ticks, present, (newest - UNIX_EPOCH_TICKS) * 100
 
 
 @dataclass(slots=True, eq=False)
@@ -94,14 +93,14 @@ class Assembler:
                 columns.status[known],
                 columns.source_ticks[known],
                 columns.server_ticks[known],
+                has_status=columns.has_status,
             )
             if not len(columns.handle):
                 return
-        batch = _sample_batch(self._source, columns, received_ns)
-        if batch.status.any():
+        batch, newest_ns = _sample_batch(self._source, columns, received_ns)
+        if columns.has_status:
             rows = np.flatnonzero(status.has_overflow(batch.status))
             batches.overflowed += zip(batch.tag[rows].tolist(), batch.time_ns[rows].tolist(), strict=True)
-        newest_ns = int(batch.time_ns.max())
         batches.newest_ns = newest_ns if batches.newest_ns is None else max(newest_ns, batches.newest_ns)
         batches.entries.append(batch)
         batches.handles.append(batch.tag)
@@ -150,7 +149,7 @@ class Assembler:
         batches.entries += _folded(refused)
 
     def _texts(self, texts: list[OneValue], received_ns: int, batches: Batches) -> None:
-        times = _sample_batch(self._source, _columns_of(texts), received_ns)
+        times, _ = _sample_batch(self._source, _columns_of(texts), received_ns)
         rows = np.flatnonzero(status.has_overflow(times.status))
         batches.overflowed += zip(times.tag[rows].tolist(), times.time_ns[rows].tolist(), strict=True)
         batches.entries.append(
@@ -194,23 +193,27 @@ def _columns_of(values: list[OneValue]) -> Columns:
     )
 
 
-def _sample_batch(source: str, columns: Columns, received_ns: int) -> SampleBatch:
-    """Source time, else server time, else receipt, and the status says which. The columns' arrays are taken over."""
+def _sample_batch(source: str, columns: Columns, received_ns: int) -> tuple[SampleBatch, int]:
+    """The rows, and their newest time. Source time, else server time, else receipt, and the status says which.
+
+    The columns' arrays are taken over.
+    """
     code = columns.status
-    if code.any():
+    if columns.has_status:
         code = status.raw(code)  # the bits of our own note must not come from outside
-    with_source, with_server = _present(columns.source_ticks), _present(columns.server_ticks)
-    time_ns, server_ns = _in_place_ns(columns.source_ticks), _in_place_ns(columns.server_ticks)
+    time_ns, with_source, newest_ns = _times(columns.source_ticks)
+    server_ns, with_server, newest_server_ns = _times(columns.server_ticks)
     if with_source is not None:
-        fallback = with_server if with_server is not None else np.ones(len(time_ns), np.bool_)
-        from_server = ~with_source & fallback
-        from_receipt = ~with_source & ~fallback
+        from_server = ~with_source if with_server is None else ~with_source & with_server
+        from_receipt = ~with_source & ~from_server
         time_ns[from_server] = server_ns[from_server]
         time_ns[from_receipt] = received_ns
         code = code | (from_server * np.uint32(status.TIME_FROM_SERVER)).astype(np.uint32)
         code = code | (from_receipt * np.uint32(status.TIME_FROM_RECEIPT)).astype(np.uint32)
-    if with_server is not None:
-        if not with_server.any():
-            return SampleBatch(source, received_ns, columns.handle, time_ns, None, columns.value, code)
-        server_ns[~with_server] = time_ns[~with_server]
-    return SampleBatch(source, received_ns, columns.handle, time_ns, server_ns, columns.value, code)
+        newest_ns = max(newest_ns, newest_server_ns, received_ns if from_receipt.any() else 0)
+    if with_server is None:
+        return SampleBatch(source, received_ns, columns.handle, time_ns, server_ns, columns.value, code), newest_ns
+    if not with_server.any():
+        return SampleBatch(source, received_ns, columns.handle, time_ns, None, columns.value, code), newest_ns
+    server_ns[~with_server] = time_ns[~with_server]
+    return SampleBatch(source, received_ns, columns.handle, time_ns, server_ns, columns.value, code), newest_ns

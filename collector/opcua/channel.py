@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -58,7 +57,7 @@ class AsyncuaLink:
         self._now_ns = now_ns
         self._client: Client | None = None
         self._encoder: PublishEncoder | None = None
-        self._inbox: deque[tuple[int, Answer]] = deque()
+        self._inbox: list[tuple[int, Answer]] = []
         self._waiter: asyncio.Future[None] | None = None
         self._lost: str = "not connected yet"
         self._epoch = 0  # answers of an earlier connection are none of ours
@@ -70,7 +69,7 @@ class AsyncuaLink:
         opening = await self._limited(self._connect(), "connect", steps=4)
         assert self._client is not None
         self._encoder = PublishEncoder(self._client.uaclient.session.authentication_token)
-        self._inbox.clear()
+        self._inbox = []
         self.in_flight, self._lost = 0, ""
         return opening
 
@@ -182,20 +181,24 @@ class AsyncuaLink:
         name = type(request).__name__.removesuffix("Request")
         return await self._limited(client.uaclient.session._send_request(request), name)  # noqa: SLF001  # guarded above
 
-    def publish(self, acknowledgements: list[tuple[int, int]]) -> None:
-        """Send a Publish request at once; its answer arrives in `next`."""
+    def publish(self, acknowledgements: list[tuple[int, int]], count: int) -> None:
+        """Send some Publish requests at once, the first with what is durable; answers arrive in `arrivals`."""
         protocol: UASocketProtocol | None = None if self._client is None else self._client.uaclient.protocol
         if self._lost or protocol is None or protocol.transport is None or self._encoder is None:
-            return  # `next` tells of the loss
+            return  # `arrivals` tells of the loss
         # asyncua's own way in, without its request objects: they cost as much as decoding 1,000 values.
-        protocol._request_handle += 1  # noqa: SLF001
-        body = self._encoder.encode(protocol._request_handle, acknowledgements)  # noqa: SLF001
         protocol.revolve_security_token()
-        protocol._request_id += 1  # noqa: SLF001
-        request_id = protocol._request_id  # noqa: SLF001
-        protocol._callbackmap[request_id] = _Slot(self, self._epoch)  # noqa: SLF001
-        protocol.transport.write(protocol._connection.message_to_binary(body, request_id=request_id))  # noqa: SLF001
-        self.in_flight += 1
+        requests = []
+        for _ in range(count):
+            protocol._request_handle += 1  # noqa: SLF001
+            body = self._encoder.encode(protocol._request_handle, acknowledgements)  # noqa: SLF001
+            protocol._request_id += 1  # noqa: SLF001
+            request_id = protocol._request_id  # noqa: SLF001
+            protocol._callbackmap[request_id] = _Slot(self, self._epoch)  # noqa: SLF001
+            requests.append(protocol._connection.message_to_binary(body, request_id=request_id))  # noqa: SLF001
+            acknowledgements = []
+        protocol.transport.write(b"".join(requests))
+        self.in_flight += count
 
     def arrived(self, epoch: int, body: Buffer) -> None:
         """Take the answer to a Publish from the socket."""
@@ -216,8 +219,8 @@ class AsyncuaLink:
             self._lost = self._lost or f"connection lost: {error or type(error).__name__}"
             self.wake()
 
-    async def next(self, within_s: float) -> tuple[int, Answer] | None:
-        """The next answer to a Publish and when it came; None after the time or a `wake`; LinkLost."""
+    async def arrivals(self, within_s: float) -> list[tuple[int, Answer]]:
+        """What came for Publish requests, and when; empty after the time or a `wake`; LinkLost."""
         if not self._inbox and not self._lost:
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()
@@ -227,14 +230,13 @@ class AsyncuaLink:
             finally:
                 timer.cancel()
                 self._waiter = None
-        if self._inbox:
-            return self._inbox.popleft()
-        if self._lost:
+        if not self._inbox and self._lost:
             raise LinkLost(self._lost)
-        return None
+        arrived, self._inbox = self._inbox, []
+        return arrived
 
     def wake(self) -> None:
-        """Let `next` return at once."""
+        """Let `arrivals` return at once."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -60,7 +60,7 @@ class Span:
 class Columns:
     """Numbers as columns of one length, in the order of arrival; times in 100 ns since 1601, 0 where absent.
 
-    `declared` counts the items that the wire announced: rows here, and `others`.
+    `declared` counts the items that the wire announced: rows here, and `others`. Without `has_status` all statuses are 0.
     """
 
     declared: int
@@ -70,6 +70,7 @@ class Columns:
     source_ticks: NDArray[np.int64]
     server_ticks: NDArray[np.int64]
     others: tuple[Span, ...] = ()
+    has_status: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +107,7 @@ def _make_record(mask: int, value_type: int) -> _Record | None:
     """None where items of this kind have no fixed size, or hold something else than a number."""
     if mask & ~_PLAIN_MASK or not mask & HAS_VALUE or value_type not in NUMBERS:
         return None
-    fields: list[tuple[str, str]] = [("handle", "<u4"), ("mask", "u1"), ("type", "u1"), ("value", NUMBERS[value_type])]
+    fields: list[tuple[str, str]] = [("handle", "<u4"), ("kind", "<u2"), ("value", NUMBERS[value_type])]
     if mask & HAS_STATUS:
         fields.append(("status", "<u4"))
     if mask & HAS_SOURCE_TIME:
@@ -189,6 +190,7 @@ class _Target:
     source_ticks: NDArray[np.int64]
     server_ticks: NDArray[np.int64]
     wide: list[tuple[int, int]] = field(default_factory=list)  # (row, start of its bytes): not exact as float64
+    has_status: bool = False
 
     @classmethod
     def of(cls, rows: int) -> "_Target":
@@ -205,6 +207,7 @@ class _Target:
         self.value[rows] = items["value"]
         if record.mask & HAS_STATUS:
             self.status[rows] = items["status"]
+            self.has_status = True
         if record.mask & HAS_SOURCE_TIME:
             self.source_ticks[rows] = items["source"]
         if record.mask & HAS_SERVER_TIME:
@@ -225,6 +228,7 @@ class _Target:
             self.source_ticks[keep],
             self.server_ticks[keep],
             tuple(others),
+            self.has_status,
         )
 
 
@@ -297,7 +301,7 @@ class Decoder:
         if most == 1 or body[following + 4] != record.mask or body[following + 5] != record.value_type:
             return 1
         items = np.frombuffer(body, record.dtype, most, at)
-        alike = (items["mask"] == record.mask) & (items["type"] == record.value_type)
+        alike = items["kind"] == record.mask | record.value_type << 8
         first_other = int(alike.argmin())
         return most if alike[first_other] else first_other
 

@@ -66,16 +66,16 @@ class Link(Protocol):
         """Ask for a message that the server may still keep."""
         ...
 
-    def publish(self, acknowledgements: list[tuple[int, int]]) -> None:
-        """Send a Publish request; its answer arrives in `next`."""
+    def publish(self, acknowledgements: list[tuple[int, int]], count: int) -> None:
+        """Send some Publish requests, the first with (subscription, sequence) pairs; answers arrive in `arrivals`."""
         ...
 
-    async def next(self, within_s: float) -> tuple[int, Answer] | None:
-        """The next answer to a Publish and when it came (our clock, ns). None: time is up, or `wake`. LinkLost."""
+    async def arrivals(self, within_s: float) -> list[tuple[int, Answer]]:
+        """What came for Publish requests, and when (our clock, ns). Empty: time is up, or `wake`. LinkLost."""
         ...
 
     def wake(self) -> None:
-        """Let `next` return at once."""
+        """Let `arrivals` return at once."""
         ...
 
     async def drop(self) -> None:

@@ -1,7 +1,7 @@
 """The order of messages, what may be acknowledged, and up to which time everything has come."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from collector.opcua.batches import ticks_to_ns
 from collector.opcua.wire import MOST_ACKNOWLEDGEMENTS, Message
@@ -71,14 +71,14 @@ class Acknowledgements:
         self._rows = self._messages = 0
         self._starved: Callable[[], None] | None = None
 
-    def delivered(self, rows: int) -> None:
-        """Count a message that was handed over."""
+    def delivered(self, messages: int, rows: int) -> None:
+        """Count messages that were handed over."""
         self._rows += rows
-        self._messages += 1
+        self._messages += messages
 
-    def commit(self, subscription: int, sequence: int, rows: int) -> None:
-        """Note that a message is durable. Cheap, never blocks, from any thread."""
-        self._committed.append((subscription, sequence, rows))
+    def commit(self, messages: Sequence[tuple[int, int, int]]) -> None:
+        """Note (subscription, sequence, rows) of messages that are durable. Cheap, never blocks, from any thread."""
+        self._committed.extend(messages)
         if (starved := self._starved) is not None:
             self._starved = None
             starved()

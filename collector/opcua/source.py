@@ -203,8 +203,8 @@ class OpcUaSource:
             if message is None:
                 return
             stream.order.hold(self._clock.now_ns(), message)
-            for delivery in self._ready():
-                yield delivery
+            if (ready := self._ready()) is not None:
+                yield ready
 
     async def _again(self, sequence: int) -> Message | None:
         """A message that the server still keeps. asyncua's server answers Good with an empty one: that is none."""
@@ -249,23 +249,11 @@ class OpcUaSource:
         tick_s = min(max(stream.memory.publishing_ms, 50.0), 500.0) / 1000
         while True:
             self._top_up()
-            arrival = await link.next(tick_s)
-            if arrival is not None:
-                received_ns, answer = arrival
-                message = answer.message
-                if message is None or message.subscription != stream.memory.subscription:
-                    self._other(answer)
-                    continue
-                self._faults, self._heard_s, self._failures = 0, loop.time(), 0
-                if self._proof_due_s:
-                    await self._proven()
-                self._top_up()  # at once: the server can make up the next message while we decode this one
-                if stream.order.is_next(message):
-                    stream.order.delivered = message.sequence
-                    yield self._delivered(received_ns, message)
-                else:
-                    async for delivery in self._take(received_ns, message):
-                        yield delivery
+            arrivals = await link.arrivals(tick_s)
+            if arrivals:
+                self._top_up()  # at once: the server can make up the next message while we decode these
+                async for delivery in self._taken(arrivals, loop.time()):
+                    yield delivery
                 if self._farewell:
                     raise SubscriptionDead(f"the server ended the subscription ({self._farewell})")
             else:
@@ -273,16 +261,37 @@ class OpcUaSource:
             if self._problems and loop.time() >= self._retry_due_s:
                 yield await self._retry_missing(loop)
 
+    async def _taken(self, arrivals: Sequence[tuple[int, Answer]], loop_s: float) -> AsyncIterator[Delivery]:
+        """Deliver what came together as one, as far as it is in order."""
+        stream, order = self._stream, self._stream.order
+        together: list[tuple[int, Message]] = []
+        for received_ns, answer in arrivals:
+            message = answer.message
+            if message is None or message.subscription != stream.memory.subscription:
+                self._other(answer)
+                continue
+            self._faults, self._heard_s, self._failures = 0, loop_s, 0
+            if self._proof_due_s:
+                await self._proven()
+            if order.is_next(message):
+                order.delivered = message.sequence
+                self._notice_farewell(message)
+                together.append((received_ns, message))
+                continue
+            if together:
+                yield stream.deliver(together)
+                together = []
+            async for delivery in self._take(received_ns, message):
+                yield delivery
+        if together:
+            yield stream.deliver(together)
+
     def _top_up(self) -> None:
         """Send Publish requests, with what is durable by now, while the journal keeps up."""
-        link, acknowledgements = self._link, self._stream.acknowledgements
-        while link.in_flight < self._window:
-            if not acknowledgements.room(self._starved):
-                return
-            before = link.in_flight
-            link.publish(acknowledgements.take())
-            if link.in_flight == before:
-                return  # the link is lost; `next` says so
+        acknowledgements = self._stream.acknowledgements
+        free = self._window - self._link.in_flight
+        if free > 0 and acknowledgements.room(self._starved):
+            self._link.publish(acknowledgements.take(), free)
 
     def _starved(self) -> None:
         """There is room again; called on the journal's thread."""
@@ -300,28 +309,26 @@ class OpcUaSource:
             yield stream.keep_alive(received_ns, message)
             return
         if not order.hold(received_ns, message):
-            stream.acknowledgements.delivered(0)
-            stream.acknowledgements.commit(message.subscription, message.sequence, 0)  # it was durable before
-            return
+            return  # delivered before, and acknowledged when that is durable
         while (first := order.first_held()) is not None:
             if first != order.expected:
                 async for delivery in self._fill(first):
                     yield delivery
-            for delivery in self._ready():
-                yield delivery
+            if (ready := self._ready()) is not None:
+                yield ready
 
-    def _delivered(self, received_ns: int, message: Message) -> Delivery:
+    def _notice_farewell(self, message: Message) -> None:
         for notification in message.notifications:
             if notification.type_id == STATUS_CHANGE:  # a subscription says goodbye with its last message
                 self._farewell = ua.StatusCode(status_change(message, notification)).name
-        return self._stream.deliver(received_ns, message)
 
-    def _ready(self) -> list[Delivery]:
+    def _ready(self) -> Delivery | None:
         """Deliver what is held and next in turn."""
-        delivered = []
+        messages = []
         while (held := self._stream.order.pop()) is not None:
-            delivered.append(self._delivered(*held))
-        return delivered
+            self._notice_farewell(held[1])
+            messages.append(held)
+        return self._stream.deliver(messages) if messages else None
 
     async def _fill(self, upto: int) -> AsyncIterator[Delivery]:
         """Fetch again the messages before `upto`; those that are gone become a gap."""
@@ -337,8 +344,8 @@ class OpcUaSource:
                 order.skip_to(following(sequence))
                 continue
             order.hold(self._clock.now_ns(), message)
-            for delivery in self._ready():
-                yield delivery
+            if (ready := self._ready()) is not None:
+                yield ready
 
     def _other(self, answer: Answer) -> None:
         """An answer that is no message of ours: a fault, or another subscription's keep-alive."""

@@ -58,25 +58,31 @@ class Stream:
         for tag in tags:
             self._queues[tag.id] = min(queue_size(self._settings, tag.sampling_interval_ns), self.memory.queue)
 
-    def deliver(self, received_ns: int, message: Message) -> Delivery:
-        """The next message in order, with what is missing before it."""
+    def deliver(self, messages: Sequence[tuple[int, Message]]) -> Delivery:
+        """The next messages in order with their receipt times, and what is missing before each."""
+        entries: list[Entry] = []
+        durable: list[tuple[int, int, int]] = []
+        received = 0
+        for received_ns, message in messages:
+            rows = self._deliver_one(received_ns, message, entries)
+            durable.append((self.memory.subscription, message.sequence, rows))
+            received += rows
+        entries.append(self._state())
+        self.acknowledgements.delivered(len(durable), received)
+        return Delivery(self._source, entries, received, partial(self.acknowledgements.commit, durable))
+
+    def _deliver_one(self, received_ns: int, message: Message, entries: list[Entry]) -> int:
         data = tuple(one for one in message.notifications if one.type_id == DATA_CHANGE)
         batches = self._assembler.assemble(message, data, received_ns)
         before_ns, last_base_ns = self.edge_ns, self.edges.base_ns
         self.heard_ns = received_ns
         self.edge_ns = self.edges.take(message.publish_ticks, received_ns, batches.newest_ns)
-        entries: list[Entry] = []
         if self.outage or self._hole or batches.overflowed:
             entries += self._missing_before(batches, before_ns)
         if self.edges.base_ns - last_base_ns > _LATE * self.edges.interval_ns and before_ns:
             entries += self._full_queues(batches, before_ns)
         entries += batches.entries
-        entries.append(self._state())
-        self.acknowledgements.delivered(batches.declared)
-        acknowledge = partial(
-            self.acknowledgements.commit, self.memory.subscription, message.sequence, batches.declared
-        )
-        return Delivery(self._source, entries, batches.declared, acknowledge)
+        return batches.declared
 
     def keep_alive(self, received_ns: int, message: Message) -> Delivery:
         """The server is there and had nothing to say: the edge moves on."""
