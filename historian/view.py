@@ -20,7 +20,7 @@ from historian.chunks.latest import LatestRows, is_known_in
 from historian.chunks.places import place_after
 from historian.chunks.query import Query, as_rows
 from historian.chunks.reading import SealedFiles, newest_edges
-from historian.chunks.rows import Columns
+from historian.chunks.rows import Columns, sort_by_tag
 from historian.chunks.state import STATE_NAME, read_figures, read_tail, tail_numbers
 from historian.chunks.tail import Block, Tail, TailSnapshot, columns_of
 
@@ -171,6 +171,6 @@ class HistoryView:
                 self._position = at
             with self._latest_lock:
                 for columns in arrived:
-                    self._latest.take(columns)
+                    self._latest.take(sort_by_tag(columns))
             if len(entries) < _ENTRIES_AT_ONCE:
                 return

@@ -36,6 +36,7 @@ def open_writer(path: Path, schema: str) -> sqlite3.Connection:
 
 
 def _make_durable(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA auto_vacuum=FULL")  # only before the first table; the tail's blocks come and go
     # Asked, because SQLite falls back in silence where a file system cannot do it.
     if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
         raise DamagedFile(f"{path}: this file system allows no write-ahead log")

@@ -43,30 +43,28 @@ class LatestRows:
             self._offer(edge.tag, edge.time_ns, edge.bits, edge.status, edge.place)
 
     def take(self, columns: Columns) -> None:
-        """Take rows in the order of arrival."""
+        """Take rows that are sorted by tag."""
         if not len(columns):
             return
-        self._reach(int(columns.tag.max()))
-        newer = np.flatnonzero(columns.time_ns >= self._time_ns[columns.tag])
-        if not len(newer):
-            return
-        # Sorted by time, the last one assigned to a tag is its newest.
-        newer = newer[np.argsort(columns.time_ns[newer], kind="stable")]
-        tag, time_ns = columns.tag[newer], columns.time_ns[newer]
-        bits, status, place = columns.value.view(np.int64)[newer], columns.status[newer], columns.place[newer]
-        newest = self._time_ns.copy()
-        newest[tag] = time_ns
-        candidates = time_ns == newest[tag]
-        tied = candidates & (self._time_ns[tag] == time_ns)
-        once = np.zeros(len(newest), np.uint32)
-        np.add.at(once, tag[candidates], 1)
-        tied |= candidates & (once[tag] > 1)
-        clear = candidates & ~tied
-        at = tag[clear]
-        self._time_ns[at], self._bits[at] = time_ns[clear], bits[clear]
-        self._status[at], self._place[at] = status[clear], place[clear]
-        for i in np.flatnonzero(tied).tolist():
-            self._offer(int(tag[i]), int(time_ns[i]), int(bits[i]), int(status[i]), int(place[i]))
+        starts = np.flatnonzero(np.concatenate(([True], columns.tag[1:] != columns.tag[:-1])))
+        tags = columns.tag[starts]
+        self._reach(int(tags[-1]))
+        newest = np.maximum.reduceat(columns.time_ns, starts)
+        counts = np.diff(np.append(starts, len(columns)))
+        is_newest = columns.time_ns == np.repeat(newest, counts)
+        rows_of_tag = np.add.reduceat(is_newest, starts, dtype=np.int64)
+        clear = (rows_of_tag == 1) & (newest > self._time_ns[tags])
+        # Where the time is the tag's newest already, or has several rows, the versions are compared one by one.
+        tied = ~clear & (newest >= self._time_ns[tags])
+        index = np.flatnonzero(is_newest & np.repeat(clear, counts))
+        at = columns.tag[index]
+        self._time_ns[at], self._bits[at] = columns.time_ns[index], columns.value.view(np.int64)[index]
+        self._status[at], self._place[at] = columns.status[index], columns.place[index]
+        for i in np.flatnonzero(is_newest & np.repeat(tied, counts)).tolist():
+            bits = int(columns.value[i : i + 1].view(np.int64)[0])
+            self._offer(
+                int(columns.tag[i]), int(columns.time_ns[i]), bits, int(columns.status[i]), int(columns.place[i])
+            )
 
     def get(self, tags: Sequence[int] | None) -> Latest:
         """The newest rows of the tags asked for, or of all."""

@@ -39,14 +39,7 @@ def ready(
     blocks: Sequence[Block], settled_ns: int, rows_per_chunk: int, policy: Policy, day_before: int | None
 ) -> Ready | None:
     """The limits of a round of sealing, or None if none is due. `day_before`: the UTC day of the round before."""
-    tags = 1 + max((int(block.columns.tag[-1]) for block in blocks), default=-1)
-    count = np.zeros(tags, np.int64)
-    for block in blocks:
-        if block.low_ns >= settled_ns:
-            continue
-        tag = block.columns.tag
-        settled = tag if block.high_ns < settled_ns else tag[block.columns.time_ns < settled_ns]
-        count += np.bincount(settled, minlength=tags)
+    count = _settled(blocks, settled_ns)
     if int(count.sum()) > policy.waiting_limit:
         rows_per_chunk //= 8
     full = bool((count >= rows_per_chunk).any())
@@ -54,10 +47,22 @@ def ready(
     new_day = day_before is None or day > day_before
     if not (full or (new_day and count.any())):
         return None
-    before_ns = np.full(tags, day * DAY_NS if new_day else NEVER_NS)
+    before_ns = np.full(len(count), day * DAY_NS if new_day else NEVER_NS)
     if full:
         before_ns[count >= _NEARLY * rows_per_chunk] = settled_ns
     return Ready(before_ns)
+
+
+def _settled(blocks: Sequence[Block], settled_ns: int) -> NDArray[np.int64]:
+    """By tag: how many rows are older than `settled_ns`."""
+    count = np.zeros(1 + max((int(block.tags[-1]) for block in blocks), default=-1), np.int64)
+    for block in blocks:
+        if block.high_ns < settled_ns:
+            count[block.tags] += block.counts
+        elif block.low_ns < settled_ns:
+            settled = block.columns.tag[block.columns.time_ns < settled_ns]
+            count += np.bincount(settled, minlength=len(count))
+    return count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,13 +81,20 @@ def take(blocks: Sequence[Block], before_ns: NDArray[np.int64]) -> Taken:
     recent: list[Columns] = []
     for block in blocks:
         columns = block.columns
-        is_ready = columns.time_ns < before_ns[columns.tag]
+        limits = before_ns[block.tags]
+        if block.low_ns >= int(limits.max()):
+            continue
+        if block.high_ns < int(limits.min()):
+            used.append(block)
+            rows.append(columns)
+            continue
+        is_ready = columns.time_ns < np.repeat(limits, block.counts)
         if not is_ready.any():
             continue
         used.append(block)
         rows.append(columns.at(is_ready))
         # Apart, so that the slow tags' block need not be written again at the next round.
-        is_slow = ~is_ready & (before_ns[columns.tag] == NEVER_NS)
+        is_slow = ~is_ready & np.repeat(limits == NEVER_NS, block.counts)
         slow.append(columns.at(is_slow))
         recent.append(columns.at(~is_ready & ~is_slow))
     rest = [sort_by_tag(join_columns(part)) for part in (slow, recent)]

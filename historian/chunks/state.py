@@ -99,7 +99,7 @@ class StateFile:
         self._connection.execute(
             "INSERT INTO tail VALUES(?,?,?,?)", (number, tail_hash(number, tags, columns), tags, columns)
         )
-        return Block(block.columns, block.low_ns, block.high_ns, block.high_place, number)
+        return replace(block, number=number)
 
     def close(self) -> None:
         """Close the file."""

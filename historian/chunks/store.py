@@ -86,8 +86,8 @@ class ChunkStore:
     def close(self) -> None:
         """Release the files; rows after the cursor are forgotten (the journal has them)."""
         with self._flushing, self._writing:
+            self._files.close()  # before the writers, so that they fold their logs into the files
             self._sealer.close()
-            self._files.close()
             self._state.close()
             os.close(self._lock_file)
 
@@ -243,7 +243,7 @@ class ChunkStore:
         for block in snapshot.blocks:
             if block.high_place > self._latest_place:
                 self._latest.take(_after(block.columns, self._latest_place))
-        self._latest.take(_after(snapshot.young, self._latest_place))
+        self._latest.take(sort_by_tag(_after(snapshot.young, self._latest_place)))
         places = [block.high_place for block in snapshot.blocks]
         if len(snapshot.young):
             places.append(int(snapshot.young.place[-1]))
@@ -251,7 +251,8 @@ class ChunkStore:
 
 
 def _after(columns: Columns, place: int) -> Columns:
-    return columns.at(columns.place > place)
+    is_after = columns.place > place
+    return columns if is_after.all() else columns.at(is_after)
 
 
 def _lock(directory: Path) -> int:

@@ -24,6 +24,8 @@ class Block:
     low_ns: int
     high_ns: int
     high_place: int
+    tags: NDArray[np.uint32]  # the tags that it has, and how many rows of each
+    counts: Integers
     number: int | None = None
 
     def rows(self, tag: int) -> TagRows:
@@ -36,7 +38,17 @@ class Block:
 def make_block(columns: Columns, number: int | None = None) -> Block:
     """A block of columns that are sorted by tag."""
     time_ns = columns.time_ns
-    return Block(columns, int(time_ns.min()), int(time_ns.max()), int(columns.place.max()), number)
+    starts = np.flatnonzero(np.concatenate(([True], columns.tag[1:] != columns.tag[:-1])))
+    counts = np.diff(np.append(starts, len(columns)))
+    return Block(
+        columns,
+        int(time_ns.min()),
+        int(time_ns.max()),
+        int(columns.place.max()),
+        columns.tag[starts],
+        counts,
+        number,
+    )
 
 
 def columns_of(at: Position, batch: SampleBatch) -> Columns:
