@@ -8,7 +8,10 @@ from simulators.plant.train import Trains
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A parameter of one train goes to `value` within `ramp_s` (0: at once) from `start_s`, and back at `end_s`."""
+    """A parameter of one train goes to `value` within `ramp_s` (0: at once) from `start_s`, and back at `end_s`.
+
+    `power` shapes the ramp: 1 is straight, 2 begins slowly and becomes faster, as fouling does.
+    """
 
     parameter: str
     train: int
@@ -16,6 +19,7 @@ class Fault:
     start_s: int
     end_s: int
     ramp_s: int = 0
+    power: float = 1.0
 
     def __post_init__(self) -> None:
         if self.parameter not in PARAMETERS:
@@ -29,7 +33,7 @@ class Fault:
         """How far the fault has developed at a time: 0 healthy, 1 fully."""
         if not self.start_s <= now_s < self.end_s:
             return 0.0
-        return 1.0 if self.ramp_s == 0 else min((now_s - self.start_s) / self.ramp_s, 1.0)
+        return 1.0 if self.ramp_s == 0 else min((now_s - self.start_s) / self.ramp_s, 1.0) ** self.power
 
 
 class FaultSchedule:

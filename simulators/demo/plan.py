@@ -1,16 +1,19 @@
 """The demo's timeline, laid out so that everything happens within two minutes at `SPEED`.
 
-| wall s | plant        | what                                                                   |
-|-------:|--------------|------------------------------------------------------------------------|
-|    0   | origin       | R101 is clean and waits; R102 cools a batch that began before           |
-|    8   | +0 h 48 min  | R101 starts a batch: charge, heat                                       |
-|   18   | +1 h 48 min  | R102 transfers to T201: the hold `crude` begins                         |
-|   20   | +1 h 58 min  | R101 doses                                                              |
-|   25   | +2 h 28 min  | the pH controller's probe of R101 starts to foul; the pH rises slowly   |
-|   42   | +4 h 15 min  | R101's pH leaves its validated range                                    |
-|   48   | +4 h 48 min  | T201: one hour left                                                     |
-|   50   | +4 h 58 min  | R101 reacts; the probe is exchanged, the pH comes back                  |
-|   58   | +5 h 48 min  | T201: the hold is over its limit of 4 h; it is pumped out half an hour later |
+| wall s | plant        | what                                                                        |
+|-------:|--------------|-----------------------------------------------------------------------------|
+|    0   | origin       | R101 is clean and waits; R102 reacts a batch that began before               |
+|    8   | +0 h 48 min  | R101 starts a batch: charge, heat                                            |
+|   13   | +1 h 21 min  | R102 cools                                                                   |
+|   20   | +1 h 58 min  | R101 doses                                                                   |
+|   23   | +2 h 21 min  | R102 transfers to T201: the hold `crude` begins                              |
+|   25   | +2 h 28 min  | the pH controller's probe of R101 begins to foul; the true pH rises          |
+|   31   | +3 h 05 min  | the rise can be told from noise: from here on a warning is due               |
+|   44   | +4 h 24 min  | R101's pH leaves its validated range                                         |
+|   50   | +4 h 58 min  | R101 reacts; the probe is exchanged, the pH comes back                       |
+|   53   | +5 h 21 min  | T201: one hour left                                                          |
+|   63   | +6 h 21 min  | T201: the hold is over its limit of 4 h; it is pumped out half an hour later  |
+|   75   | +7 h 28 min  | R101 transfers and is cleaned; R102 doses its next batch, as it should        |
 """
 
 from typing import Final
@@ -27,7 +30,7 @@ _R101: Final = REACTORS.index("R101")
 BATCH_STARTS_S: Final = 48 * _MINUTE_S
 """When R101 starts its batch."""
 
-TRANSFER_STARTS_S: Final = 108 * _MINUTE_S
+TRANSFER_STARTS_S: Final = 141 * _MINUTE_S
 """When R102 transfers to T201."""
 
 NORMAL_WAIT_S: Final = 75 * _MINUTE_S
@@ -37,7 +40,7 @@ LATE_WAIT_S: Final = 245 * _MINUTE_S
 DOSE_STARTS_S: Final = BATCH_STARTS_S + seconds_until("dose")
 DOSE_ENDS_S: Final = BATCH_STARTS_S + seconds_until("react")
 FOULING_STARTS_S: Final = DOSE_STARTS_S + 30 * _MINUTE_S
-FOULED_PH: Final = -0.42
+FOULED_PH: Final = -0.5
 """What the fouled probe reads at the end of the dosing, against a clean one."""
 
 _R102_BATCH: Final = 41
@@ -52,6 +55,7 @@ def demo_plan() -> CampaignPlan:
         FOULING_STARTS_S,
         DOSE_ENDS_S + 4 * _MINUTE_S,
         DOSE_ENDS_S - FOULING_STARTS_S,
+        power=2.0,
     )
     return CampaignPlan(
         start_s=(BATCH_STARTS_S, TRANSFER_STARTS_S - seconds_until("transfer")),

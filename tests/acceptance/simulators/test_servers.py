@@ -1,0 +1,238 @@
+"""Real clients against the simulated plant's servers."""
+
+import asyncio
+import io
+import json
+import os
+import smtplib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import apprise
+import paho.mqtt.client as paho
+import pytest
+from asyncua import Client, Node, ua
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from domain.time import SECOND_NS, ScaledTime
+from simulators.clock import ScaledClock
+from simulators.plant_process import node_specs
+from simulators.servers import broker, mailbox
+from simulators.servers.mqtt import MqttPublisher
+from simulators.servers.opcua import NAMESPACE, OpcUaServer, Security, Update
+from simulators.servers.ports import free_port
+
+WITHIN_S = 20.0
+PLANT_NS = 1_790_000_000 * SECOND_NS
+
+
+def wait_until(condition, what: str) -> None:
+    give_up_s = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < give_up_s, f"not within {WITHIN_S} s: {what}"
+        time.sleep(0.02)
+
+
+async def node_of(client: Client, name: str) -> Node:
+    return client.get_node(ua.NodeId(name, await client.get_namespace_index(NAMESPACE)))
+
+
+async def test_a_client_reads_typed_values_with_the_plants_times_and_units() -> None:
+    async with OpcUaServer(free_port(), node_specs()) as server:
+        await server.write(
+            [
+                Update("R101.TT", 61.5, PLANT_NS),
+                Update("R101.STEP", 20, PLANT_NS),
+                Update("R101.BATCH", "101-0017", PLANT_NS),
+                Update("T201.XFER_IN", True, PLANT_NS),
+            ]
+        )
+        async with Client(server.url) as client:
+            values = [
+                await (await node_of(client, name)).read_data_value()
+                for name in ("R101.TT", "R101.STEP", "R101.BATCH", "T201.XFER_IN")
+            ]
+            temperature = await node_of(client, "R101.TT")
+            unit = await (await temperature.get_child("0:EngineeringUnits")).read_value()
+            span = await (await temperature.get_child("0:EURange")).read_value()
+            kind = await temperature.read_type_definition()
+
+    assert [value.Value.Value for value in values] == [61.5, 20, "101-0017", True]
+    assert [value.Value.VariantType.name for value in values] == ["Double", "Int32", "String", "Boolean"]
+    assert {value.SourceTimestamp.timestamp() for value in values} == {PLANT_NS / SECOND_NS}
+    assert (unit.DisplayName.Text, span.Low, span.High) == ("degC", -50.0, 200.0)
+    assert kind == ua.NodeId(ua.ObjectIds.AnalogItemType)
+
+
+async def test_a_subscriber_gets_every_update_in_order() -> None:
+    class Heard:
+        def __init__(self) -> None:
+            self.values: list[float] = []
+            self.all = asyncio.Event()
+
+        def datachange_notification(self, node: Node, value: float, event: object) -> None:
+            self.values.append(value)
+            if value == 100.0:
+                self.all.set()
+
+    heard = Heard()
+    async with OpcUaServer(free_port(), node_specs()) as server, Client(server.url) as client:
+        subscription = await client.create_subscription(50, heard)
+        await subscription.subscribe_data_change([await node_of(client, "R101.TT")])
+        await server.write([Update("R101.TT", float(n), PLANT_NS + n * SECOND_NS) for n in range(1, 101)])
+        async with asyncio.timeout(WITHIN_S):
+            await heard.all.wait()
+        await subscription.delete()
+
+    assert heard.values[1:] == [float(n) for n in range(1, 101)]
+
+
+async def test_a_bad_reading_has_its_status_and_no_value() -> None:
+    async with OpcUaServer(free_port(), node_specs()) as server:
+        await server.write([Update("R101.AT", 7.5, PLANT_NS, 0x808C_0000)])
+        async with Client(server.url) as client:
+            value = await (await node_of(client, "R101.AT")).read_data_value(raise_on_bad_status=False)
+
+    assert (value.StatusCode.value, value.Value.Value) == (0x808C_0000, None)
+
+
+async def test_a_client_may_not_write() -> None:
+    async with OpcUaServer(free_port(), node_specs()) as server, Client(server.url) as client:
+        with pytest.raises(ua.UaStatusCodeError):
+            await (await node_of(client, "R101.TT")).write_value(1.0)
+
+
+async def test_a_secured_server_lets_in_who_has_a_certificate_and_the_password(tmp_path: Path) -> None:
+    security = Security(tmp_path / "server", {"historian": "a secret"})
+    async with OpcUaServer(free_port(), node_specs(), security) as server:
+        await server.write([Update("R101.TT", 61.5, PLANT_NS)])
+        value = await _read_secured(server.url, "a secret", tmp_path)
+        with pytest.raises(ua.UaError):
+            await _read_secured(server.url, "a guess", tmp_path)
+
+    assert value == 61.5
+
+
+async def _read_secured(url: str, password: str, folder: Path) -> float:
+    key, certificate = folder / "key.pem", folder / "client.der"
+    uri = "urn:thermowell:test"
+    await setup_self_signed_certificate(
+        key, certificate, uri, "localhost", [ExtendedKeyUsageOID.CLIENT_AUTH], {"commonName": "test"}
+    )
+    client = Client(url)
+    client.application_uri = uri
+    client.set_user("historian")
+    client.set_password(password)
+    await client.set_security(SecurityPolicyBasic256Sha256, certificate, key)
+    async with client:
+        value: float = await (await node_of(client, "R101.TT")).read_value()
+        return value
+
+
+@pytest.fixture(params=["mosquitto", "embedded"])
+def running_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[broker.Broker]:
+    if request.param == "mosquitto" and broker.find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed: the embedded broker alone is tried")
+    running = broker.start(tmp_path / "broker", embedded=request.param == "embedded")
+    assert running.kind == request.param
+    yield running
+    running.stop()
+
+
+def test_published_values_reach_a_subscriber_in_order(running_broker: broker.Broker) -> None:
+    messages: list[dict[str, object]] = []
+    subscribed = threading.Event()
+    protocol = {"5": paho.MQTTv5, "3.1.1": paho.MQTTv311}[running_broker.protocol]
+    subscriber = paho.Client(paho.CallbackAPIVersion.VERSION2, "reader", protocol=protocol)
+    subscriber.on_message = lambda client, userdata, message: messages.append(json.loads(message.payload))
+    subscriber.on_subscribe = lambda *_: subscribed.set()
+    subscriber.connect("127.0.0.1", running_broker.port)
+    subscriber.loop_start()
+    subscriber.subscribe("plant/#", 1)
+    assert subscribed.wait(WITHIN_S)
+    with MqttPublisher("127.0.0.1", running_broker.port, running_broker.protocol) as publisher:
+        for number in range(300):
+            publisher.publish("plant/t201/level", number / 10, PLANT_NS + number * SECOND_NS)
+        wait_until(lambda: len(messages) >= 300, "300 messages")
+    subscriber.disconnect()
+    subscriber.loop_stop()
+
+    assert [message["v"] for message in messages] == [number / 10 for number in range(300)]
+    assert messages[1]["t"] == "2026-09-21T14:13:21Z"
+    assert publisher.refused == 0
+
+
+def test_messages_wait_for_a_broker_that_is_late() -> None:
+    port = free_port()
+    with MqttPublisher("127.0.0.1", port, "5") as publisher:
+        for number in range(20_100):
+            publisher.publish("plant/x", number, PLANT_NS)
+
+    assert publisher.refused == 100
+
+
+def test_a_stopped_broker_is_gone(tmp_path: Path) -> None:
+    running = broker.start(tmp_path)
+    running.stop()
+    running.stop()
+
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", running.port), 1)
+
+
+@pytest.fixture
+def shift_mail(tmp_path: Path) -> Iterator[tuple[mailbox.Mailbox, io.StringIO]]:
+    console = io.StringIO()
+    running = mailbox.start(tmp_path / "mail", console)
+    yield running, console
+    running.stop()
+
+
+def test_a_mail_is_kept_and_shown(shift_mail: tuple[mailbox.Mailbox, io.StringIO]) -> None:
+    running, console = shift_mail
+    mail = EmailMessage()
+    mail["Subject"], mail["From"], mail["To"] = "R101 pH über 7.8", "thermowell@plant.example", "lead@plant.example"
+    mail.set_content("first line\n.a line with a dot\nlast line\n")
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=WITHIN_S) as client:
+        client.send_message(mail)
+    kept = sorted(running.directory.glob("*.eml"))
+
+    assert [path.name for path in kept] == ["0001.eml"]
+    assert b"\r\n.a line with a dot\r\n" in kept[0].read_bytes()
+    assert console.getvalue().startswith("mail to lead@plant.example: R101 pH über 7.8\n  | first line\n")
+
+
+@pytest.mark.filterwarnings("ignore:.*imghdr:DeprecationWarning")  # apprise imports it
+def test_the_mailbox_takes_what_apprise_sends(shift_mail: tuple[mailbox.Mailbox, io.StringIO]) -> None:
+    running, console = shift_mail
+    sender = apprise.Apprise()
+    sender.add(f"mailto://127.0.0.1:{running.port}?from=thermowell@plant.example&to=lead@plant.example")
+    sent = sender.notify(title="T201: hold over its limit", body="crude has waited 4 h 00 min")
+
+    assert sent
+    assert "crude has waited 4 h 00 min" in console.getvalue()
+
+
+def test_nonsense_does_not_stop_the_mailbox(shift_mail: tuple[mailbox.Mailbox, io.StringIO]) -> None:
+    running, _ = shift_mail
+    with socket.create_connection(("127.0.0.1", running.port), WITHIN_S) as raw:
+        raw.sendall(os.urandom(200_000))
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=WITHIN_S) as client:
+        refused = client.docmd("DATA")[0], client.docmd("EXPN staff")[0]
+        alive = client.noop()[0]
+
+    assert (refused, alive) == ((503, 502), 250)
+
+
+async def test_a_scaled_clock_sleeps_in_the_plants_time() -> None:
+    clock = ScaledClock(ScaledTime(time.time_ns(), PLANT_NS, 1000.0))
+    await clock.sleep_until(PLANT_NS + 200 * SECOND_NS)
+
+    assert clock.now_ns() >= PLANT_NS + 200 * SECOND_NS
+    assert clock.simulated
