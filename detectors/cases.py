@@ -80,8 +80,9 @@ class Case:
     version: int = 0
 
     def say(self, stage: Stage, at_ns: int, message: str, evidence: Evidence, end_ns: int | None = None) -> Finding:
-        """The next version."""
+        """The next version. Where clocks stepped or differ, the end is never before the onset."""
         self.version += 1
+        end_ns = None if end_ns is None else max(end_ns, self.onset_ns)
         return Finding(
             FindingId(self.id),
             self.version,

@@ -21,6 +21,8 @@ KEPT = 32
 _MOST_AUTOCORRELATION = 0.5
 _CAP = 2.0  # times its threshold: a statistic further out would take too long to come back
 _SMALLEST = 1e-12
+_SENSIBLE = 1e100  # its square is still a number
+_FARTHEST = 1e6  # sigma: a value without sense is no more than very far out
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +79,9 @@ class Charts:
 
     def chart(self, places: Index, mean: NDArray[np.float64], end_ns: NDArray[np.int64]) -> None:
         """Fold one window's mean into the statistics of each place, all of them past their learning."""
-        z = (mean - self.target[places]) / self.sigma[places]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = (mean - self.target[places]) / self.sigma[places]
+        z = np.clip(np.nan_to_num(z), -_FARTHEST, _FARTHEST)
         k, most = self.k[places], _CAP * self.h[places]
         up = np.clip(self.up[places] + z - k, 0.0, most)
         down = np.clip(self.down[places] - z - k, 0.0, most)
@@ -143,6 +147,9 @@ def no_charts() -> Charts:
 
 def _long_run_sigma(means: NDArray[np.float64]) -> float:
     """The spread of window means, widened by their autocorrelation of lag one (an AR(1)'s long-run variance)."""
+    largest = float(np.abs(means).max())
+    if largest > _SENSIBLE:
+        return math.inf
     spread = float(means.std(ddof=1))
     centred = means - means.mean()
     energy = float(centred @ centred)

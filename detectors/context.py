@@ -110,6 +110,9 @@ class Context:
             for role, name in owner.model.parameters.items():
                 if name == tag.name:
                     self.tags_of[owner.model.name][role] = tag
+            # In the model's order, whatever the order in which tags were defined: findings come in this order.
+            known = self.tags_of[owner.model.name]
+            self.tags_of[owner.model.name] = {role: known[role] for role in owner.model.parameters if role in known}
         self._owner_number[tag.id] = -1 if owner is None else self._number[owner.model.name]
         concerned = {unit.model.name for unit, _ in roles} | ({owner.model.name} if owner is not None else set())
         self._units_of[tag.id] = [self.units[name] for name in self.units if name in concerned]

@@ -125,11 +125,12 @@ class Drifts:
             return []
         rows = frame.rows
         place = self._place.take(rows.tag)
+        value = rows.value
         if rows.ok is not None:
-            place = np.where(rows.ok, place, 0)
+            place, value = np.where(rows.ok, place, 0), np.where(rows.ok, value, 0.0)
         over = rows.time_ns >= self._end_ns.take(place)
         if not bool(over.any()):
-            self._add(place, rows.value, unique=frame.first is None)
+            self._add(place, value, unique=frame.first is None)
             return []
         return self._close_windows(frame, place)
 
