@@ -30,7 +30,7 @@ def hold_shapes(
             shapes.append(_shape(hold, run, finding, now_ns, form))
     for (name, batch), finding in found.items():
         hold = rulebook.holds[name]
-        run = HoldRun(name, hold.unit, batch, _started_ns(hold, finding))
+        run = HoldRun(name, hold.unit, batch, _started_ns(finding))
         shapes.append(_shape(hold, run, finding, now_ns, form))
     shapes.sort(key=lambda shape: _WORST_FIRST.index(str(shape["state"])))
     return shapes
@@ -49,12 +49,12 @@ def _open_findings(rulebook: Rulebook, findings: Sequence[Finding]) -> dict[tupl
     return worst
 
 
-def _started_ns(hold: Hold, finding: Finding) -> int | None:
-    """When the hold began, as its finding tells; a breach begins one limit after that."""
+def _started_ns(finding: Finding) -> int | None:
+    """When the hold began, as its finding tells; where an end of it is missing, perhaps nobody knows."""
     started = finding.evidence.get("started_ns")
     if isinstance(started, int):
         return started
-    return finding.onset_ns - hold.limit_ns if finding.rule == "hold.breach" else None
+    return None if finding.rule == "hold.indeterminate" else finding.onset_ns
 
 
 def _shape(hold: Hold, run: HoldRun, finding: Finding | None, now_ns: int, form: TimeForm) -> Shape:

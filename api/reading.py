@@ -39,10 +39,11 @@ class Reading:
     for much more than it takes.
     """
 
-    def __init__(self, history: HistoryReader, question: Question) -> None:
+    def __init__(self, history: HistoryReader, question: Question, *, page_rows: int = ROWS_PER_PAGE) -> None:
         self._history, self._question = history, question
         self._from_ns = question.start_ns
         self._span_ns = HOUR_NS
+        self._page_rows = page_rows
         self.count = 0
         self.cut_ns: int | None = None
 
@@ -60,7 +61,7 @@ class Reading:
         """The next rows; None at the end."""
         while not self.done:
             left = self._question.limit - self.count
-            rows = self._read(min(left, ROWS_PER_PAGE) if left else 1)
+            rows = self._read(min(left, self._page_rows) if left else 1)
             if len(rows) and not left:
                 self.cut_ns = int(rows.time_ns[0])
             elif len(rows):
@@ -73,7 +74,7 @@ class Reading:
         rows = self._window(self._from_ns, until_ns, limit)
         if rows.cut is None:
             self._from_ns = until_ns
-            if len(rows) < ROWS_PER_PAGE // 4:
+            if len(rows) < self._page_rows // 4:
                 self._span_ns *= 4
             return rows
         self._span_ns = max(self._span_ns // 2, 1)

@@ -68,7 +68,7 @@ export class AlarmList {
       const fresh = waiting.filter((alarm) => !this.known.has(`${alarm.id} ${alarm.occurrence} ${alarm.priority}`));
       fresh.forEach((alarm) => this.items.get(alarm.id).box.classList.add("is-new"));
       if (fresh.length) {
-        const words = fresh.slice(0, 3).map((alarm) => `Alarm, priority ${alarm.priority}: ${alarm.message}.`);
+        const words = fresh.slice(0, 3).map((alarm) => `Alarm, priority ${alarm.priority}: ${alarm.message}`);
         this.spoken.textContent = words.join(" ") + (fresh.length > 3 ? ` And ${fresh.length - 3} more.` : "");
       }
     }

@@ -308,15 +308,10 @@ class Plant:
     def holds(self) -> list[HoldRun]:
         return [
             HoldRun("crude", "T201", "API1-26-040", self.dirty_since_ns + HOUR_NS),
-            HoldRun(
-                "R102_dirty",
-                "R102",
-                self.reactors[1].record(self.clock.now).batch,
-                self.clock.now - round(8.52 * HOUR_NS),
-            ),
+            HoldRun("R102_dirty", "R102", "API1-26-017", self.dirty_since_ns),
         ]
 
-    def dependencies(self, *, live: bool = True) -> Dependencies:
+    def dependencies(self) -> Dependencies:
         feed = Feed(self.journal, self.records, self.clock)
         loop = asyncio.get_running_loop()
 

@@ -1,0 +1,86 @@
+import json
+import re
+
+import httpx
+
+from domain.entries import TagDefined
+from domain.rules import Rulebook
+from domain.tags import Tag, TagId
+from tests.unit.api.conftest import NOW_NS, World, a_client, a_world
+
+
+def plan_of(page: str) -> dict[str, object]:
+    found = re.search(r'id="plan">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+async def test_the_overview_has_a_card_for_each_unit(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/")).text
+
+    assert 'data-unit="R101"' in page
+    assert "bar (g)" in page
+    assert "ranges not approved" in page
+    assert "SIMULATED" not in page
+
+
+async def test_a_simulated_plant_says_so() -> None:
+    world = a_world()
+    world.clock.simulated, world.clock.speed = True, 360.0
+    async with a_client(world) as client:
+        page = (await client.get("/")).text
+
+    assert "SIMULATED \u00d7360" in page
+
+
+async def test_without_units_each_source_has_a_card() -> None:
+    world = a_world(rulebook=Rulebook())
+    await world.feed.start()
+    async with a_client(world) as client:
+        page = (await client.get("/")).text
+
+    assert 'data-unit="train1"' in page
+    assert 'data-unit="floor"' in page
+    assert "R101.BATCH" not in page
+    assert "ranges not approved" not in page
+
+
+async def test_an_empty_service_says_what_to_do() -> None:
+    world = a_world(rulebook=Rulebook())
+    async with a_client(world) as client:
+        page = (await client.get("/")).text
+
+    assert "thermowell check" in page
+
+
+async def test_no_name_can_end_the_script_it_stands_in() -> None:
+    world = a_world(rulebook=Rulebook())
+    world.journal.put(TagDefined(Tag(TagId(9), "u9", 1, "</script><b>", "x&y", "a"), NOW_NS))
+    await world.feed.start()
+    async with a_client(world) as client:
+        page = (await client.get("/")).text
+
+    assert "</script><b>" not in page
+    assert "x&y" in [unit["name"] for unit in plan_of(page)["units"]]  # type: ignore[attr-defined]
+
+
+async def test_an_alarms_page_shows_its_history(world: World, client: httpx.AsyncClient) -> None:
+    world.alarm(comment="<i>tricky</i>", person="Ines Aldana")
+
+    page = (await client.get("/alarms/R101.TT%2Fhigh")).text
+
+    assert "Ines Aldana" in page
+    assert "<i>tricky" not in page
+
+
+async def test_an_alarm_that_nobody_knows_has_a_page_that_says_so(client: httpx.AsyncClient) -> None:
+    missing = await client.get("/alarms/nothing")
+
+    assert (missing.status_code, missing.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
+async def test_pages_load_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/")).text
+    scripts = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert all(link.startswith(("/", "#", "data:")) for link in scripts)
