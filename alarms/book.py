@@ -4,6 +4,7 @@ Time comes as an argument. Delays of findings run in the time of the evidence an
 heartbeat alone. A tick says at what time a delay ended, not when that was noticed.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
@@ -20,6 +21,8 @@ from domain.time import HOUR_NS, format_duration
 LONGEST_SHELF_NS = 24 * HOUR_NS
 """A shelf always ends: nobody can put an alarm away for longer than a day at once."""
 
+_ACTIONS_REMEMBERED = 1_000
+
 
 class AlarmBook:
     """Every alarm there is, and what was last said of it."""
@@ -28,6 +31,7 @@ class AlarmBook:
         self._rulebook = rulebook
         self._alarms: dict[str, Alarm] = {}
         self._due_ns: dict[str, int] = {}  # only alarms that change by the passing of time
+        self._done: deque[str] = deque(maxlen=_ACTIONS_REMEMBERED)
 
     @classmethod
     def rebuilt(
@@ -105,11 +109,14 @@ class AlarmBook:
         if not action.person.strip():
             message = f"alarm {action.subject!r}: to {action.kind} needs a named person"
             raise Refused(message)
-        transitions = self._done(alarm, action)
+        if action.id in self._done:
+            return []  # journaled twice: asked again after a crash
+        transitions = self._do(alarm, action)
+        self._done.append(action.id)
         self._plan(alarm)
         return transitions
 
-    def _done(self, alarm: Alarm, action: PersonAction) -> list[Transition]:
+    def _do(self, alarm: Alarm, action: PersonAction) -> list[Transition]:
         facts = alarm.facts
         match action.kind:
             case ActionKind.ACKNOWLEDGE:

@@ -1,6 +1,5 @@
 """Ways to reach people: anything that apprise has a URL for, and the console of the one who runs the service."""
 
-import logging
 import sys
 import threading
 from pathlib import Path
@@ -11,7 +10,7 @@ import apprise
 from domain.alarms import Notice
 from domain.errors import Refused
 from domain.ports import Receipt
-from service.telling.outcome import Attempt
+from service.telling.outcome import Attempt, listen
 
 
 class _Plugin(Protocol):
@@ -34,9 +33,7 @@ class AppriseChannel:
 
     def __init__(self, name: str, url: str, *, timeout_s: float = 15.0) -> None:
         self.name = name
-        logging.getLogger("apprise").propagate = False  # it logs URLs
-        logging.getLogger("apprise").addHandler(logging.NullHandler())
-        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs paths, which can be secret
+        listen()
         plugin: object = apprise.Apprise.instantiate(url, suppress_exceptions=True)
         if not isinstance(plugin, apprise.NotifyBase):
             message = f"notify {name!r}: apprise cannot use the URL"

@@ -16,7 +16,6 @@ from typing import Self
 from domain.errors import MayHaveArrived, Refused, RetryLater
 
 _STATUS = re.compile(r"error=(\d{3})\b")
-_LOGGERS = ("apprise",)
 # Named, not imported: they belong to libraries that apprise uses and we do not.
 _NEVER_LEFT = frozenset(
     {
@@ -28,32 +27,48 @@ _ASK_AGAIN = frozenset({408, 423, 425, 429, 500, 503, 507})
 _GATEWAY = frozenset({502, 504})
 
 
-class Attempt(logging.Handler):
+class _Listener(logging.Filter):
+    """Hears what apprise logs, for the attempt of the same thread, and lets none of it through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.here = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        attempt: Attempt | None = getattr(self.here, "attempt", None)
+        if attempt is not None:
+            attempt.hear(record)
+        return False
+
+
+_LISTENER = _Listener()
+
+
+def listen() -> None:
+    """Take over apprise's log, before its first URL is read; again changes nothing."""
+    logger = logging.getLogger("apprise")
+    logger.setLevel(logging.DEBUG)
+    logger.addFilter(_LISTENER)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs paths, which can be secret
+
+
+class Attempt:
     """Listens to apprise while this thread sends, and tells afterwards what became of the message."""
 
     def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self._thread = threading.get_ident()
         self._error: BaseException | None = None
         self._status: int | None = None
         self._some_arrived = False
 
     def __enter__(self) -> Self:
-        for name in _LOGGERS:
-            logger = logging.getLogger(name)
-            logger.setLevel(logging.DEBUG)
-            logger.propagate = False  # its texts may hold secrets
-            logger.addHandler(self)
+        _LISTENER.here.attempt = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in _LOGGERS:
-            logging.getLogger(name).removeHandler(self)
+        _LISTENER.here.attempt = None
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def hear(self, record: logging.LogRecord) -> None:
         """Keep what tells how it ended; called inside apprise's own `except` blocks."""
-        if record.thread != self._thread:
-            return
         handled = sys.exc_info()[1]
         if handled is not None:
             self._error = handled

@@ -275,6 +275,12 @@ def test_a_comment_is_kept_and_changes_nothing(shift: Shift) -> None:
     assert shift.last.facts == shift.log[0].facts
 
 
+def test_the_same_action_twice_is_one(shift: Shift) -> None:
+    shift.opens(10, NOR)
+    assert shift.acts(11, ActionKind.COMMENT) == ["commented"]
+    assert shift.acts(11, ActionKind.COMMENT) == []
+
+
 def test_a_comment_is_not_repeated_by_what_follows(shift: Shift) -> None:
     shift.opens(10, NOR)
     shift.acknowledges(11)

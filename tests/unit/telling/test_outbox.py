@@ -1,0 +1,233 @@
+"""The outbox loop on records in memory and channels written by hand."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import pytest
+
+from domain.alarms import Notice
+from domain.errors import MayHaveArrived, Refused, RetryLater
+from domain.ports import Receipt
+from domain.rules import Priority
+from service.telling.outbox import REPEATED, Outbox, Patience
+from tests.fake_records import MemoryRecords
+
+QUICK = Patience(first_s=0.01, longest_s=0.05, attempts=4, deadline_s=5, poll_s=0.01)
+LIMIT_S = 10
+
+
+def notice(id_: str = "a.1", channel: str = "leads") -> Notice:
+    return Notice(f"{id_}@{channel}", channel, f"HIGH: {id_}", "R101.TT is high", id_, 1, Priority.HIGH)
+
+
+class ScriptedChannel:
+    """Does what the script says, one step per message; afterwards it takes everything."""
+
+    def __init__(self, name: str, *script: Exception | threading.Event) -> None:
+        self.name = name
+        self.got: list[Notice] = []
+        self._script: Iterator[Exception | threading.Event] = iter(script)
+
+    def send(self, notice: Notice) -> Receipt:
+        self.got.append(notice)
+        step = next(self._script, None)
+        if isinstance(step, threading.Event):
+            step.wait(LIMIT_S)
+        elif step is not None:
+            raise step
+        return Receipt("taken")
+
+
+@asynccontextmanager
+async def running(outbox: Outbox):
+    task = asyncio.create_task(outbox.run())
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while not true():  # noqa: ASYNC110 - what is waited for lies in records and threads
+            await asyncio.sleep(0.005)
+
+
+def put(records: MemoryRecords, *notices: Notice) -> None:
+    with records.unit_of_work() as work:
+        work.notices(notices)
+
+
+def state(records: MemoryRecords) -> dict[str, str]:
+    return {each.id: state for each, state in records.notices(100)}
+
+
+@pytest.fixture
+def records() -> MemoryRecords:
+    return MemoryRecords()
+
+
+async def test_a_notice_is_sent_once_and_its_receipt_is_kept(records: MemoryRecords) -> None:
+    channel = ScriptedChannel("leads")
+    put(records, notice())
+    outbox = Outbox(records, [channel], patience=QUICK)
+    async with running(outbox):
+        await until(lambda: state(records) == {"a.1@leads": "sent"})
+        await asyncio.sleep(0.1)
+
+    assert channel.got == [notice()]
+    assert outbox.outcomes == {("leads", "sent"): 1}
+
+
+async def test_waking_it_beats_the_poll(records: MemoryRecords) -> None:
+    channel = ScriptedChannel("leads")
+    slow = Patience(poll_s=LIMIT_S * 10)
+    outbox = Outbox(records, [channel], patience=slow)
+    async with running(outbox):
+        await asyncio.sleep(0.05)
+        put(records, notice())
+        threading.Thread(target=outbox.wake).start()
+        await until(lambda: len(channel.got) == 1)
+
+
+def test_waking_what_does_not_run_is_harmless(records: MemoryRecords) -> None:
+    Outbox(records, []).wake()
+
+
+async def test_a_server_that_is_away_gets_it_later_without_a_word_of_repetition(records: MemoryRecords) -> None:
+    channel = ScriptedChannel("leads", RetryLater("refused"), RetryLater("refused"))
+    put(records, notice())
+    async with running(Outbox(records, [channel], patience=QUICK)):
+        await until(lambda: state(records) == {"a.1@leads": "sent"})
+
+    assert channel.got == [notice()] * 3
+
+
+async def test_a_copy_of_what_may_have_arrived_says_so(records: MemoryRecords) -> None:
+    channel = ScriptedChannel("leads", MayHaveArrived("no answer"), RetryLater("refused"))
+    put(records, notice())
+    async with running(Outbox(records, [channel], patience=QUICK)):
+        await until(lambda: state(records) == {"a.1@leads": "sent"})
+
+    first, *copies = channel.got
+    assert REPEATED not in first.text
+    assert [copy.text for copy in copies] == [f"{notice().text}\n{REPEATED}"] * 2
+
+
+async def test_what_was_being_sent_when_the_program_died_is_unknown_and_its_copy_says_so(
+    records: MemoryRecords,
+) -> None:
+    put(records, notice())
+    records.notices_begun(["a.1@leads"], again_ns=0)
+    assert state(records) == {"a.1@leads": "unknown"}
+    channel = ScriptedChannel("leads")
+    async with running(Outbox(records, [channel], patience=QUICK)):
+        await until(lambda: state(records) == {"a.1@leads": "sent"})
+
+    assert REPEATED in channel.got[0].text
+
+
+async def test_it_is_unknown_while_it_is_being_sent(records: MemoryRecords) -> None:
+    answer = threading.Event()
+    channel = ScriptedChannel("leads", answer)
+    put(records, notice())
+    async with running(Outbox(records, [channel], patience=QUICK)):
+        await until(lambda: len(channel.got) == 1)
+        assert state(records) == {"a.1@leads": "unknown"}
+        answer.set()
+        await until(lambda: state(records) == {"a.1@leads": "sent"})
+
+
+async def test_a_refusal_is_final_recorded_and_audited(records: MemoryRecords) -> None:
+    channel = ScriptedChannel("leads", Refused("the mail server answered 550"))
+    put(records, notice(), notice("b.1"))
+    outbox = Outbox(records, [channel], patience=QUICK)
+    async with running(outbox):
+        await until(lambda: state(records) == {"a.1@leads": "refused", "b.1@leads": "sent"})
+
+    assert "550" in records.list_audit(1)[0].entry.what
+    assert outbox.outcomes["leads", "refused"] == 1
+
+
+async def test_patience_ends_and_says_what_it_knows(records: MemoryRecords) -> None:
+    away = ScriptedChannel("away", *(RetryLater("refused") for _ in range(9)))
+    silent = ScriptedChannel("silent", MayHaveArrived("no answer"), *(RetryLater("refused") for _ in range(9)))
+    put(records, notice("a.1", "away"), notice("a.1", "silent"))
+    async with running(Outbox(records, [away, silent], patience=QUICK)):
+        await until(lambda: records.waiting_channels() == [])
+
+    assert state(records) == {"a.1@away": "refused", "a.1@silent": "unknown"}
+    assert (len(away.got), len(silent.got)) == (QUICK.attempts, QUICK.attempts)
+    assert len(records.list_audit(10)) == 2
+
+
+async def test_a_channel_that_hangs_stops_nobody_else_and_gets_nothing_more(records: MemoryRecords) -> None:
+    for_ever = threading.Event()
+    hanging, well = ScriptedChannel("hanging", for_ever), ScriptedChannel("well")
+    patience = Patience(first_s=0.01, deadline_s=0.05, poll_s=0.01)
+    put(records, *(notice(f"a{number}.1", name) for number in range(3) for name in ("hanging", "well")))
+    async with running(Outbox(records, [hanging, well], patience=patience)):
+        await until(lambda: len(well.got) == 3)
+        await asyncio.sleep(0.2)
+        assert len(hanging.got) == 1
+        assert state(records)["a0.1@hanging"] == "unknown"
+        for_ever.set()
+        await until(lambda: len(hanging.got) == 4)
+
+    copies = [each for each in hanging.got if REPEATED in each.text]
+    assert [copy.transition for copy in copies] == ["a0.1"]
+
+
+async def test_a_fault_in_a_channel_loses_nothing(records: MemoryRecords) -> None:
+    channel = ScriptedChannel("leads", ZeroDivisionError())
+    put(records, notice())
+    async with running(Outbox(records, [channel], patience=QUICK)):
+        await until(lambda: state(records) == {"a.1@leads": "sent"})
+
+    assert REPEATED in channel.got[1].text
+
+
+async def test_a_flood_is_one_message_and_each_notice_counts_as_sent(records: MemoryRecords) -> None:
+    channel = ScriptedChannel("leads")
+    put(records, *(notice(f"a{number}.1") for number in range(40)))
+    async with running(Outbox(records, [channel], patience=QUICK)):
+        await until(lambda: records.notice_counts()["sent"] == 40)
+
+    (digest,) = channel.got
+    assert digest.title.startswith("40 messages in one")
+
+
+async def test_a_notice_for_a_channel_that_is_configured_no_more_is_given_up_aloud(records: MemoryRecords) -> None:
+    put(records, notice("a.1", "gone"))
+    async with running(Outbox(records, [ScriptedChannel("leads")], patience=QUICK)):
+        await until(lambda: state(records) == {"a.1@gone": "refused"})
+
+    assert "gone" in records.list_audit(1)[0].entry.what
+
+
+async def test_records_that_are_locked_for_a_while_stop_nothing(
+    records: MemoryRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = ScriptedChannel("leads")
+    look, calls = records.waiting_notices, count()
+
+    def locked_at_first(*asked: object) -> object:
+        if next(calls) < 3:
+            raise RetryLater("locked")
+        return look(*asked)  # type: ignore[arg-type]  # passed on
+
+    monkeypatch.setattr(records, "waiting_notices", locked_at_first)
+    put(records, notice())
+    async with running(Outbox(records, [channel], patience=QUICK)):
+        await until(lambda: len(channel.got) == 1)
+
+
+def test_pauses_double_up_to_the_longest() -> None:
+    patience = Patience(first_s=5, longest_s=600)
+    pauses = [patience.pause_ns(attempts) / 1e9 for attempts in (1, 2, 3, 8, 100)]
+    assert pauses == [5, 10, 20, 600, 600]
