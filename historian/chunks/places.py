@@ -49,7 +49,7 @@ def rows_of(place: Integers) -> NDArray[np.int32]:
     return (place & _ROW_MASK).astype(np.int32)
 
 
-def pack_places(place: Integers) -> bytes:
+def pack_places(place: Integers, *, of_one_tag: bool = True) -> bytes:
     """Pack places of rows in time order.
 
     The row is packed as `row + entry · stride`: with the length of the entries as stride, a tag's rows are
@@ -57,7 +57,7 @@ def pack_places(place: Integers) -> bytes:
     """
     entry = place >> ROW_BITS
     row = place & _ROW_MASK
-    stride = _stride(entry, row)
+    stride = _stride(entry, row) if of_one_tag else 0
     packed = pack_integers(entry)
     return _STRIDE.pack(stride, len(packed)) + packed + pack_integers(row + entry * stride, steady=True)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+from domain.time import DAY_NS, HOUR_NS, MINUTE_NS
 from historian.chunks.file import NEVER_NS
 from historian.chunks.rows import Columns, join_columns, sort_by_tag
 from historian.chunks.tail import Block, make_block
@@ -20,7 +20,7 @@ class Policy:
 
     rows_per_chunk: int = 3_600
     settle_ns: int = 10 * MINUTE_NS  # how long a late row is waited for, so that it needs no patch
-    check_every_ns: int = 30 * SECOND_NS
+    check_every_ns: int = MINUTE_NS
     checkpoint_every_ns: int = HOUR_NS  # the cursor is never further behind
     waiting_limit: int = 8_000_000  # rows; beyond it smaller chunks are sealed
     future_limit: int = 100_000  # rows that are dated later than now; beyond it they are sealed by themselves
@@ -39,18 +39,29 @@ def ready(
     blocks: Sequence[Block], settled_ns: int, rows_per_chunk: int, policy: Policy, day_before: int | None
 ) -> Ready | None:
     """The limits of a round of sealing, or None if none is due. `day_before`: the UTC day of the round before."""
-    count = _settled(blocks, settled_ns)
-    if int(count.sum()) > policy.waiting_limit:
-        rows_per_chunk //= 8
-    full = bool((count >= rows_per_chunk).any())
     day = settled_ns // DAY_NS
     new_day = day_before is None or day > day_before
+    if sum(len(block.columns) for block in blocks) > policy.waiting_limit:
+        rows_per_chunk //= 8
+    if not new_day and int(_at_most(blocks, settled_ns).max(initial=0)) < rows_per_chunk:
+        return None
+    count = _settled(blocks, settled_ns)
+    full = bool((count >= rows_per_chunk).any())
     if not (full or (new_day and count.any())):
         return None
     before_ns = np.full(len(count), day * DAY_NS if new_day else NEVER_NS)
     if full:
         before_ns[count >= _NEARLY * rows_per_chunk] = settled_ns
     return Ready(before_ns)
+
+
+def _at_most(blocks: Sequence[Block], settled_ns: int) -> NDArray[np.int64]:
+    """By tag: no fewer rows than are older than `settled_ns`, at no cost."""
+    count = np.zeros(1 + max((int(block.tags[-1]) for block in blocks), default=-1), np.int64)
+    for block in blocks:
+        if block.low_ns < settled_ns:
+            count[block.tags] += block.counts
+    return count
 
 
 def _settled(blocks: Sequence[Block], settled_ns: int) -> NDArray[np.int64]:

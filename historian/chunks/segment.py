@@ -259,7 +259,7 @@ def _last(rows: TagRows) -> LastRow:
 
 def pack_list(columns: Columns) -> bytes:
     """All columns but the tags."""
-    times, places = pack_times(columns.time_ns), pack_places(columns.place)
+    times, places = pack_times(columns.time_ns), pack_places(columns.place, of_one_tag=False)
     values, statuses = pack_planes(columns.value), pack_statuses(columns.status)
     return b"".join((_PARTS.pack(*map(len, (times, places, values, statuses))), times, places, values, statuses))
 
