@@ -107,8 +107,8 @@ def _of_rows(rows: TagRows, breaks: NDArray[np.int64], start_ns: int, width_ns: 
     else:
         number = (time_ns - start_ns) // width_ns
         edges = np.flatnonzero(number[1:] != number[:-1]) + 1
-    edges = np.unique(np.concatenate(([0], edges, np.searchsorted(time_ns, breaks))))
-    edges = edges[edges < len(time_ns)].astype(np.intp)
+    edges = np.sort(np.concatenate(([0], edges, np.searchsorted(time_ns, breaks))))
+    edges = edges[np.append(edges[1:] != edges[:-1], True) & (edges < len(time_ns))].astype(np.intp)
     start = time_ns[edges]
     bucket = (start - start_ns) // width_ns
     rows_of_cell = np.diff(np.append(edges, len(time_ns)))

@@ -13,6 +13,7 @@ FORMAT_VERSION = 1
 _BUSY_MS = 5_000
 _CHECKPOINT_PAGES = 4_000
 _READERS_KEPT = 4
+_READ_CACHE_KIB = 16_384
 
 
 def open_writer(path: Path, schema: str) -> sqlite3.Connection:
@@ -56,6 +57,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     try:
         with naming(path):
             check_format(connection, path)
+            connection.execute(f"PRAGMA cache_size=-{_READ_CACHE_KIB}")
     except BaseException:
         connection.close()
         raise

@@ -113,18 +113,30 @@ class PlaceGrid:
         if self._kind == _STEPWISE:
             self._base = unpack_places(self._parts[0])
             self._distance, at, entries, rows = (unpack_integers(part) for part in self._parts[1:])
-            self._step = (entries << ROW_BITS) + rows
             self._time_index = at // self.tags
             self._slot = at - self._time_index * self.tags
+            self._deviation = _running_sums((entries << ROW_BITS) + rows, self._time_index)
 
     def column(self, slot: int) -> Integers:
         """The places of one tag at every shared time; at times that it lacks they mean nothing."""
         if self._kind == _SEPARATE:
             return unpack_places(self._parts[slot])
         place: Integers = self._base + self._distance[slot]
-        upto = self._slot <= slot
-        np.add.at(place, self._time_index[upto], self._step[upto])
+        upto = np.flatnonzero(self._slot <= slot)
+        if len(upto):
+            time_index = self._time_index[upto]
+            is_last = np.append(time_index[1:] != time_index[:-1], True)
+            place[time_index[is_last]] += self._deviation[upto[is_last]]
         return place
+
+
+def _running_sums(step: Integers, time_index: Integers) -> Integers:
+    """At each step, the sum of the steps of its time up to it."""
+    total = np.cumsum(step)
+    starts = np.flatnonzero(np.diff(time_index, prepend=-1))
+    before = total[starts] - step[starts]
+    sums: Integers = total - np.repeat(before, np.diff(np.append(starts, len(step))))
+    return sums
 
 
 def _stride(entry: Integers, row: Integers) -> int:

@@ -25,7 +25,6 @@ _CHUNKS = """
     ORDER BY start_ns"""
 _BEFORE = """
     SELECT start_ns FROM chunk WHERE tag=? AND start_ns<? AND low_place<? ORDER BY start_ns DESC LIMIT 1"""
-_COLUMN = "SELECT layout, substr(columns, ?, ?) FROM segment WHERE id=?"
 
 
 class ChunkRow(NamedTuple):
@@ -56,6 +55,13 @@ class ChunkRow(NamedTuple):
         return summary.count + summary.bad
 
 
+class _Own:
+    """Stands for a segment whose tags share nothing."""
+
+
+_OWN = _Own()
+
+
 class SealedFile:
     """One period's file, for readers. Unpacked times and lists are kept, because tags share them."""
 
@@ -63,7 +69,7 @@ class SealedFile:
         self.path = path
         self.period = period
         self.readers = Readers(path)
-        self._kept: OrderedDict[int, Shared | TagRows] = OrderedDict()
+        self._kept: OrderedDict[int, Shared | TagRows | _Own] = OrderedDict()
         self._lock = threading.Lock()
 
     def chunks(self, connection: Connection, tag: int, start_ns: int, end_ns: int) -> list[ChunkRow]:
@@ -116,20 +122,25 @@ class SealedFile:
         self.readers.close()
 
     def _column(self, connection: Connection, chunk: ChunkRow) -> tuple[Shared | None, bytes]:
-        row = connection.execute(_COLUMN, (chunk.offset + 1, chunk.length, chunk.segment)).fetchone()
+        kept = self._get(chunk.segment)
+        if kept is None:
+            kept = self._shared(connection, chunk)
+            self._keep(chunk.segment, kept)
+        # A blob is read where the column lies; a SELECT would copy the columns of all tags.
+        with connection.blobopen("segment", "columns", chunk.segment, readonly=True) as blob:
+            blob.seek(chunk.offset)
+            column = blob.read(chunk.length)
+        return kept if isinstance(kept, Shared) else None, column
+
+    def _shared(self, connection: Connection, chunk: ChunkRow) -> "Shared | _Own":
+        row = connection.execute("SELECT layout, times, places FROM segment WHERE id=?", (chunk.segment,)).fetchone()
         if row is None:
             raise DamagedFile(f"{self.path}: segment {chunk.segment} is missing")
-        layout, column = row
+        layout, times, places = row
         if layout == Layout.OWN:
-            return None, column
-        kept = self._get(chunk.segment)
-        if isinstance(kept, Shared):
-            return kept, column
-        times, places = connection.execute("SELECT times, places FROM segment WHERE id=?", (chunk.segment,)).fetchone()
+            return _OWN
         with naming_chunk(self.path, chunk):
-            shared = Shared(times, places)
-        self._keep(chunk.segment, shared)
-        return shared, column
+            return Shared(times, places)
 
     def _list(self, connection: Connection, segment: int) -> TagRows:
         kept = self._get(segment)
@@ -142,14 +153,14 @@ class SealedFile:
         self._keep(segment, rows)
         return rows
 
-    def _get(self, segment: int) -> Shared | TagRows | None:
+    def _get(self, segment: int) -> "Shared | TagRows | _Own | None":
         with self._lock:
             kept = self._kept.get(segment)
             if kept is not None:
                 self._kept.move_to_end(segment)
             return kept
 
-    def _keep(self, segment: int, unpacked: Shared | TagRows) -> None:
+    def _keep(self, segment: int, unpacked: "Shared | TagRows | _Own") -> None:
         with self._lock:
             self._kept[segment] = unpacked
             if len(self._kept) > _SHARED_KEPT:
