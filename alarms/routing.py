@@ -100,7 +100,7 @@ def text_of(transition: Transition, wording: Wording) -> str:
         ("batch", transition.batch),
         ("phase", transition.phase),
     ]
-    link = f"{wording.page_url.rstrip('/')}/#alarm={quote(transition.alarm, safe='~')}" if wording.page_url else ""
+    link = f"{wording.page_url.rstrip('/')}/alarms/{quote(transition.alarm, safe='~')}" if wording.page_url else ""
     within = transition.respond_within_ns
     lines = [
         transition.message,

@@ -97,7 +97,7 @@ def test_the_text_says_what_where_since_when_and_what_to_do() -> None:
         "Action: Stop dosing",
         "Respond within 10 min.",
         "Transition R101.TT~high.1",
-        "http://127.0.0.1:8087/#alarm=R101.TT~high",
+        "http://127.0.0.1:8087/alarms/R101.TT~high",
     ]
 
 
