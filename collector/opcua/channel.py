@@ -135,7 +135,7 @@ class AsyncuaLink:
             endpoint = Client.find_endpoint(endpoints, mode, policy.URI)
         except UaError as error:
             offered = sorted(
-                {f"{one.SecurityPolicyUri.rpartition('#')[2]}/{one.SecurityMode.name}" for one in endpoints}
+                {f"{one.SecurityPolicyUri.rpartition('#')[2]}/{one.SecurityMode.name.rstrip('_')}" for one in endpoints}
             )
             wanted = f"{settings.security.value}/{settings.security_mode.value}"
             raise Refused(f"{settings.url}: does not offer {wanted}, only {', '.join(offered)}") from error

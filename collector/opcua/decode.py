@@ -60,7 +60,8 @@ class Span:
 class Columns:
     """Numbers as columns of one length, in the order of arrival; times in 100 ns since 1601, 0 where absent.
 
-    `declared` counts the items that the wire announced: rows here, and `others`. Without `has_status` all statuses are 0.
+    `declared` counts the items that the wire announced: rows here, and `others`.
+    Without `has_status` every status is 0.
     """
 
     declared: int

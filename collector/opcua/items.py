@@ -16,6 +16,8 @@ from domain.time import SECOND_NS
 
 LONGEST_QUEUE = 10_000
 SHORTEST_QUEUE = 10
+_USUAL_SAMPLING_NS = SECOND_NS // 10  # assumed where the server chooses
+_AS_IT_CHANGES = 0.0  # sampling interval: the server reports each change, or samples as fast as it finds fit
 _NO_FILTER = frozenset(
     {
         ua.StatusCodes.BadMonitoredItemFilterUnsupported,
@@ -36,7 +38,7 @@ class ItemResult:
 
 def queue_size(settings: OpcUaSettings, sampling_interval_ns: int) -> int:
     """Values that the server should hold for a tag: two publishing intervals, and an outage of `queue_s`."""
-    interval_ns = sampling_interval_ns or settings.publishing_interval_ns
+    interval_ns = sampling_interval_ns or min(settings.publishing_interval_ns, _USUAL_SAMPLING_NS)
     held_ns = max(2 * settings.publishing_interval_ns, settings.queue_s * SECOND_NS)
     return min(max(SHORTEST_QUEUE, math.ceil(held_ns / interval_ns)), LONGEST_QUEUE)
 
@@ -78,7 +80,7 @@ async def create_items(
 
 
 def _item(tag: Tag, node: ua.NodeId, settings: OpcUaSettings, *, exact: bool) -> ua.MonitoredItemCreateRequest:
-    interval_ms = tag.sampling_interval_ns / 1e6 if tag.sampling_interval_ns else -1.0  # -1: as it publishes
+    interval_ms = tag.sampling_interval_ns / 1e6 if tag.sampling_interval_ns else _AS_IT_CHANGES
     parameters = ua.MonitoringParameters(
         ClientHandle=int(tag.id),
         SamplingInterval=interval_ms,

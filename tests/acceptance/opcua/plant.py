@@ -101,10 +101,7 @@ class CounterServer:
 
 
 def counter_tags(count: int, address: str = f"nsu={URI};s=C%d") -> list[Tag]:
-    return [
-        Tag(TagId(i), f"uuid-{i}", 1, f"C{i}", "plant", address % i, sampling_interval_ns=20_000_000)
-        for i in range(count)
-    ]
+    return [Tag(TagId(i), f"uuid-{i}", 1, f"C{i}", "plant", address % i) for i in range(count)]
 
 
 def settings(port: int, **changed: object) -> OpcUaSettings:
@@ -150,7 +147,7 @@ class Sink:
     async def until(self, condition: Callable[["Sink"], object], limit_s: float = 10.0) -> None:
         """Wait until something is so; fails after the limit."""
         async with asyncio.timeout(limit_s):
-            while not condition(self):
+            while not condition(self):  # noqa: ASYNC110  # the condition is the test's
                 await asyncio.sleep(0.02)
 
     def rows(self) -> list[tuple[int, float, int, int]]:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from asyncua import ua
+
 from collector.opcua.source import OpcUaSource
 from tests.acceptance.opcua.plant import (
     PUBLISHING_NS,
@@ -76,20 +78,13 @@ async def test_after_a_restart_with_another_order_of_namespaces_each_tag_still_h
     other = CounterServer(port, tags=1, before=["urn:test:first", "urn:test:decoy"])
     other.value = 10_000
     async with other.running():
-        decoy = ua_node(3)
-        await other.server.nodes.objects.add_variable(decoy, "C0", -1.0)
+        await other.server.nodes.objects.add_variable(ua.NodeId("C0", 3), "C0", -1.0)
         await sink.until(lambda sink: sink.values(0)[-1] > 10_000)
         await collecting.__aexit__(None, None, None)
 
     (pinned,) = sink.defined()
     assert (pinned.address, pinned.configured, pinned.version) == ("nsu=urn:test:counters;s=C0", "ns=3;s=C0", 2)
     assert -1.0 not in sink.values(0)
-
-
-def ua_node(index: int):
-    from asyncua import ua
-
-    return ua.NodeId("C0", index)
 
 
 async def test_a_server_absent_at_the_start_is_awaited():
@@ -128,8 +123,6 @@ async def test_one_unknown_node_never_sinks_the_rest_and_is_taken_once_it_is_the
 
 
 async def test_text_arrays_and_large_integers_arrive_as_text_beside_numbers():
-    from asyncua import ua
-
     sink, port = Sink(), free_port()
     names = {"batch": "B-17", "list": [1.5, 2.5], "big": ua.Variant(2**63, ua.VariantType.UInt64), "flag": True}
     async with CounterServer(port, tags=0).running() as plant:
