@@ -202,7 +202,7 @@ class Bank:
         left: list[Arrived] = []
         for rows in held:
             early = rows.time_ns < until_ns
-            if bool(early.any()):
+            if np.count_nonzero(early):
                 found += self._judge(group(rows.chosen(early)))
             if not bool(early.all()):
                 left.append(rows.chosen(~early))
@@ -210,7 +210,7 @@ class Bank:
 
     def _recheck(self, unit: Unit, switch: Switch) -> None:
         """Ask again about rows that came before the change but lie behind it: they were judged in the old phase."""
-        for tag in self._context.tags_of[unit.model.name].values():
+        for tag in self._context.parameters(unit):
             last_ns = int(self._last.time_ns[tag.id])
             if last_ns > switch.at_ns:
                 self._watermarks.recheck(tag.id, switch.at_ns, last_ns)
@@ -218,7 +218,7 @@ class Bank:
     def _switch(self, unit: Unit, before: Run | None, switch: Switch, source: str) -> list[Conclusion]:
         """End one run and start the next."""
         found: list[Conclusion] = []
-        tags = list(self._context.tags_of[unit.model.name].values())
+        tags = self._context.parameters(unit)
         if before is not None:
             for excursion in self._ranges.phase_ends(tags, switch.at_ns):
                 found += [excursion, *self._combined.take(excursion, before)]
@@ -346,9 +346,9 @@ class Bank:
     def _runs_by_tag(self) -> dict[int, Run]:
         return {
             tag.id: unit.run
-            for name, unit in self._context.units.items()
+            for unit in self._context.units.values()
             if unit.run is not None
-            for tag in self._context.tags_of[name].values()
+            for tag in self._context.parameters(unit)
         }
 
 

@@ -48,6 +48,8 @@ class Context:
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
         self.units = {name: Unit(model) for name, model in rulebook.units.items()}
+        self.unsettled: list[Unit] = []
+        """Units with changes that have not settled."""
         self._roles_by_name: dict[str, list[tuple[Unit, Role]]] = {}
         self._owner_by_name: dict[str, Unit] = {}
         for unit in self.units.values():
@@ -137,17 +139,17 @@ class Context:
         )
 
     def _mark(self, unit: Unit) -> None:
+        self.unsettled = [each for each in self.units.values() if each.pending]
         for tag in self._tags[unit.model.name].values():
             self._mark_tag(tag)
+
+    def parameters(self, unit: Unit) -> list[Tag]:
+        """The tags of a unit's parameters, each once, in the model's order."""
+        return list({tag.id: tag for tag in self.tags_of[unit.model.name].values()}.values())
 
     def owner(self, tag: int) -> Unit | None:
         """The unit that a tag is a parameter of."""
         return self._owner.get(tag)
-
-    @property
-    def unsettled(self) -> list[Unit]:
-        """Units with changes that have not settled."""
-        return [unit for unit in self.units.values() if unit.pending]
 
     def next_event(self, rows: Arrived, begin: int) -> int:
         """The first row from `begin` on that changes a context or settles one; the number of rows if none does."""
@@ -157,18 +159,18 @@ class Context:
     def _first_change(self, rows: Arrived, begin: int) -> int:
         tag = rows.tag[begin:] if begin else rows.tag
         concerned = self._is_context.take(tag)
-        if not bool(concerned.any()):
+        if not np.count_nonzero(concerned):
             return len(rows)
         if rows.text is not None:
             return self._first_text_change(rows, begin)
-        index = np.flatnonzero(concerned)
+        index = concerned.nonzero()[0]
         chosen, value = tag[index], rows.value[begin:][index]
         # A flow says no more than that material flows: its value is not a change.
         told = np.where(self._is_switch[chosen], value > 0, value)
         changed = told != self._value[chosen]
         if rows.ok is not None:
             changed &= rows.ok[begin:][index]
-        found = np.flatnonzero(changed)
+        found = changed.nonzero()[0]
         return begin + int(index[found[0]]) if len(found) else len(rows)
 
     def _first_text_change(self, rows: Arrived, begin: int) -> int:
@@ -201,7 +203,7 @@ class Context:
         settles = time_ns > self._settles_after_ns.take(tag)
         first = int(settles.argmax())
         end = first if settles[first] else len(tag)
-        waits = np.flatnonzero(time_ns[:end] >= self._waits_from_ns.take(tag[:end]))
+        waits = (time_ns[:end] >= self._waits_from_ns.take(tag[:end])).nonzero()[0]
         if not len(waits):
             return begin + end
         for unit in self.unsettled:
@@ -257,13 +259,13 @@ class Context:
     def hold_back(self, rows: Arrived) -> Arrived:
         """Keep the rows whose phase is not certain yet; return the others."""
         waits = rows.time_ns >= self._waits_from_ns.take(rows.tag)
-        if not bool(waits.any()):
+        if not np.count_nonzero(waits):
             return rows
         held = rows.chosen(waits)
         owner = self._owner_number[held.tag]
         for unit in self.unsettled:
             own = owner == self._number[unit.model.name]
-            if bool(own.any()):
+            if np.count_nonzero(own):
                 unit.held.append(held.chosen(own))
         return rows.chosen(~waits)
 

@@ -22,7 +22,7 @@ from domain.rules import DriftRule, Rulebook
 from domain.tags import Tag
 from domain.time import MINUTE_NS
 
-_SAY_AGAIN = 5  # windows between two versions of an open finding
+_SAY_AGAIN = 5  # windows until the next version of an open finding, then twice as many, and so on
 _FLOOR = 0.01  # of the narrowest range: a smaller sigma would find drifts that do not matter
 _FARTHEST = 1000  # windows: a forecast beyond this is none
 _IN_ORDER = tuple(RangeKind)
@@ -40,7 +40,8 @@ class Charted:
     floor: float = 0.0
     cusum: Case | None = None
     ewma: Case | None = None
-    said: int = 0  # the window of the newest version
+    say_at: int = 0  # the number of windows that the next version waits for
+    say_every: int = _SAY_AGAIN
 
 
 class Drifts:
@@ -93,7 +94,6 @@ class Drifts:
         if charted is None or not limits:
             return
         self._judge_by(charted, run, limits)
-        charted.said = 0
         place, from_ns = charted.place, limits[0].valid_from_ns
         self._charts.start(place, charted.rule, from_ns, charted.floor)
         self._warming[place] = True
@@ -129,7 +129,7 @@ class Drifts:
         if rows.ok is not None:
             place, value = np.where(rows.ok, place, 0), np.where(rows.ok, value, 0.0)
         over = rows.time_ns >= self._end_ns.take(place)
-        if not bool(over.any()):
+        if not np.count_nonzero(over):
             self._add(place, value, unique=frame.first is None)
             return []
         return self._close_windows(frame, place)
@@ -148,7 +148,7 @@ class Drifts:
         """Add rows window by window: those before the first that is over, then what that one closes, and so on."""
         rows = frame.rows
         said: list[Said] = []
-        left = np.flatnonzero(place > 0)
+        left = (place > 0).nonzero()[0]
         while len(left):
             over = rows.time_ns[left] >= self._end_ns[place[left]]
             added = left[~over]
@@ -208,7 +208,7 @@ class Drifts:
         place, charts = charted.place, self._charts
         up, down = float(charts.up[place]), float(charts.down[place])
         ewma, edge = abs(float(charts.ewma[place])), float(charts.edge[place])
-        again = int(charts.windows[place]) - charted.said >= _SAY_AGAIN
+        again = int(charts.windows[place]) >= charted.say_at
         found: list[Finding] = []
         if charted.cusum is None and max(up, down) > float(charts.h[place]):
             charted.cusum = self._open(charted, "drift.cusum", position)
@@ -228,7 +228,9 @@ class Drifts:
         elif charted.ewma is not None and again:
             found.append(self._say(charted, charted.ewma, at_ns))
         if found:
-            charted.said = int(charts.windows[place])
+            opened = any(finding.version == 1 for finding in found)
+            charted.say_every = _SAY_AGAIN if opened else 2 * charted.say_every
+            charted.say_at = int(charts.windows[place]) + charted.say_every
         return found
 
     def _open(self, charted: Charted, rule: str, position: RowPosition) -> Case:
@@ -300,7 +302,8 @@ class Drifts:
         return [
             [
                 charted.tag.id,
-                charted.said,
+                charted.say_at,
+                charted.say_every,
                 None if charted.cusum is None else charted.cusum.state(),
                 None if charted.ewma is None else charted.ewma.state(),
             ]
@@ -327,9 +330,9 @@ class Drifts:
     ) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
         self._by_place = [None]
-        for tag, said, cusum, ewma in state:
+        for tag, say_at, say_every, cusum, ewma in state:
             charted = self._by_tag[tag]
-            charted.place, charted.said = len(self._by_place), said
+            charted.place, charted.say_at, charted.say_every = len(self._by_place), say_at, say_every
             charted.cusum = None if cusum is None else case_from(cusum)
             charted.ewma = None if ewma is None else case_from(ewma)
             charted.run = None

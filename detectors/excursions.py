@@ -1,6 +1,7 @@
 """One excursion: how long, how far, how much, and how much of it is proven."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from detectors.cases import Case, Evidence, Json, case_from, quantity
 from detectors.limits import Limit
@@ -11,8 +12,7 @@ _REPORT_BAND = 0.1  # a peak further out by this part of the range is news at on
 _MOST_BLIND = 32  # unproven stretches told apart in one excursion
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A proven sample."""
 
     time_ns: int
@@ -37,7 +37,7 @@ class Excursion:
     peak_ns: int
     area: float = 0.0
     blind: list[list[int]] = field(default_factory=list)
-    reported_excess: float = 0.0
+    news_excess: float = 0.0  # a peak this far out is news at once
     report_every_ns: int = MINUTE_NS
     report_at_ns: int = 0
     end_ns: int | None = None
@@ -50,15 +50,15 @@ class Excursion:
 
     def extend(self, before: Sample, now: Sample, blind: "list[tuple[int, int]]") -> Finding | None:
         """Take a further sample outside; say so when it is news."""
-        self._add_blind(blind)
-        self._add_area(before, now.time_ns, self.limit.excess(before.value), self.limit.excess(now.value), blind)
-        self.last_outside_ns = now.time_ns
-        if self.limit.excess(now.value) > self.limit.excess(self.peak):
-            self.peak, self.peak_ns = now.value, now.time_ns
-        excess = self.limit.excess(self.peak)
-        band = self.limit.band
-        news = self.reported_excess + _REPORT_BAND * band if band else 2 * self.reported_excess
-        if excess < news and now.time_ns < self.report_at_ns:
+        limit, now_ns = self.limit, now.time_ns
+        excess = limit.excess(now.value)
+        if blind:
+            self._add_blind(blind)
+        self._add_area(before, now_ns, limit.excess(before.value), excess, blind)
+        self.last_outside_ns = now_ns
+        if excess > limit.excess(self.peak):
+            self.peak, self.peak_ns = now.value, now_ns
+        if excess < self.news_excess and now_ns < self.report_at_ns:
             return None
         if now.time_ns >= self.report_at_ns:
             # Every minute at first, then at doubling intervals: a long excursion is not a flood of versions.
@@ -97,19 +97,18 @@ class Excursion:
             self._add_blind([(start_ns, end_ns)])
 
     def _told(self, now_ns: int) -> None:
-        self.reported_excess = self.limit.excess(self.peak)
+        excess, band = self.limit.excess(self.peak), self.limit.band
+        self.news_excess = excess + _REPORT_BAND * band if band else 2 * excess
         self.report_at_ns = now_ns + self.report_every_ns
 
     def _add_area(
         self, before: Sample, until_ns: int, excess: float, excess_then: float, blind: "list[tuple[int, int]]"
     ) -> None:
         span_ns = until_ns - before.time_ns
-        proven_ns = span_ns - sum(end - start for start, end in blind)
+        proven_ns = span_ns - sum(end - start for start, end in blind) if blind else span_ns
         self.area += 0.5 * (excess + excess_then) * (proven_ns / MINUTE_NS)
 
     def _add_blind(self, stretches: "list[tuple[int, int]]") -> None:
-        if not stretches:
-            return
         merged: list[list[int]] = []
         for start, end in sorted([*map(tuple, self.blind), *stretches]):
             if merged and (start <= merged[-1][1] or len(merged) >= _MOST_BLIND):

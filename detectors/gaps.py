@@ -17,6 +17,11 @@ class Gaps:
         self._of_source: dict[str, deque[Gap]] = {}
         self._of_tag: dict[int, deque[Gap]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no gap was ever told."""
+        return not self._of_source and not self._of_tag
+
     def take(self, gap: Gap) -> None:
         """Take note of a gap, or of its end: the same id again replaces it."""
         if gap.tag is None:

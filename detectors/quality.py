@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, LastSamples, Mask, grown
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, Index, LastSamples, Mask, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
 from detectors.ranges import Said
 from domain.findings import Finding, Stage
@@ -39,7 +39,7 @@ class BadQuality:
         if rows.bad is not None:
             suspect |= rows.bad
         said: list[Said] = []
-        for index in np.flatnonzero(suspect if frame.first is None else np.isin(rows.tag, rows.tag[suspect])).tolist():
+        for index in (suspect if frame.first is None else np.isin(rows.tag, rows.tag[suspect])).nonzero()[0].tolist():
             tag, at_ns = int(rows.tag[index]), int(rows.time_ns[index])
             is_bad = rows.bad is not None and bool(rows.bad[index])
             if is_bad == (tag in self._cases) or tag not in self._tags:
@@ -110,8 +110,7 @@ class Frozen:
         rows = frame.rows
         before = frame.previous(rows.value, self._last.value)
         changed = rows.value.view(np.int64) != before.view(np.int64)
-        if bool(changed.all()) and not self._cases:
-            self._since_ns[rows.tag] = rows.time_ns
+        if frame.first is None and not self._cases and not self._lasted(frame, (~changed).nonzero()[0]):
             return []
         since_ns = self._since(frame, changed)
         lasted = ~changed & (rows.time_ns - since_ns >= self._after_ns.take(rows.tag))
@@ -121,11 +120,22 @@ class Frozen:
             told = (lasted | changed) & np.isin(rows.tag, rows.tag[told])
         said = [
             (frame.place(index), self._turned(frame, index, int(since_ns[index])))
-            for index in np.flatnonzero(told).tolist()
+            for index in told.nonzero()[0].tolist()
             if bool(lasted[index]) != (int(rows.tag[index]) in self._cases)
         ]
         self._since_ns[rows.tag] = since_ns
         return said
+
+    def _lasted(self, frame: Frame, same: Index) -> bool:
+        """Take note of a frame with one row per tag; tell whether a value has stayed the same for too long."""
+        rows = frame.rows
+        tag = rows.tag[same]
+        since_ns = self._since_ns[tag]
+        if np.count_nonzero(rows.time_ns[same] - since_ns >= self._after_ns[tag]):
+            return True
+        self._since_ns[rows.tag] = rows.time_ns
+        self._since_ns[tag] = since_ns
+        return False
 
     def _since(self, frame: Frame, changed: Mask) -> NDArray[np.int64]:
         """Since when each row's value has been what it is."""
@@ -175,7 +185,7 @@ def _proven(frame: Frame) -> Frame:
     ok = frame.rows.ok
     rows = frame.rows.chosen(slice(None) if ok is None else ok)
     if ok is None or frame.first is None or frame.arrival is None:
-        return Frame(rows, None if ok is None else np.flatnonzero(ok), None)
+        return Frame(rows, None if ok is None else ok.nonzero()[0], None)
     first = np.ones(len(rows), dtype=np.bool_)
     np.not_equal(rows.tag[1:], rows.tag[:-1], out=first[1:])
     return Frame(rows, frame.arrival[ok], first)

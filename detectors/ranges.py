@@ -5,12 +5,12 @@ is not proven, are followed row by row. The onset is the interpolated crossing b
 first one outside, both of the same phase.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, LastSamples, grown
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, LastSamples, grown
 from detectors.cases import Json, Origin, Run, open_case
 from detectors.excursions import Excursion, Sample, crossing_ns, excursion_from
 from detectors.gaps import Gaps, merged
@@ -109,9 +109,9 @@ class Ranges:
         inside = (self._low.take(rows.tag) <= rows.value) & (rows.value <= self._high.take(rows.tag))
         if rows.bad is not None:
             inside &= ~rows.bad
-        if bool(inside.all()):
+        if np.count_nonzero(inside) == len(rows):
             return []
-        suspect = np.flatnonzero(~inside)
+        suspect = (~inside).nonzero()[0]
         if rows.bad is None:
             suspect = suspect[rows.time_ns[suspect] >= self._from_ns[rows.tag[suspect]]]
         else:
@@ -119,7 +119,7 @@ class Ranges:
         if not len(suspect):
             return []
         if frame.first is not None:
-            suspect = np.flatnonzero(np.isin(rows.tag, rows.tag[suspect]))
+            suspect = np.isin(rows.tag, rows.tag[suspect]).nonzero()[0]
         return self._follow(frame, suspect)
 
     def _follow(self, frame: Frame, suspect: NDArray[np.intp]) -> list[Said]:
@@ -137,10 +137,11 @@ class Ranges:
                 self._note_bad(tag, watch, time_ns)
                 continue
             now = Sample(time_ns, float(rows.value[index]))
-            found = self._step(tag, watch or Watch(), before[tag], now, rows.position(index))
+            found = self._step(tag, watch or Watch(), before[tag], now, (rows, index))
             before[tag] = now
-            place = frame.place(index)
-            said += [(place, finding) for finding in found]
+            if found:
+                place = frame.place(index)
+                said += [(place, finding) for finding in found]
         return said
 
     def _last_of(self, tag: int) -> Sample | None:
@@ -154,29 +155,36 @@ class Ranges:
         if watch.bad_since_ns is None:
             watch.bad_since_ns = time_ns
 
-    def _step(self, tag: int, watch: Watch, before: Sample | None, now: Sample, position: RowPosition) -> list[Finding]:
+    def _step(
+        self, tag: int, watch: Watch, before: Sample | None, now: Sample, row: tuple[Arrived, int]
+    ) -> list[Finding]:
         """Follow one proven sample."""
         blind = [] if before is None else self._blind(tag, before.time_ns, now.time_ns, watch.bad_since_ns)
         watch.bad_since_ns = None
         found: list[Finding] = []
+        value, open_ = now.value, watch.open
         for place, limit in enumerate(self._limits[tag]):
-            outside = limit.excess(now.value) > 0
-            excursion = watch.open.get(place)
+            # As `limit.excess(value) > 0`; this line runs for every limit of every row outside.
+            outside = value > limit.value if limit.sign > 0 else value < limit.value
+            if not outside and place not in open_:
+                continue
+            excursion = open_.get(place)
             if excursion is None:
-                if outside and now.time_ns >= limit.valid_from_ns:
-                    excursion = self._opened(tag, limit, before, now, blind, position)
-                    watch.open[place] = excursion
+                if now.time_ns >= limit.valid_from_ns:
+                    excursion = self._opened(tag, limit, before, now, blind, row[0].position(row[1]))
+                    open_[place] = excursion
                     found.append(excursion.open(now))
             elif before is not None and outside:
                 told = excursion.extend(before, now, blind)
                 found += [] if told is None else [told]
             elif before is not None:
-                del watch.open[place]
+                del open_[place]
                 cleared = excursion.is_clear_at(now.value)
                 found.append(excursion.end(before, now, blind, cleared=cleared))
                 if not cleared:
                     watch.waiting.append(excursion)
-        found += self._clear_waiting(watch, now)
+        if watch.waiting:
+            found += self._clear_waiting(watch, now)
         self._keep(tag, watch)
         return found
 
@@ -233,6 +241,8 @@ class Ranges:
 
     def _blind(self, tag: int, start_ns: int, end_ns: int, bad_since_ns: int | None) -> list[tuple[int, int]]:
         """The stretches between two proven samples that prove nothing: gaps, and Bad from its time on."""
+        if bad_since_ns is None and self._gaps.is_empty:
+            return []
         bad = [] if bad_since_ns is None else [(min(max(bad_since_ns, start_ns), end_ns), end_ns)]
         return merged([*bad, *self._gaps.within(tag, self._tags[tag].source, start_ns, end_ns)])
 
@@ -308,5 +318,5 @@ def _between(one: Sample, other: Sample, at_ns: int) -> float:
 
 def _triangle(limit: Limit, onset: Sample, now: Sample) -> float:
     """The area from the onset to the first sample outside, in unit·minute."""
-    onset = replace(onset, value=onset.value if limit.excess(onset.value) > 0 else limit.value)
+    onset = onset._replace(value=onset.value if limit.excess(onset.value) > 0 else limit.value)
     return 0.5 * (limit.excess(onset.value) + limit.excess(now.value)) * (now.time_ns - onset.time_ns) / MINUTE_NS

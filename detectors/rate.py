@@ -65,10 +65,10 @@ class Rates:
         due = rows.time_ns >= self._next_ns.take(rows.tag)
         if rows.ok is not None:
             due &= rows.ok
-        if not bool(due.any()):
+        if not np.count_nonzero(due):
             return []
         said: list[Said] = []
-        left = np.flatnonzero(due)
+        left = due.nonzero()[0]
         while len(left):
             first = np.ones(len(left), dtype=np.bool_)
             if frame.first is not None:
@@ -88,7 +88,7 @@ class Rates:
         before = np.where(known, self._value[tag], value)
         per_min = (value - before) / (np.maximum(time_ns - before_ns, WINDOW_NS) / MINUTE_NS)
         over = np.abs(per_min) > self._limit[tag]
-        told = np.flatnonzero(over != self._over[tag])
+        told = (over != self._over[tag]).nonzero()[0]
         self._over[tag] = over
         self._time_ns[tag], self._value[tag] = time_ns, value
         self._next_ns[tag] = (time_ns // WINDOW_NS + 1) * WINDOW_NS

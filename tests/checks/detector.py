@@ -6,6 +6,7 @@ into entries, so findings are compared with each row's place in the stream inste
 
 import importlib
 import inspect
+import itertools
 import pkgutil
 import random
 import re
@@ -90,7 +91,7 @@ def recut(fed: Fed, seed: int) -> Fed:
             pieces.append((entry, rows))
             continue
         cuts = sorted({0, len(entry), *(chance.randrange(len(entry)) for _ in range(chance.randrange(4)))})
-        pieces += [(_slice(entry, start, end), rows[start:end]) for start, end in zip(cuts, cuts[1:], strict=False)]
+        pieces += [(_slice(entry, start, end), rows[start:end]) for start, end in itertools.pairwise(cuts)]
     joined: Fed = []
     for entry, rows in pieces:
         if joined and chance.random() < 0.7 and _alike(joined[-1][0], entry):
