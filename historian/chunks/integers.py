@@ -27,13 +27,28 @@ class Form(enum.IntEnum):
     AS_IS = 3  # r, in eight bytes
 
 
-def narrow(residual: "Integers | NDArray[np.float64]") -> "NDArray[np.signedinteger]":
-    """The residuals (whole numbers, in whatever type) in the fewest bytes that hold them all."""
+def narrow(residual: "Integers | NDArray[np.float64]") -> "NDArray[np.integer]":
+    """The residuals (whole numbers, in whatever type) in the fewest bytes that hold them all.
+
+    More than one byte: the sign goes to the lowest bit, so that the higher bytes of a small one are 0 either way.
+    """
     most = max(int(residual.max()), -int(residual.min()))
-    for width, limit in _NARROW:
+    if most < _NARROW[0][1]:
+        return residual.astype("<i1")
+    whole = residual.astype(np.int64)
+    signed_low = ((whole << 1) ^ (whole >> 63)).view(np.uint64)
+    for width, limit in _NARROW[1:]:
         if most < limit:
-            return residual.astype(f"<i{width}")
-    return residual.astype("<i8")
+            return signed_low.astype(f"<u{width}")
+    return signed_low.astype("<u8")
+
+
+def widen(body: bytes | memoryview, width: int, count: int) -> "NDArray[np.integer]":
+    """Undo `narrow`, of packed planes."""
+    if width == 1:
+        return unpack_planes(body, np.dtype("<i1"), count).view(np.int8)
+    signed_low = unpack_planes(body, np.dtype(f"<u{width}"), count).astype(np.uint64)
+    return (signed_low >> np.uint64(1)).view(np.int64) ^ -(signed_low & np.uint64(1)).view(np.int64)
 
 
 def pack_residuals(form: Form, count: int, a: int, b: int, residual: "Integers | NDArray[np.float64]") -> bytes:
@@ -93,15 +108,15 @@ def restore(form: int, width: int, count: int, a: int, b: int, body: bytes | mem
         raise DamagedFile(f"a column has residuals of {width} bytes")
     if count == 0:
         return np.empty(0, np.int64)
-    residual = unpack_planes(body, np.dtype(f"<i{width}"), count - (form == Form.STEPS)) if width else None
+    if form == Form.AS_IS:
+        return unpack_planes(body, np.dtype("<i8"), count).view(np.int64)
+    residual = widen(body, width, count - (form == Form.STEPS)) if width else None
     if form == Form.STEPS:
         return _climb(count, a, b, residual)
     if form == Form.AROUND:
         numbers = np.full(count, a, np.int64)
     elif form == Form.LINE:
         numbers = _line(count, a, b)
-    elif form == Form.AS_IS:
-        numbers = np.zeros(count, np.int64)
     else:
         raise DamagedFile(f"a column has the unknown form {form}")
     if residual is not None:
@@ -109,7 +124,7 @@ def restore(form: int, width: int, count: int, a: int, b: int, body: bytes | mem
     return numbers
 
 
-def _climb(count: int, first: int, step: int, residual: "NDArray[np.generic] | None") -> Integers:
+def _climb(count: int, first: int, step: int, residual: "NDArray[np.integer] | None") -> Integers:
     if residual is None:
         return first + step * np.arange(count, dtype=np.int64)
     numbers = np.empty(count, np.int64)
