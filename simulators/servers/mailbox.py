@@ -1,6 +1,7 @@
 """A mail server that keeps what it gets: the demo's shift leads read their mail here. Loopback only, no relay."""
 
 import asyncio
+import contextlib
 import email
 import email.policy
 import itertools
@@ -62,8 +63,10 @@ class Mailbox:
         self._listening.set()
         await self._stop.wait()
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
+        sessions = asyncio.all_tasks() - {asyncio.current_task()}
+        for session in sessions:
+            session.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One session of RFC 5321's smallest subset, until QUIT, silence or nonsense."""
@@ -73,6 +76,8 @@ class Mailbox:
             pass  # the client has gone, or is none: there is nobody to tell
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         envelope = _Envelope()

