@@ -37,6 +37,7 @@ class World:
 
     rules: Rulebook
     book: AlarmBook = field(init=False)
+    steps: int = 0
     now_s: int = 0
     ticked_s: int = 0
     open: dict[tuple[str, str], Finding] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class World:
 
     def play(self, step: tuple[object, ...]) -> list[Transition]:
         """Do one step; the transitions that follow from it."""
+        self.steps += 1
         self.now_s += step[1]  # type: ignore[operator]  # every step's second item is a pause in seconds
         match step:
             case ("tick", _):
@@ -86,7 +88,7 @@ class World:
         alarms = sorted({each.alarm for each in self.log}) or ["nothing~high"]
         now_ns = self.now_s * SECOND_NS
         action = PersonAction(
-            f"a{len(self.log)}", now_ns, "Ann", kind, alarms[place % len(alarms)], "why", now_ns + until_s * SECOND_NS
+            f"a{self.steps}", now_ns, "Ann", kind, alarms[place % len(alarms)], "why", now_ns + until_s * SECOND_NS
         )
         try:
             return self.book.act(action)
@@ -188,7 +190,7 @@ def test_once_all_is_over_and_acknowledged_every_alarm_is_normal(
     world.play(("tick", 100))
     for alarm in world.newest():
         now_ns = world.now_s * SECOND_NS
-        world.log += world.book.act(PersonAction("a", now_ns, "Ann", ActionKind.ACKNOWLEDGE, alarm, "over"))
+        world.log += world.book.act(PersonAction(f"over {alarm}", now_ns, "Ann", ActionKind.ACKNOWLEDGE, alarm, "over"))
 
     assert world.book.alarms() == []
     assert all(not each.facts.active for each in world.newest().values())
