@@ -25,10 +25,10 @@ from service.judging import Effects
 from service.sources import make_source
 from service.storing import StoreFollower
 from service.tag_table import define
-from service.telling.outbox import Outbox
 from service.tellers import channels_of
-from service.version import VERSION
+from service.telling.outbox import Outbox
 from service.verdicts import make_judge
+from service.version import VERSION
 from service.wake import Waker, listening
 
 log = logging.getLogger(__name__)
@@ -63,16 +63,27 @@ async def run_core(configuration: Configuration) -> None:
     files = Files(configuration.data).made()
     with _opened(configuration, files) as core:
         await _introduce(core)
-        tasks = [asyncio.create_task(work) for work in _works(core)]
-        stopping = asyncio.create_task(stop.wait())
+        works = [asyncio.create_task(work) for work in [*_works(core), _stopped(stop)]]
         try:
-            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {stopping}:
-                task.result()
+            # A work may have nothing to do (nobody to tell) and end; only a failure or the stop ends them all.
+            done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_EXCEPTION)
+            for work in done:
+                work.result()
+        except _Stop:
+            log.info("stopping")
         finally:
-            for task in [*tasks, stopping]:
-                task.cancel()
-            await asyncio.gather(*tasks, stopping, return_exceptions=True)
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+
+
+class _Stop(Exception):
+    """Somebody asked the process to stop."""
+
+
+async def _stopped(stop: asyncio.Event) -> None:
+    await stop.wait()
+    raise _Stop
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ ROLES = ("viewer", "operator", "shift lead", "process engineer", "QA", "admin", 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """add NAME, revoke NAME, list."""
+    """Add NAME, revoke NAME, list."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="default: thermowell.yaml")
     parser.add_argument("--data", type=Path, metavar="DIR", help="the data folder, instead of --config")
     verbs = parser.add_subparsers(dest="what", required=True, metavar="add|revoke|list")

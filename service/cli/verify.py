@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from historian.journal.reader import ReadOnlyJournal
 from historian.verify import verify
+
+from historian.journal.reader import ReadOnlyJournal
 from records.database import SqlRecords
 from service.files import Files
 
