@@ -1,5 +1,6 @@
 """The alarm list as people read it: since when, who has acknowledged it, and with which words."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
@@ -21,6 +22,7 @@ class AlarmList:
 
     def __init__(self, records: RecordsReader) -> None:
         self._records = records
+        self._lock = threading.Lock()
         self._remembered: OrderedDict[tuple[str, int], tuple[Transition, ...]] = OrderedDict()
 
     def shapes(self, form: TimeForm, *, everything: bool = False) -> list[Shape]:
@@ -45,11 +47,14 @@ class AlarmList:
 
     def _history(self, newest: Transition) -> tuple[Transition, ...]:
         key = (newest.alarm, newest.number)
-        if key not in self._remembered:
-            self._remembered[key] = tuple(self._records.transitions(newest.alarm, HISTORY_PER_ALARM))
-            while len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
-        return self._remembered[key]
+        history = self._remembered.get(key)
+        if history is None:
+            history = tuple(self._records.transitions(newest.alarm, HISTORY_PER_ALARM))
+            with self._lock:
+                self._remembered[key] = history
+                while len(self._remembered) > REMEMBERED:
+                    self._remembered.popitem(last=False)
+        return history
 
 
 def _since_ns(newest: Transition, history: Sequence[Transition]) -> int:

@@ -22,7 +22,6 @@ class Context:
     deps: Dependencies
     lanes: Lanes = field(default_factory=Lanes)
     requests: dict[int, int] = field(default_factory=dict)  # by status
-    refused_hosts: int = 0
 
     def now_ns(self) -> int:
         """The plant's now."""

@@ -10,8 +10,9 @@ from api.shapes import Shape, gap_shape, tag_shape
 from api.times import TimeForm
 from domain import status
 from domain.entries import Entry, Gap, Position, TagDefined, TextBatch
+from domain.errors import UnknownTag
 from domain.samples import SampleBatch
-from domain.tags import TagTable
+from domain.tags import Tag, TagTable
 
 ROWS_PER_FRAME = 8_192
 """More in one `dumps` would hold the interpreter's lock for so long that other streams notice."""
@@ -43,12 +44,18 @@ def entry_frames(position: Position, entry: Entry, chosen: TagFilter, tags: TagT
         case TextBatch():
             yield from _text_frames(position, entry, chosen)
         case Gap() if chosen is None or entry.tag is None or entry.tag in chosen:
-            tag = None if entry.tag is None else tags[entry.tag]
-            yield frame("gap", gap_shape(entry, tag, TimeForm.NS), position)
+            yield frame("gap", gap_shape(entry, _tag_of(entry, tags), TimeForm.NS), position)
         case TagDefined():
             yield frame("tag", tag_shape(entry.tag), position)
         case _:
             return
+
+
+def _tag_of(gap: Gap, tags: TagTable) -> Tag | None:
+    try:
+        return None if gap.tag is None else tags[gap.tag]
+    except UnknownTag:  # one strange entry must not end the stream for all
+        return None
 
 
 def _samples_frames(position: Position, batch: SampleBatch, chosen: TagFilter) -> Iterator[Frame]:

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.context import Context
@@ -29,6 +30,9 @@ SECURITY_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+
+
+LARGEST_BODY = 64 * 1024
 
 
 def host_name(host: str) -> str:
@@ -61,12 +65,23 @@ class Guard:
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-        allowed = self._context.deps.allowed_hosts
-        if allowed is not None and host_name(host) not in allowed:
-            self._context.refused_hosts += 1
-            detail = f"this service does not answer to the name {host_name(host)!r}; http.listen says to which it does"
-            refusal = problem_response(HTTPStatus.MISDIRECTED_REQUEST, detail, instance=scope["path"], parameter="Host")
+        refusal = self._refusal(scope)
+        if refusal is not None:
             await refusal(scope, receive, guarded_send)
             return
         await self._app(scope, receive, guarded_send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1")
+        allowed = self._context.deps.allowed_hosts
+        if allowed is not None and host_name(host) not in allowed:
+            detail = f"this service does not answer to the name {host_name(host)!r}; http.listen says to which it does"
+            return problem_response(HTTPStatus.MISDIRECTED_REQUEST, detail, instance=scope["path"], parameter="Host")
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > LARGEST_BODY:
+            detail = f"a body of {int(length):,} bytes is more than {LARGEST_BODY:,}"
+            return problem_response(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, instance=scope["path"], parameter="body"
+            )
+        return None

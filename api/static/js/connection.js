@@ -59,8 +59,8 @@ export class Connection {
   }
 
   staleness() {
-    const fault = Object.values(this.faults)[0];
-    if (fault && this.lostAt === null) return `journal not readable: ${fault}`;
+    const [what, fault] = Object.entries(this.faults)[0] ?? [];
+    if (fault && this.lostAt === null) return `${what}: ${fault}`;
     return `stale since ${clockTime(this.plantMs)} (${duration(performance.now() - this.heardAt)})`;
   }
 

@@ -53,6 +53,7 @@ function showLasting(nowMs) {
 
 const readTags = async () => {
   const { tags } = await ask("/v1/tags");
+  subscribe(tags.map((tag) => tag.name));
   byId.clear();
   let isNew = false;
   for (const tag of tags) {
@@ -157,5 +158,16 @@ setInterval(() => {
   if (!connection.isStale && !document.hidden) [wantHolds, wantSources, wantAlarms, wantNotices].forEach((want) => want());
 }, 5000);
 
-const names = [...parameters.keys()];
-listen(names.length ? `/v1/stream?tags=${names.map(encodeURIComponent).join(",")}` : "/v1/stream?tags=", hear);
+// Only tags that exist can be listened to; a unit may name one that its source has not delivered yet.
+let heardUrl = null;
+let stopHearing = () => {};
+function subscribe(known) {
+  const names = [...parameters.keys()].filter((name) => known.includes(name));
+  const url = `/v1/stream?tags=${names.map(encodeURIComponent).join(",")}`;
+  if (url === heardUrl) return;
+  stopHearing();
+  heardUrl = url;
+  stopHearing = listen(url, hear);
+}
+
+wantTags();

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.unit.api.conftest import World, a_client, a_world
+from tests.unit.api.conftest import LEAD, World, a_client, a_world
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil.example:8087"])
@@ -46,6 +46,14 @@ async def test_even_what_no_route_knows_is_a_problem(
 
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["status"] == status
+
+
+async def test_a_body_has_a_limit(client: httpx.AsyncClient) -> None:
+    body = {"comment": "x" * 100_000}
+
+    refused = await client.post("/v1/alarms/a/acknowledge", json=body, headers={"Authorization": f"Bearer {LEAD}"})
+
+    assert (refused.status_code, refused.headers["content-type"]) == (413, "application/problem+json")
 
 
 async def test_a_fault_of_ours_tells_no_secrets(world: World, client: httpx.AsyncClient) -> None:
