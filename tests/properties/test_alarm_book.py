@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alarms.book import AlarmBook
@@ -159,12 +159,18 @@ def follows(last: Transition | None, said: Transition) -> AlarmFacts:
             raise AssertionError(other)
 
 
+OVER_WITHIN_ITS_OFF_DELAY = 2 * [("finding", 0, TAGS[0], "excursion.nor.high", 0)]
+
+
 @settings(max_examples=100, deadline=None)
-@given(rulebooks, histories, st.data())
+@given(rulebooks, histories, st.sets(st.integers(0, 39), max_size=3))
+@example(rulebook(0, 0, 1), [("finding", 0, TAGS[0], "bad", 0), ("finding", 0, TAGS[0], "bad", 0)], {2})
+@example(rulebook(0, 1, 0), [*OVER_WITHIN_ITS_OFF_DELAY, ("act", 1, 0, ActionKind.ACKNOWLEDGE, 1)], {3})
+@example(rulebook(0, 9, 0), [*OVER_WITHIN_ITS_OFF_DELAY, ("tick", 1), ("tick", 1)], {3})
+@example(rulebook(9, 0, 0), [("finding", 0, TAGS[0], "excursion.nor.high", 0), ("tick", 2), ("tick", 9)], {2})
 def test_a_book_rebuilt_from_what_was_committed_goes_on_as_if_it_had_never_stopped(
-    rules: Rulebook, history: list[tuple[object, ...]], data: st.DataObject
+    rules: Rulebook, history: list[tuple[object, ...]], stops: set[int]
 ) -> None:
-    stops = data.draw(st.sets(st.integers(0, max(0, len(history) - 1)), max_size=3))
     uninterrupted, stopped = World(rules), World(rules)
     for place, step in enumerate(history):
         if place in stops:
