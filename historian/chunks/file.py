@@ -160,8 +160,8 @@ def _moved(edge: Edge | None, kind: Kind, chunk: Chunk) -> Edge:
     assert last is not None
     fresh = Edge(
         chunk.tag,
-        _after(chunk.end_ns) if kind == Kind.BASE else NEVER_NS,
-        _after(chunk.end_ns),
+        after_ns(chunk.end_ns) if kind == Kind.BASE else NEVER_NS,
+        after_ns(chunk.end_ns),
         chunk.end_ns - chunk.start_ns,
         *(last.time_ns, last.bits, last.status, last.place),
     )
@@ -175,7 +175,8 @@ def _moved(edge: Edge | None, kind: Kind, chunk: Chunk) -> Edge:
     )
 
 
-def _after(time_ns: int) -> int:
+def after_ns(time_ns: int) -> int:
+    """The first time after a row's."""
     return min(time_ns + 1, FOREVER_NS)
 
 
