@@ -174,6 +174,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if arguments.security and not arguments.password_file:
         options.error("--security needs --password-file")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("asyncua").setLevel(logging.WARNING)  # it tells every session and subscription
     asyncio.run(run(arguments))
 
 

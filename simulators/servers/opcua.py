@@ -1,7 +1,6 @@
 """An OPC UA server for a plant: typed nodes in a folder per unit, with the plant's times."""
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -101,7 +100,6 @@ class OpcUaServer:
 
     async def __aenter__(self) -> Self:
         """Build the address space and listen."""
-        logging.getLogger("asyncua").setLevel(logging.WARNING)
         server = self._server
         await server.init()
         server.set_endpoint(self.url)
