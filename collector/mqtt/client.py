@@ -1,10 +1,12 @@
 """paho with another way of receiving: many messages per recv, none of them acknowledged before we say so.
 
 The fast client leans on private names of paho 2.2.0 (the version is pinned): _sock_recv, _in_packet, _packet_handle,
-_packet_queue, _loop_rc_handle, _handle_pingresp, _send_pingreq, _ping_t, _last_bytes_received. The stock client reads
-as paho does; both pass the same suite of checks.
+_packet_queue, _loop_rc_handle, _handle_pingresp, _send_pingreq, _ping_t, _last_bytes_received, _ssl_wrap_socket. The
+stock client reads as paho does; both pass the same suite of checks.
 """
 
+import socket
+import ssl
 import time
 from collections.abc import Sequence
 
@@ -19,6 +21,7 @@ from collector.mqtt.frames import DUP, OVERSIZED, RETAIN, Control, FrameError, F
 from collector.mqtt.settings import MqttSettings
 
 _RECV_BYTES = 262_144
+_HANDSHAKE_S = 5.0
 _PUBACK = 0x40
 _MOST_PACKETS_AT_ONCE = 500
 _SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -72,6 +75,18 @@ class Client(paho.Client):
         self._ping_t = 0.0
         self._last_bytes_received = time.monotonic()
 
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """Shake hands within the time limit, and leave no open socket behind if that fails (paho does)."""
+        assert self._ssl_context is not None
+        secured = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+        try:
+            secured.settimeout(_HANDSHAKE_S)
+            secured.do_handshake()
+        except OSError:
+            secured.close()
+            raise
+        return secured
+
     def _handle_pingresp(self) -> MQTTErrorCode:
         self.pongs += 1
         return super()._handle_pingresp()
@@ -118,7 +133,7 @@ class FastClient(Client):
         if self._sock is None:
             return MQTTErrorCode.MQTT_ERR_NO_CONN
         try:
-            received = self._sock_recv(_RECV_BYTES)
+            received = self._receive()
         except BlockingIOError:
             return _SUCCESS
         except OSError:
@@ -131,6 +146,23 @@ class FastClient(Client):
         except (FrameError, MalformedPacket, IndexError) as problem:
             self.malformed = str(problem) or type(problem).__name__
             return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
+
+    def _receive(self) -> bytes:
+        """What has arrived, up to a bound; over TLS one recv gives one record, which may be one message."""
+        received = self._sock_recv(_RECV_BYTES)
+        if not self._ssl or not received:
+            return received
+        parts, size = [received], len(received)
+        while size < _RECV_BYTES:
+            try:
+                received = self._sock_recv(_RECV_BYTES)
+            except (BlockingIOError, OSError):  # an error, like the end, is met again by the next read
+                break
+            if not received:
+                break
+            parts.append(received)
+            size += len(received)
+        return b"".join(parts)
 
     def _take_all(self, received: bytes) -> MQTTErrorCode:
         for packet in self._reader.feed(received):

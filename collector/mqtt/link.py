@@ -31,6 +31,7 @@ _FILTERS_A_PACKET = 100
 _WAIT_MOST_S = 1.0
 _MISC_EVERY_S = 0.5
 _DRAIN_S = 1.0
+_ANSWER_S = 5.0
 _ASK_AGAIN_S = 60.0  # a refused filter may be granted later: access lists change
 _SERVER_SHUTTING_DOWN = 0x8B
 _NO_SUBSCRIPTION_EXISTED = 0x11
@@ -98,6 +99,7 @@ class Link:
         self._stop = threading.Event()
         self._reason = ""
         self._broker_was_down = False
+        self._answer_until_s: float | None = None  # a CONNECT waits for its CONNACK
         self._subscribe_wanted = False
         self._subscribe_again_s: float | None = None
         self._stale = False  # we have not been reading: what lies in the kernel's buffer is no sign of life
@@ -152,6 +154,7 @@ class Link:
             self._reason = f"{self._settings.address}: {problem}"
         else:
             self._subscribe_wanted, self._subscribe_again_s, self._stale = False, None, False
+            self._answer_until_s = time.monotonic() + _ANSWER_S
             self._asked.clear()
             self._pongs = self._client.pongs
             return True
@@ -183,6 +186,10 @@ class Link:
             reading = not draining_s and self._listener.may_read()
             mask = (select.POLLIN if reading else 0) | (select.POLLOUT if self._client.want_write() else 0)
             poll.register(number, mask)
+            if self._answer_until_s is not None and now_s > self._answer_until_s:
+                protocol = self._settings.protocol
+                self._reason = f"{self._settings.address}: no answer to CONNECT; does it speak MQTT {protocol}?"
+                return
             timeout_s = 0.02 if draining_s else min(_WAIT_MOST_S, self._listener.next_due_s())
             if reading and isinstance(sock, ssl.SSLSocket) and sock.pending():
                 timeout_s = 0.0
@@ -260,6 +267,7 @@ class Link:
     def _on_connect(
         self, _client: PahoClient, _userdata: object, flags: ConnectFlags, reason: ReasonCode, _props: Properties | None
     ) -> None:
+        self._answer_until_s = None
         if reason.is_failure:
             self._reason = f"{self._settings.address}: the broker refused: {reason}"
             return
