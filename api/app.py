@@ -12,7 +12,7 @@ from api import problems
 from api.alarm_list import AlarmList
 from api.context import Context
 from api.dependencies import Dependencies
-from api.guard import LARGEST_BODY, Guard
+from api.guard import Guard
 from api.render import STATIC, Pages
 from api.routes import alarms, batches, findings, flow, health, live, pages, samples, tags
 
@@ -48,7 +48,6 @@ def create_app(deps: Dependencies) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
-        max_body_size=LARGEST_BODY,  # also for bodies that do not tell their length
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.context = context

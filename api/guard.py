@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.context import Context
-from api.problems import problem_response
+from api.problems import Problem, problem_response
 
 # Only our own scripts and styles: nothing inline, nothing from elsewhere, no frame around us.
 _POLICY = (
@@ -43,6 +43,11 @@ def host_name(host: str) -> str:
     return name.partition(":")[0]
 
 
+def _too_large(length: int) -> Problem:
+    detail = f"a body of {length:,} bytes is more than {LARGEST_BODY:,}"
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, parameter="body")
+
+
 class Guard:
     """Turn away foreign Host headers (DNS rebinding), add the security headers, count the answers."""
 
@@ -65,11 +70,21 @@ class Guard:
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
+        taken = 0
+
+        async def guarded_receive() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_BODY:  # a body that did not tell its length
+                raise _too_large(taken)
+            return message
+
         refusal = self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, guarded_send)
             return
-        await self._app(scope, receive, guarded_send)
+        await self._app(scope, guarded_receive, guarded_send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = dict(scope["headers"])
@@ -80,8 +95,6 @@ class Guard:
             return problem_response(HTTPStatus.MISDIRECTED_REQUEST, detail, instance=scope["path"], parameter="Host")
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > LARGEST_BODY:
-            detail = f"a body of {int(length):,} bytes is more than {LARGEST_BODY:,}"
-            return problem_response(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, instance=scope["path"], parameter="body"
-            )
+            problem = _too_large(int(length))
+            return problem_response(problem.status, problem.detail, instance=scope["path"], parameter="body")
         return None

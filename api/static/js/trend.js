@@ -31,12 +31,14 @@ export class Trend {
     this.range = null;
     this.cross = null; // time under the pointer
     this.isDirty = true;
+    this.drawnMs = -Infinity;
     this.isSeen = true;
     new ResizeObserver(() => this.touch()).observe(canvas);
-    new IntersectionObserver(([entry]) => {
+    const seen = ([entry]) => {
       this.isSeen = entry.isIntersecting;
       this.touch();
-    }).observe(canvas);
+    };
+    new IntersectionObserver(seen, { rootMargin: "600px" }).observe(canvas);
     canvas.addEventListener("pointermove", (event) => this.pointAt(event.offsetX));
     canvas.addEventListener("pointerdown", (event) => this.pointAt(event.offsetX));
     canvas.addEventListener("pointerleave", () => this.point(null));
@@ -156,7 +158,8 @@ export class Trend {
     const { canvas } = this;
     const ratio = devicePixelRatio || 1;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width) return;
+    const hasMoved = Math.abs(nowMs - this.drawnMs) * width > this.windowMs / 2; // by half a pixel
+    if (!width || !(this.isDirty || hasMoved)) return;
     if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
@@ -180,6 +183,7 @@ export class Trend {
     pen.restore();
     this.drawAxes(pen, start, nowMs, width, height);
     this.isDirty = false;
+    this.drawnMs = nowMs;
   }
 
   // The value axis is for the running phase and its limits; what ran before may lie beyond it. It holds still until a

@@ -1,3 +1,5 @@
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
@@ -54,6 +56,18 @@ async def test_a_body_has_a_limit(client: httpx.AsyncClient) -> None:
     refused = await client.post("/v1/alarms/a/acknowledge", json=body, headers={"Authorization": f"Bearer {LEAD}"})
 
     assert (refused.status_code, refused.headers["content-type"]) == (413, "application/problem+json")
+
+
+async def test_a_body_that_hides_its_length_has_the_same_limit(client: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 10_000
+
+    headers = {"Authorization": f"Bearer {LEAD}", "Content-Type": "application/json"}
+    refused = await client.post("/v1/alarms/a/acknowledge", content=endless(), headers=headers)
+
+    assert refused.status_code in (400, 413)
+    assert refused.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_fault_of_ours_tells_no_secrets(world: World, client: httpx.AsyncClient) -> None:
