@@ -257,7 +257,7 @@ from historian.journal import SqliteJournal
 async def main():
     journal = SqliteJournal.open(sys.argv[1], flush_interval_s=0.0)
     for value in range(1_000_000):
-        print(await journal.append(Heartbeat("train1", value, True))), flush=True)
+        print(await journal.append(Heartbeat("train1", value, True)), flush=True)
 asyncio.run(main())
 """
     path = tmp_path / "journal.db"
