@@ -182,10 +182,7 @@ class Alarm:
     def _activate(self, worst: Member, at_ns: int) -> Transition:
         facts = replace(self.facts, active=True, acknowledged=False)
         facts = self._out_of_its_shelf(facts, worst.step.rule.priority)
-        occurrence = 1 if self.newest is None else self.newest.occurrence + 1
-        said = self.say("activated", at_ns, facts=facts, member=worst)
-        self.newest = replace(said, occurrence=occurrence, since_ns=worst.finding.onset_ns)
-        return self.newest
+        return self.say("activated", at_ns, facts=facts, member=worst)
 
     def _out_of_its_shelf(self, facts: AlarmFacts, priority: Priority) -> AlarmFacts:
         """A shelf covers what was shelved: something worse takes the alarm out of it."""
@@ -227,7 +224,8 @@ class Alarm:
             if known is None:
                 return self.newest
             return replace(self.newest, message=known.finding.message, finding_version=known.finding.version)
-        finding, rule = member.finding, member.step.rule
+        finding, rule, active = member.finding, member.step.rule, self.facts.active
+        occurrence = 0 if self.newest is None else self.newest.occurrence
         return Transition(
             id="",
             alarm=self.id,
@@ -249,8 +247,8 @@ class Alarm:
             consequence=rule.consequence,
             action=rule.action,
             respond_within_ns=rule.respond_within_ns,
-            occurrence=0 if self.newest is None else self.newest.occurrence,
-            since_ns=finding.onset_ns if self.newest is None else self.newest.since_ns,
+            occurrence=occurrence if active else occurrence + 1,
+            since_ns=self.newest.since_ns if active and self.newest is not None else finding.onset_ns,
         )
 
 

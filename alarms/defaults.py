@@ -254,4 +254,6 @@ def step_for(rulebook: Rulebook, finding: Finding) -> Step:
         and default_step(rule.rule).rank < step.rank
         and rule.priority is not Priority.EVENT
     ]
-    return replace(step, rule=replace(step.rule, priority=min([step.rule.priority, *inner])))
+    if not inner or min(inner) >= step.rule.priority:
+        return step
+    return replace(step, rule=replace(step.rule, priority=min(inner)))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select
+from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select
 
 from domain.entries import Position, RowPosition
 from domain.findings import Finding, FindingId, Stage
@@ -78,12 +78,15 @@ def findings_for_the_book(connection: Connection) -> list[Finding]:
         select(transitions.c.subject)
         .join(alarms_now, alarms_now.c.sequence == transitions.c.sequence)
         .where(transitions.c.active)
-        .distinct()
     )
-    for subject in list(connection.execute(active).scalars()):
-        lately = newest.where(findings_now.c.subject == subject, findings_now.c.stage == Stage.CLEARED)
-        lately = lately.order_by(findings_now.c.sequence.desc()).limit(_OFF_DELAYS_KEPT)
-        rows += connection.execute(lately).mappings()
+    age = func.row_number().over(partition_by=findings_now.c.subject, order_by=findings_now.c.sequence.desc())
+    cleared = (
+        select(findings_now.c.sequence, age.label("age"))
+        .where(findings_now.c.stage == Stage.CLEARED, findings_now.c.subject.in_(active))
+        .subquery()
+    )
+    lately = select(findings).join(cleared, cleared.c.sequence == findings.c.sequence)
+    rows += connection.execute(lately.where(cleared.c.age <= _OFF_DELAYS_KEPT)).mappings()
     return [_from_row(row) for row in sorted(rows, key=lambda row: row["sequence"])]
 
 
