@@ -1,5 +1,5 @@
 // A real node-opcua server of consecutive counters: node server.js PORT TAGS EVERY_MS TRUTH FOLDER
-// Every value is written to TRUTH as `tag value time_ms` before a node has it.
+// Nothing is coalesced: the server reports each change. Every value is written to TRUTH as `tag value time_ms` before a node has it.
 "use strict";
 const fs = require("node:fs");
 const { OPCUAServer } = require("node-opcua-server");
@@ -16,7 +16,7 @@ async function main() {
     port,
     hostname: "127.0.0.1",
     maxConnectionsPerEndpoint: 100,
-    serverCapabilities: { maxSessions: 100 },
+    serverCapabilities: { maxSessions: 100, minSupportedSampleRate: 0 },
     serverCertificateManager: new OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: true }),
   });
   await server.initialize();
