@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from collector.mqtt.continuity import Continuity
 from collector.mqtt.frames import DUP, RETAIN, Publish
@@ -14,6 +15,7 @@ from collector.mqtt.window import Receipt, Window
 from domain.entries import Entry, Gap, Heartbeat, SourceState
 from domain.ports import Clock, Delivery
 
+_PACKET_ID = itemgetter(2)
 _FLUSH_S = 0.02  # messages are gathered this long where they come without pause
 _STATE_S = 0.1  # how exactly the durable state knows when the broker was last heard
 _SETTLE_S = 0.2  # how long after our subscription a backlog may begin to arrive
@@ -99,7 +101,7 @@ class Intake:
 
     def took(self, messages: list[Publish]) -> None:
         """Messages arrived."""
-        if not self._continuity.qos0 and any(not message[2] and not message[3] & RETAIN for message in messages):
+        if not self._continuity.qos0 and _without_guarantee(messages):
             self._continuity.qos0 = self._state_wanted = True
         if self._continuity.absences or not self._online:
             fresh = sum(1 for message in messages if not message[3] & (DUP | RETAIN))
@@ -314,3 +316,8 @@ class Intake:
             self._identities.dump(),
             self._quarantine.dump(),
         ).to_text()
+
+
+def _without_guarantee(messages: Sequence[Publish]) -> bool:
+    """Tell whether live messages of QoS 0 are among these."""
+    return 0 in map(_PACKET_ID, messages) and any(not message[2] and not message[3] & RETAIN for message in messages)

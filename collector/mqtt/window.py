@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from collector.mqtt.frames import Publish
 
+_PAYLOAD, _PACKET_ID = itemgetter(1), itemgetter(2)
 _MOST_BYTES = 64 << 20
 _MOST_WAITING = 256  # deliveries that nobody has asked for
 
@@ -16,9 +18,9 @@ class Receipt:
 
     def __init__(self, epoch: int, messages: Sequence[Publish], give_back: "Callable[[Receipt], None]") -> None:
         self.epoch = epoch
-        self.packet_ids = [message[2] for message in messages if message[2]]
+        self.packet_ids = list(filter(None, map(_PACKET_ID, messages)))
         self.messages = len(messages)
-        self.payload_bytes = sum(len(message[1]) for message in messages)
+        self.payload_bytes = _payload_bytes(messages)
         self.done = False
         self._give_back = give_back
 
@@ -47,7 +49,7 @@ class Window:
     def took(self, messages: Sequence[Publish]) -> None:
         """Messages have been read from the socket."""
         self._messages += len(messages)
-        self._bytes += sum(len(message[1]) for message in messages)
+        self._bytes += _payload_bytes(messages)
 
     def receipt(self, messages: Sequence[Publish]) -> Receipt:
         """The receipt of a delivery that holds these messages."""
@@ -97,3 +99,7 @@ class Window:
     def _give_back(self, receipt: Receipt) -> None:
         self._receipts.append(receipt)
         self._wake()
+
+
+def _payload_bytes(messages: Sequence[Publish]) -> int:
+    return sum(map(len, map(_PAYLOAD, messages)))
