@@ -17,6 +17,7 @@ from domain.ports import Person
 from records import audit, cursors, findings, outbox, people, phases, requests, transitions
 from records.audit import AuditHead, AuditRecord
 from records.engine import Database
+from records.memo import Memo
 from records.outbox import NoticeResult, WaitingNotice
 from records.people import Account
 from records.requests import Answer
@@ -29,6 +30,8 @@ class SqlRecords:
     def __init__(self, database: Database, wall_ns: Callable[[], int]) -> None:
         self._database = database
         self._wall_ns = wall_ns
+        self._findings_memo: Memo[Finding] = Memo()
+        self._transitions_memo: Memo[Transition] = Memo()
 
     @classmethod
     def open(cls, path: Path | str, *, wall_ns: Callable[[], int] = time.time_ns) -> "SqlRecords":
@@ -63,7 +66,12 @@ class SqlRecords:
     ) -> Sequence[Finding]:
         """The newest version of each finding that overlaps [start, end); what was concluded last comes first."""
         with self._database.reading() as connection:
-            return findings.listed_findings(connection, start_ns, end_ns, subject, limit, before)
+
+            def ask() -> list[Finding]:
+                return findings.listed_findings(connection, start_ns, end_ns, subject, limit, before)
+
+            question = (start_ns, end_ns, subject, limit, before)
+            return self._findings_memo.answer(question, findings.newest_sequence(connection), ask)
 
     def finding_versions(self, id_: str) -> Sequence[Finding]:
         """Every version of a finding, oldest first."""
@@ -78,7 +86,12 @@ class SqlRecords:
     def transitions(self, alarm: str | None, limit: int, after: str | None = None) -> Sequence[Transition]:
         """The newest transitions, newest first. With `after`: the next ones written after it, still newest first."""
         with self._database.reading() as connection:
-            return transitions.listed_transitions(connection, alarm, limit, after)
+
+            def ask() -> list[Transition]:
+                return transitions.listed_transitions(connection, alarm, limit, after)
+
+            newest = transitions.newest_sequence(connection)
+            return self._transitions_memo.answer((alarm, limit, after), newest, ask)
 
     def list_phases(
         self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int

@@ -64,6 +64,11 @@ def listed_findings(
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
+def newest_sequence(connection: Connection) -> int:
+    """The number of the row that was written last; 0 before the first."""
+    return connection.execute(select(func.max(findings.c.sequence))).scalar() or 0
+
+
 def versions_of(connection: Connection, id_: str) -> list[Finding]:
     """Every version of a finding, oldest first."""
     query = select(findings).where(findings.c.id == id_).order_by(findings.c.version)

@@ -72,6 +72,11 @@ def listed_transitions(connection: Connection, alarm: str | None, limit: int, af
     return [_from_row(row) for row in connection.execute(query).mappings()][::-1]
 
 
+def newest_sequence(connection: Connection) -> int:
+    """The number of the row that was written last; 0 before the first."""
+    return connection.execute(select(func.max(transitions.c.sequence))).scalar() or 0
+
+
 def _to_row(transition: Transition) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(transition, name) for name in _PLAIN}
     row |= {name: getattr(transition.facts, name) for name in _FACTS}

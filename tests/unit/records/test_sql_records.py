@@ -192,3 +192,15 @@ def test_a_database_that_stays_locked_is_retry_later(path: Path, monkeypatch: py
         with pytest.raises(RetryLater, match="locked"):
             records.add_person("Ann", "operator")
         other.close()
+
+
+def test_a_list_that_was_asked_before_is_new_again_after_another_process_wrote(path: Path) -> None:
+    with SqlRecords.open(path) as core, SqlRecords.open(path) as web:
+        for number in range(1, 4):
+            with core.unit_of_work() as work:
+                work.transitions([transition(number=number)])
+                work.findings([finding(version=number)])
+
+            assert [each.number for each in web.transitions(None, 1)] == [number]
+            assert web.transitions(None, 1) == web.transitions(None, 1)
+            assert [each.version for each in web.list_findings(None, None, None, 9)] == [number]
