@@ -1,6 +1,5 @@
 """The pages, rendered; what moves on them is filled in by their scripts."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -9,6 +8,7 @@ from markupsafe import Markup
 
 from api.dependencies import Dependencies
 from api.shapes import Shape, unit_label
+from domain.recipes import UnitModel
 from domain.tags import Tag, TagTable
 
 HERE = Path(__file__).parent
@@ -23,11 +23,9 @@ _ROLES = {
     "AT": "pH",
     "LT": "Level",
     "FT": "Flow",
-    "ST": "Speed",
     "WT": "Weight",
-    "JT": "Power",
 }
-_FIRST = ("TT", "PT", "AT")
+_FIRST = ("TT", "PT", "AT", "LT")
 
 
 class Pages:
@@ -74,9 +72,7 @@ class Pages:
     def _units(self) -> list[Shape]:
         """The units with their parameters; without units, the sources with their tags."""
         tags = self._deps.feed.tags
-        units = [
-            _unit_shape(unit.name, _in_order(unit.parameters), tags) for unit in self._deps.rulebook.units.values()
-        ]
+        units = [_unit_shape(unit, tags) for unit in self._deps.rulebook.units.values()]
         return units or _sources(list(tags))
 
 
@@ -85,17 +81,22 @@ def _embedded(plan: Shape) -> Markup:
     return Markup(orjson.dumps(plan).decode().replace("<", "\\u003c"))  # noqa: S704 - escaped on the spot
 
 
-def _in_order(parameters: Mapping[str, str]) -> list[tuple[str, str]]:
-    return sorted(parameters.items(), key=lambda role: _FIRST.index(role[0]) if role[0] in _FIRST else len(_FIRST))
+def _unit_shape(unit: UnitModel, tags: TagTable) -> Shape:
+    """A unit's card: trends of what is measured, the most telling first; the rest as values."""
+    # The card's head tells batch and phase in words.
+    told = {unit.batch_tag, unit.phase_tag, unit.recipe_tag}
+    shapes = [
+        _parameter_shape(role, name, tags.find(name)) for role, name in unit.parameters.items() if name not in told
+    ]
+    shapes = [shape for shape in shapes if shape["kind"] != "text"]
+    shapes.sort(key=lambda shape: (shape["kind"] == "boolean", _place(str(shape["role"]))))
+    drawn = [shape for shape in shapes if shape["kind"] == "number"][:TRENDS_PER_UNIT]
+    more = [shape for shape in shapes if shape not in drawn]
+    return {"name": unit.name, "is_source": False, "trends": drawn, "more": more}
 
 
-def _unit_shape(name: str, parameters: Sequence[tuple[str, str]], tags: TagTable) -> Shape:
-    shapes = []
-    for role, tag_name in parameters:
-        tag = tags.find(tag_name)
-        if tag is None or tag.kind != "text":
-            shapes.append(_parameter_shape(role, tag_name, tag))
-    return {"name": name, "is_source": False, "trends": shapes[:TRENDS_PER_UNIT], "more": shapes[TRENDS_PER_UNIT:]}
+def _place(role: str) -> int:
+    return _FIRST.index(role) if role in _FIRST else len(_FIRST)
 
 
 def _parameter_shape(role: str, name: str, tag: Tag | None) -> Shape:

@@ -1,6 +1,6 @@
 // How numbers, times and durations are written.
 
-const DECIMALS = { "°C": 1, K: 1, "%": 1, bar: 2, "bar (g)": 2, "bar (a)": 2, mbar: 0, kW: 1, rpm: 0, "": 2 };
+const DECIMALS = { "°C": 1, K: 1, "%": 1, bar: 2, "bar (g)": 2, "bar (a)": 2, mbar: 0, kW: 1, W: 0, rpm: 0, kg: 1, "": 2 };
 
 export function decimalsOf(unit) {
   return DECIMALS[unit] ?? 2;

@@ -8,7 +8,7 @@ const QUIET_AFTER_MS = 10 * 60e3;
 
 export class Parameter {
   constructor(box, shape, connection) {
-    Object.assign(this, { box, tag: shape.tag, unit: shape.unit, connection });
+    Object.assign(this, { box, tag: shape.tag, unit: shape.unit, kind: shape.kind, connection });
     this.decimals = decimalsOf(shape.unit);
     this.value = box.querySelector("[data-value]");
     this.range = box.querySelector("[data-range]");
@@ -52,9 +52,10 @@ export class Parameter {
   take(point) {
     if (this.newest !== null && point.t < this.newest.t) return;
     this.newest = point;
-    const text = number(point.m ?? point.v, this.decimals);
+    const measured = point.m ?? point.v;
+    const text = this.kind === "boolean" && measured !== null ? (measured ? "yes" : "no") : number(measured, this.decimals);
     if (this.value.textContent !== text) this.value.textContent = text;
-    this.value.title = `${number(point.m ?? point.v, 6)} ${this.unit}, ${exactTime(point.t)}`;
+    this.value.title = `${number(measured, 6)} ${this.unit}, ${exactTime(point.t)}`;
     this.judge();
   }
 

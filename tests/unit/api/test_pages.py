@@ -4,6 +4,7 @@ import re
 import httpx
 
 from domain.entries import TagDefined
+from domain.recipes import UnitModel
 from domain.rules import Rulebook
 from domain.tags import Tag, TagId
 from tests.unit.api.conftest import NOW_NS, World, a_client, a_world
@@ -84,3 +85,21 @@ async def test_pages_load_nothing_from_elsewhere(client: httpx.AsyncClient) -> N
     scripts = re.findall(r'(?:src|href)="([^"]+)"', page)
 
     assert all(link.startswith(("/", "#", "data:")) for link in scripts)
+
+
+async def test_a_cards_trends_are_numbers_and_its_head_tells_batch_and_phase() -> None:
+    tags = [
+        Tag(TagId(20), "u20", 1, "T.OPEN", "floor", "a", kind="boolean"),
+        Tag(TagId(21), "u21", 1, "T.STEP", "floor", "b"),
+        Tag(TagId(22), "u22", 1, "T.LT", "floor", "c", unit="m3"),
+    ]
+    roles = {"OPEN": "T.OPEN", "STEP": "T.STEP", "LT": "T.LT"}
+    world = a_world(rulebook=Rulebook(units={"T": UnitModel("T", roles, phase_tag="T.STEP")}))
+    world.journal.put(*(TagDefined(tag, NOW_NS) for tag in tags))
+    await world.feed.start()
+    async with a_client(world) as client:
+        plan = plan_of((await client.get("/")).text)
+
+    (unit,) = plan["units"]  # type: ignore[misc]
+    assert [shape["tag"] for shape in unit["trends"]] == ["T.LT"]
+    assert [shape["tag"] for shape in unit["more"]] == ["T.OPEN"]
