@@ -54,8 +54,8 @@ Start = Annotated[
     Query(description="first moment: ISO 8601, integer ns since 1970, `now`, or back from now like `-8h`"),
 ]
 End = Annotated[str, Query(description="first moment after the span, written like `start`")]
-OpenStart = Annotated[str | None, Query(alias="start", description="leave out what ended before")]
-OpenEnd = Annotated[str | None, Query(alias="end", description="leave out what began at or after")]
+SomeStart = Annotated[str | None, Query(alias="start", description="leave out what ended before")]
+SomeEnd = Annotated[str | None, Query(alias="end", description="leave out what began at or after")]
 
 
 def answer(told: object, status: int = 200) -> Response:

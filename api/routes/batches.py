@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.bands import bands_of
-from api.context import Here, OpenEnd, OpenStart, Time, answer
+from api.context import Here, SomeEnd, SomeStart, Time, answer
 from api.holds import hold_shapes
 from api.shapes import Shape, phase_shape
 from api.times import TimeForm, parse_open_span
@@ -21,8 +21,8 @@ HOLD_FINDINGS = 500
 @router.get("/batches")
 async def batches(
     here: Here,
-    start: OpenStart = None,
-    end: OpenEnd = None,
+    start: SomeStart = None,
+    end: SomeEnd = None,
     unit: Annotated[str | None, Query(description="only of this unit")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000, description="of phases")] = 1_000,
     time: Time = TimeForm.NS,
@@ -61,8 +61,8 @@ def batch_shapes(phases: Sequence[PhaseRecord], form: TimeForm) -> list[Shape]:
 async def bands(
     here: Here,
     tag: Annotated[str, Query(description="the tag's name")],
-    start: OpenStart = None,
-    end: OpenEnd = None,
+    start: SomeStart = None,
+    end: SomeEnd = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
     time: Time = TimeForm.NS,
 ) -> Response:

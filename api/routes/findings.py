@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.context import Here, OpenEnd, OpenStart, Time, answer, cut
+from api.context import Here, SomeEnd, SomeStart, Time, answer, cut
 from api.shapes import finding_shape
 from api.times import TimeForm, parse_open_span
 
@@ -15,8 +15,8 @@ router = APIRouter(prefix="/v1", tags=["findings"])
 @router.get("/findings")
 async def findings(
     here: Here,
-    start: OpenStart = None,
-    end: OpenEnd = None,
+    start: SomeStart = None,
+    end: SomeEnd = None,
     subject: Annotated[str | None, Query(description="only about this tag, unit or hold")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 500,
     before: Annotated[str | None, Query(description="continue after this finding: the last answer's `next`")] = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.context import Here, OpenEnd, OpenStart, Time, answer, cut
+from api.context import Here, SomeEnd, SomeStart, Time, answer, cut
 from api.shapes import gap_shape, heartbeat_shape, ledger_shape, notice_shape, quarantined_shape
 from api.times import TimeForm, parse_open_span
 
@@ -19,8 +19,8 @@ async def gaps(
     here: Here,
     tag: Annotated[str | None, Query(description="gaps that concern this tag, its source's included")] = None,
     source: Annotated[str | None, Query(description="gaps of this source and of its tags")] = None,
-    start: OpenStart = None,
-    end: OpenEnd = None,
+    start: SomeStart = None,
+    end: SomeEnd = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
     time: Time = TimeForm.NS,
 ) -> Response:

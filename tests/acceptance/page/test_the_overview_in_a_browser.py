@@ -167,8 +167,8 @@ def test_an_acknowledgement_sticks_and_says_who(server: Server, page: Browser) -
     page.open(server.url, 1600, 1000)
     page.wait_for(READ)
 
-    assert "Ines Aldana" in str(said)
-    assert "Ines Aldana" in str(
+    assert "Vera Aldana" in str(said)
+    assert "Vera Aldana" in str(
         page.evaluate(
             "[...document.querySelectorAll('.alarm')].find((one) => one.innerText.includes('R102_dirty')).innerText"
         )
