@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, Frame, Index, Mask, grown
 from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, roughly
-from detectors.charts import Charts, no_charts, slope_per_ns
+from detectors.charts import SENSIBLE, Charts, no_charts, slope_per_ns
 from detectors.limits import Limit
 from detectors.ranges import Said
 from domain.entries import RowPosition
@@ -39,6 +39,7 @@ class Charted:
     limits: tuple[Limit, ...] = ()
     floor: float = 0.0
     cusum: Case | None = None
+    rising: bool = False  # which side of the CUSUM opened it
     ewma: Case | None = None
     say_at: int = 0  # the number of windows that the next version waits for
     say_every: int = _SAY_AGAIN
@@ -136,11 +137,13 @@ class Drifts:
 
     def _add(self, place: Index, value: NDArray[np.float64], *, unique: bool) -> None:
         if unique:
-            self._total[place] += value
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._total[place] += value
             self._count[place] += 1
         else:
             # In order, one by one: a sum must not depend on how the rows were batched.
-            np.add.at(self._total, place, value)
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.add.at(self._total, place, value)
             np.add.at(self._count, place, 1)
         self._total[0] = 0.0
 
@@ -167,7 +170,8 @@ class Drifts:
         places, time_ns = place[index], rows.time_ns[index]
         end_ns, every_ns = self._end_ns[places], self._every_ns[places]
         full = ~self._warming[places] & (self._count[places] > 0)
-        mean = self._total[places] / np.maximum(self._count[places], 1)
+        mean = np.nan_to_num(self._total[places] / np.maximum(self._count[places], 1))
+        mean = np.clip(mean, -SENSIBLE, SENSIBLE)
         self._warming[places] = False
         self._total[places] = 0.0
         self._count[places] = 0
@@ -212,8 +216,9 @@ class Drifts:
         found: list[Finding] = []
         if charted.cusum is None and max(up, down) > float(charts.h[place]):
             charted.cusum = self._open(charted, "drift.cusum", position)
+            charted.rising = up > down
             found.append(self._say(charted, charted.cusum, at_ns))
-        elif charted.cusum is not None and max(up, down) == 0.0:
+        elif charted.cusum is not None and (up if charted.rising else down) == 0.0:
             found.append(self._over(charted, charted.cusum, at_ns))
             charted.cusum = None
         elif charted.cusum is not None and again:
@@ -304,6 +309,7 @@ class Drifts:
                 charted.tag.id,
                 charted.say_at,
                 charted.say_every,
+                charted.rising,
                 None if charted.cusum is None else charted.cusum.state(),
                 None if charted.ewma is None else charted.ewma.state(),
             ]
@@ -330,9 +336,10 @@ class Drifts:
     ) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
         self._by_place = [None]
-        for tag, say_at, say_every, cusum, ewma in state:
+        for tag, say_at, say_every, rising, cusum, ewma in state:
             charted = self._by_tag[tag]
             charted.place, charted.say_at, charted.say_every = len(self._by_place), say_at, say_every
+            charted.rising = rising
             charted.cusum = None if cusum is None else case_from(cusum)
             charted.ewma = None if ewma is None else case_from(ewma)
             charted.run = None

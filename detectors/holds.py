@@ -283,7 +283,7 @@ class Holds:
             "elapsed_min_ns": max(0, stop_earliest_ns - start.time_ns - skew_ns),
             "elapsed_max_ns": at_ns - start.earliest_ns + skew_ns,
             "limit_ns": waiting.hold.limit_ns,
-            "kind": waiting.hold.kind,
+            "kind": str(waiting.hold.kind),
             "study": waiting.hold.study or None,
         }
 
