@@ -124,7 +124,7 @@ def test_a_cut_off_tail_is_seen_by_who_kept_the_head(path: Path) -> None:
 
 
 def _write_many(path: Path, name: str, count: int) -> None:
-    engine._CHECKPOINT_EVERY = 20  # in this process, which is the test's own
+    engine._CHECKPOINT_EVERY = 5  # in this process, which is the test's own
     with SqlRecords.open(path) as records:
         for number in range(count):
             with records.unit_of_work() as work:
@@ -133,7 +133,7 @@ def _write_many(path: Path, name: str, count: int) -> None:
 
 
 def test_two_processes_write_at_once_and_the_chain_holds(path: Path) -> None:
-    count = 100
+    count = 40
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_write_many, args=(path, name, count)) for name in ("core", "web")]
     for writer in writers:
@@ -151,7 +151,7 @@ def test_a_reader_sees_whole_units_of_work_while_another_thread_writes(path: Pat
     with SqlRecords.open(path) as records:
 
         def write() -> None:
-            for number in range(1, 150):
+            for number in range(1, 60):
                 with records.unit_of_work() as work:
                     work.cursor("first", Position(number))
                     work.findings([finding(f"f{number}")])
@@ -163,17 +163,18 @@ def test_a_reader_sees_whole_units_of_work_while_another_thread_writes(path: Pat
             assert len(records.list_findings(None, None, None, 1_000)) >= seen
         writer.join()
 
-        assert records.cursor_of("first") == 149
+        assert records.cursor_of("first") == 59
 
 
-def test_the_log_is_folded_back_so_it_does_not_grow_for_ever(path: Path) -> None:
+def test_the_log_is_folded_back_so_it_does_not_grow_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_CHECKPOINT_EVERY", 32)
     with SqlRecords.open(path) as records:
-        for number in range(1_100):
+        for number in range(200):
             with records.unit_of_work() as work:
                 work.cursor("judging", Position(number))
         log_bytes = path.with_name("records.db-wal").stat().st_size
 
-    assert log_bytes < 600 * 4_096  # without folding: 1,100 pages and more
+    assert log_bytes < 120 * 4_096  # without folding: 400 pages and more
 
 
 def test_a_token_is_not_in_the_file(path: Path) -> None:
