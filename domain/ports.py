@@ -1,6 +1,6 @@
 """The seams: what each room offers to the others. A port has one suite of checks, run on all its implementations."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -51,7 +51,7 @@ class Source(Protocol):
 
     name: str
 
-    def deliveries(self) -> AsyncIterator[Delivery]:
+    def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Yield deliveries in order, for as long as it is iterated. Not asking for the next is the back-pressure."""
         ...
 

@@ -38,13 +38,9 @@ class Pieces(Protocol):
 
 
 def write_csv(history: Pieces, tag: Tag, start_ns: int, end_ns: int, target: Path, *, versions: bool = False) -> int:
-    """Write a tag's rows as CSV (RFC 4180, UTF-8); return their number.
-
-    Two comment lines (`#`) at the top say what it is: the format, and the tag's definition as JSON.
-    """
+    """Write a tag's rows as CSV (RFC 4180, UTF-8, the first line names the columns); return their number."""
     count = 0
     with target.open("w", newline="", encoding="utf-8") as file:
-        file.write(f"# {_FORMAT}\r\n# {_definition(tag, start_ns, end_ns)}\r\n")
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for rows in history.read_pieces(tag.id, start_ns, end_ns, versions=versions):

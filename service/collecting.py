@@ -1,6 +1,7 @@
 """From the sources into the journal: each delivery is acknowledged after its commit, by the journal."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -42,13 +43,14 @@ async def collect(
         source = make_source()
         started(source)
         try:
-            async for delivery in source.deliveries():
-                for entry in delivery.entries:
-                    if isinstance(entry, TagDefined):
-                        defined(entry.tag)
-                await journal.room()
-                journal.submit(delivery)
-                pause_s = 1.0
+            async with contextlib.aclosing(source.deliveries()) as deliveries:
+                async for delivery in deliveries:
+                    for entry in delivery.entries:
+                        if isinstance(entry, TagDefined):
+                            defined(entry.tag)
+                    await journal.room()
+                    journal.submit(delivery)
+                    pause_s = 1.0
         except Exception:  # the task's root: this source starts over, the others go on
             log.exception("source %s failed; starting it again in %.0f s", source.name, pause_s)
         await asyncio.sleep(pause_s)

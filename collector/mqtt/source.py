@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from collector.mqtt.intake import Intake
 from collector.mqtt.link import Link
@@ -44,7 +44,7 @@ class MqttSource:
         marked = saved.marked and saved.client_id == settings.client_id
         self._link = Link(settings, self._intake, saved.topics, marked=marked)
 
-    async def deliveries(self) -> AsyncIterator[Delivery]:
+    async def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Yield deliveries in order; not asking for the next one stops the reading, and then the broker."""
         if self._thread is not None:
             raise RuntimeError(f"source {self.name!r} is iterated already: make another one")

@@ -96,7 +96,7 @@ class OpcUaSource:
         skew_ns = stream.edges.skew_ns
         return Heartbeat(self.name, now_ns, self._connected, stream.heard_ns, skew_ns, self._detail or self._missing())
 
-    async def deliveries(self) -> AsyncIterator[Delivery]:
+    async def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Yield what the server sends, in order, for as long as it is asked. Each is acknowledged on its own."""
         self._loop = asyncio.get_running_loop()
         try:

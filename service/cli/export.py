@@ -1,7 +1,6 @@
 """Export a tag's samples, exact and complete, as CSV or Parquet."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from historian.export import write_csv, write_parquet
@@ -40,9 +39,6 @@ def run(options: argparse.Namespace) -> int:
             message = "Parquet needs --output FILE"
             raise Refused(message)
         write_parquet(history, tag, start_ns, end_ns, options.output)
-    elif options.output is None:
-        write_csv(history, tag, start_ns, end_ns, sys.stdout)
     else:
-        with options.output.open("w", encoding="utf-8", newline="") as target:
-            write_csv(history, tag, start_ns, end_ns, target)
+        write_csv(history, tag, start_ns, end_ns, options.output or Path("/dev/stdout"))
     return 0

@@ -18,15 +18,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print each damage with its place; exit 1 if there is any."""
     files = Files(options.data)
-    report = verify(files.history)
+    report = verify(files.data)
     damages = [str(damage) for damage in report.damages]
-    for line in ReadOnlyJournal(files.journal).ledger():
-        if line.unaccounted:
-            damages.append(f"{files.journal}: source {line.source!r}: {line.unaccounted} samples are unaccounted for")
+    damages += [
+        f"{files.journal}: source {line.source!r}: {line.unaccounted} samples are unaccounted for"
+        for line in ReadOnlyJournal(files.journal).ledger()
+        if line.unaccounted
+    ]
     head = SqlRecords.open(files.records).verify_audit()
     for damage in damages:
         print(damage)
     print(
-        f"{report.rows} rows in {report.segments} segments; audit trail of {head.count} entries; {len(damages)} damages"
+        f"{report.rows} rows in {report.segments} segments; audit trail of {head.records} entries; {len(damages)} damages"
     )
     return 1 if damages else 0

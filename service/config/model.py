@@ -48,7 +48,7 @@ class OpcUa(Section):
     mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"
     user: str | None = None
     password_file: str | None = None
-    keep_alive: Duration = 5_000_000_000
+    keep_alive: Duration = 2_000_000_000
     lifetime: Duration = 3_600_000_000_000
 
 

@@ -14,6 +14,8 @@ from tests.acceptance.service.running import MOSQUITTO, Service, broker, free_po
 
 TAGS = 5
 PUBLISHING_INTERVAL_S = 0.2
+TRIAL_S = 4.0
+"""A server may take our subscription's transfer and stay silent (asyncua does): so long until the stand-by takes over."""
 LONGEST_NS = 2**62
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; the broker's part cannot run")
@@ -78,12 +80,12 @@ def published(truth: Path) -> dict[str, list[int]]:
     return values
 
 
-def storm(running: Service, kills: int, seed: int) -> float:
+def storm(running: Service, kills: int, seed: int, soonest_s: float) -> float:
     """Kill at random moments; the seconds that the service was not up."""
     dice = random.Random(seed)
     down_s = 0.0
     for _ in range(kills):
-        time.sleep(dice.uniform(0.5, 3.0))
+        time.sleep(dice.uniform(soonest_s, TRIAL_S + 3))
         killed_s = time.monotonic()
         running.kill()
         running.start()
@@ -102,7 +104,7 @@ def check_mqtt(evidence: Evidence, truth: Path) -> None:
         assert (twice, missing) == ({}, []), topic
 
 
-def check_opcua(evidence: Evidence, truth: Path, since_ns: int) -> None:
+def check_opcua(evidence: Evidence, truth: Path, since_ns: int, until_ns: int) -> None:
     """Every value given to a node is in the record exactly once, or lies inside a gap."""
     for name, values in written(truth).items():
         found = evidence.values(name)
@@ -111,7 +113,7 @@ def check_opcua(evidence: Evidence, truth: Path, since_ns: int) -> None:
         unexplained = [
             (value, time_ns)
             for value, time_ns in values
-            if time_ns > since_ns and value not in found and not any(a <= time_ns <= b for a, b in gaps)
+            if since_ns < time_ns < until_ns and value not in found and not any(a <= time_ns <= b for a, b in gaps)
         ]
 
         assert (twice, unexplained) == ({}, []), name
@@ -124,7 +126,7 @@ def check_ledger(evidence: Evidence) -> None:
         assert line.unaccounted == 0, line
 
 
-def run_storm(folder: Path, kills: int, seed: int) -> None:
+def run_storm(folder: Path, kills: int, seed: int, soonest_s: float) -> None:
     opcua_port, mqtt_port, http_port = free_port(), free_port(), free_port()
     config = configuration(folder, opcua_port, mqtt_port, http_port)
     nodes, messages = folder / "nodes.txt", folder / "messages.txt"
@@ -138,23 +140,25 @@ def run_storm(folder: Path, kills: int, seed: int) -> None:
         until(lambda: len(running.get("/v1/latest")["latest"]) >= TAGS, 20)
         since_ns = time.time_ns()
         with python_process("tests.acceptance.service.counter_publisher", str(mqtt_port), str(messages)):
-            down_s = storm(running, kills, seed)
-            time.sleep(3)
+            down_s = storm(running, kills, seed, soonest_s)
+            time.sleep(2 * TRIAL_S)
         time.sleep(2)
+        until_ns = time.time_ns() - 10**9
         assert running.stop() == 0
         evidence = Evidence(folder)
         check_mqtt(evidence, messages)
-        check_opcua(evidence, nodes, since_ns)
+        check_opcua(evidence, nodes, since_ns, until_ns)
         check_ledger(evidence)
         gap_s = sum(min(b, time.time_ns()) - max(a, since_ns) for a, b in evidence.gaps("opc") if b > since_ns) / 1e9
-        assert gap_s <= down_s + kills * (2 * PUBLISHING_INTERVAL_S + 1.0)
+        if soonest_s >= TRIAL_S:
+            assert gap_s <= down_s + kills * (2 * PUBLISHING_INTERVAL_S)
 
 
 def test_five_kills_lose_nothing_and_double_nothing(tmp_path):
-    run_storm(tmp_path, kills=5, seed=1)
+    run_storm(tmp_path, kills=5, seed=1, soonest_s=TRIAL_S)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_thirty_kills_lose_nothing_and_double_nothing(tmp_path):
-    run_storm(tmp_path, kills=30, seed=2)
+    run_storm(tmp_path, kills=30, seed=2, soonest_s=0.2)
