@@ -8,7 +8,7 @@ from domain.errors import DamagedFile
 from historian.journal import reading
 from historian.journal.codec import Decoder
 from historian.journal.layouts import KnownLayouts
-from historian.journal.schema import Connect, Connection, prepare_reader
+from historian.journal.schema import Connect, Connection, errors_named, prepare_reader
 
 
 class DiskReader:
@@ -39,7 +39,8 @@ class DiskReader:
 
     def after(self, position: Position, limit: int) -> Sequence[tuple[Position, Entry]]:
         """The next entries after a position, at most `limit`; fewer where they are large."""
-        stored = reading.stored_after(self.connection, position, limit)
+        with errors_named(self._path):
+            stored = reading.stored_after(self.connection, position, limit)
         return [(at, self.decode(f"entry {at}", body)) for at, body in stored]
 
     def decode(self, what: str, body: bytes) -> Entry:

@@ -1,7 +1,8 @@
 """`ReadOnlyJournal`: the JournalReader port, for the processes that do not write."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from historian.journal.codec import Kind
 from historian.journal.following import DiskReader
 from historian.journal.reading import blob, whole
 from historian.journal.remembered import ledger_of
-from historian.journal.schema import Connect, SqlValue, connect_reader
+from historian.journal.schema import Connect, SqlValue, connect_reader, errors_named
 
 _Wanted = TypeVar("_Wanted", bound=Entry)
 
@@ -52,7 +53,7 @@ class ReadOnlyJournal:
 
     def last(self) -> Position:
         """The newest durable position."""
-        with self._lock:
+        with self._asking():
             return reading.last_position(self._disk.connection)
 
     def read(self, after: Position, limit: int = 64) -> Sequence[tuple[Position, Entry]]:
@@ -72,12 +73,12 @@ class ReadOnlyJournal:
 
     def ledger(self) -> Sequence[SourceLedger]:
         """The counts of every source, as of the newest commit."""
-        with self._lock:
+        with self._asking():
             return ledger_of(reading.remembered(self._disk.connection).values())
 
     def heartbeats(self) -> Sequence[Heartbeat]:
         """The newest heartbeat of every source."""
-        with self._lock:
+        with self._asking():
             sources = reading.remembered(self._disk.connection).values()
             return [
                 self._of_type(Heartbeat, f"heartbeat of {source.name}", source.heartbeat)
@@ -87,7 +88,7 @@ class ReadOnlyJournal:
 
     def source_state(self, source: str) -> str | None:
         """The newest state that a source left for its next start."""
-        with self._lock:
+        with self._asking():
             memory = reading.remembered(self._disk.connection).get(source)
             if memory is None or memory.state is None:
                 return None
@@ -108,8 +109,13 @@ class ReadOnlyJournal:
         with self._lock:
             self._disk.close()
 
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        with self._lock, errors_named(self._path):
+            yield
+
     def _ask(self, query: str, *values: SqlValue) -> list[tuple[int, bytes]]:
-        with self._lock:
+        with self._asking():
             found = self._disk.connection.execute(query, values).fetchall()
         return [(whole(position), blob(body)) for position, body in found]
 

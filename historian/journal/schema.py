@@ -11,8 +11,10 @@
 bytes as the samples themselves.
 """
 
+import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -132,6 +134,29 @@ def connect_reader(path: str) -> Connection:
     return connection
 
 
+@contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """What the database says, with its file: RetryLater where it is busy or out of reach, else DamagedFile."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise RetryLater(f"{path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise DamagedFile(f"{path}: {error}") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that is still there after a power cut: SQLite syncs the file's own folder, and none above it."""
+    missing = [level for level in (folder, *folder.parents) if not level.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        above = os.open(made.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
+
+
 def prepare_writer(connection: Connection, path: Path) -> None:
     """Make sure that the file is ours, has its tables, and that a commit means what this program promises."""
     is_new = not _is_ours(connection, path)
@@ -155,14 +180,10 @@ def prepare_reader(connection: Connection, path: Path) -> None:
 
 def _is_ours(connection: Connection, path: Path) -> bool:
     """False for an empty file; DamagedFile for anything that is no journal, NewerFormat for one of a newer program."""
-    try:
+    with errors_named(path):
         application = _number(connection, "PRAGMA application_id")
         version = _number(connection, "PRAGMA user_version")
         tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise RetryLater(f"{path}: {error}") from error
-        raise DamagedFile(f"{path}: {error}") from error
     if application == 0 and tables == 0:
         return False
     if application != APPLICATION_ID:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.entries import ConfigurationActivated, Entry, PersonAction, Position, TagDefined
-from domain.errors import RetryLater, ThermowellError
+from domain.errors import DamagedFile, RetryLater, ThermowellError
 from domain.ports import Delivery, SourceLedger
 from historian.journal import reading
 from historian.journal.bell import Bell, call_in
@@ -25,7 +25,7 @@ from historian.journal.layouts import LearntLayouts
 from historian.journal.lock import WriterLock
 from historian.journal.recent import Recent
 from historian.journal.remembered import ledger_of
-from historian.journal.schema import Connect, connect_reader, connect_writer, prepare_writer
+from historian.journal.schema import Connect, connect_reader, connect_writer, errors_named, make_folder, prepare_writer
 from historian.journal.trimming import Trim, Trims
 from historian.journal.usage import Meter, Usage
 
@@ -86,10 +86,11 @@ class SqliteJournal:
         `on_commit` is called on the writer's thread after each commit; it must be quick and must not raise.
         """
         path = Path(path).absolute()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = WriterLock(path)
         try:
-            return cls._open_locked(path, lock, flush_interval_s, quota_bytes, connect, connect_read, on_commit)
+            with errors_named(path):
+                return cls._open_locked(path, lock, flush_interval_s, quota_bytes, connect, connect_read, on_commit)
         except BaseException:
             lock.release()
             raise
@@ -176,9 +177,12 @@ class SqliteJournal:
     async def follow(self, after: Position) -> AsyncIterator[tuple[Position, Entry]]:
         """Yield every durable entry after a position, then wait for more; ends when the journal is closed.
 
-        RetryLater if the journal stopped by itself, DamagedFile (file, position) where bytes are not as written.
+        RetryLater if the journal stopped by itself. DamagedFile (file, position) where bytes are not as written, and
+        where the journal ends before `after`: it is older than what followed it, so positions would mean other entries.
         """
         position = after
+        if after > self._parts.recent.last:
+            raise DamagedFile(f"{self._path} ends at {self._parts.recent.last}, before its follower's position {after}")
         with self._bell.listening() as rung:
             while True:
                 rung.clear()

@@ -190,6 +190,13 @@ class JournalChecks:
         assert values_of(found) == [float(value) for value in range(30)]
         assert [sum(len(entry) for entry in stretch) for stretch in _between_states(found)] == [2, *[3] * 9, 1]
 
+    async def test_samples_without_a_server_time_do_not_get_one(self, journal: Journal):
+        journal.submit(_unheard("train1", samples([1.0]), samples([2.0], server=True), samples([3.0])))
+        found = await all_until(journal, await journal.append(GAP))
+        batches = [entry for _, entry in found if isinstance(entry, SampleBatch)]
+
+        assert [batch.value.tolist() for batch in batches if batch.server_ns is None] == [[1.0], [3.0]]
+
     async def test_what_a_person_did_keeps_its_place_among_the_samples(self, journal: Journal):
         journal.submit(_unheard("train1", samples([1.0]), ACTION, samples([2.0])))
         found = await all_until(journal, await journal.append(GAP))

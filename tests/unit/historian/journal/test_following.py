@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from domain.entries import START, Position
-from domain.errors import RetryLater
+from domain.errors import DamagedFile, RetryLater
 from domain.ports import Delivery
 from historian.journal import SqliteJournal
 from tests.checks.journal import GAP, HEARTBEAT, LIMIT_S, all_until, samples, submitted, take, values_of
@@ -52,6 +52,7 @@ async def _write(journal: SqliteJournal, entries: int) -> None:
         await journal.append(samples([float(value)]))
 
 
+@pytest.mark.usefixtures("short_memory")
 async def test_a_follower_goes_on_where_it_was_after_a_restart(tmp_path: Path):
     seen = []
     for _ in range(5):
@@ -64,6 +65,14 @@ async def test_a_follower_goes_on_where_it_was_after_a_restart(tmp_path: Path):
 
     assert [position for position, _ in seen] == list(range(1, 101))
     assert values_of(seen) == [float(value) for value in range(10)] * 5
+
+
+async def test_a_follower_that_is_ahead_of_the_journal_is_told_so(tmp_path: Path):
+    with opened(tmp_path / "journal.db") as journal:
+        last = await journal.append(GAP)
+
+        with pytest.raises(DamagedFile, match=r"journal\.db ends at 1, before its follower's position 2"):
+            await anext(journal.follow(Position(last + 1)))
 
 
 async def test_followers_end_when_the_journal_is_closed(tmp_path: Path):

@@ -29,6 +29,14 @@ async def test_what_was_received_is_journaled_quarantined_or_known_again(tmp_pat
         assert journal.ledger() == (SourceLedger("train1", 11, 6, 0, 5, 0),)
 
 
+async def test_counts_that_stand_in_no_entry_are_seen_by_another_reader_at_once(tmp_path: Path):
+    with opened(tmp_path / "journal.db") as journal, closing(ReadOnlyJournal(tmp_path / "journal.db")) as reader:
+        await submitted(journal, samples([1.0]), received=1)
+        await submitted(journal, received=2, redelivered=2)
+
+        assert reader.ledger() == (SourceLedger("train1", 3, 1, 0, 2, 0),)
+
+
 async def test_quarantined_messages_count_by_their_number(tmp_path: Path):
     with opened(tmp_path / "journal.db") as journal:
         await journal.append(QUARANTINED)

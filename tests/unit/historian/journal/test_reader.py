@@ -234,6 +234,20 @@ async def test_a_damaged_entry_is_named_with_its_file_and_position(
     assert reader.read(Position(2)) == [(3, GAP)]
 
 
+async def test_a_file_that_the_database_finds_damaged_is_named(tmp_path: Path):
+    path = tmp_path / "journal.db"
+    with opened(path) as journal:
+        await journal.append(GAP, *[samples([1.0]), QUARANTINED] * 300)
+    damaged = bytearray(path.read_bytes())
+    damaged[3 * 4096 :] = b"\xa5" * (len(damaged) - 3 * 4096)
+    path.write_bytes(damaged)
+
+    with closing(ReadOnlyJournal(path)) as reader, pytest.raises(DamagedFile, match=r"journal\.db: "):
+        reader.read(START)
+    with pytest.raises(DamagedFile, match=r"journal\.db: "):
+        SqliteJournal.open(path)
+
+
 async def test_an_entry_of_the_wrong_kind_is_damage(journal: SqliteJournal, reader: ReadOnlyJournal, tmp_path: Path):
     await journal.append(GAP, QUARANTINED)
     with closing(sqlite3.connect(tmp_path / "journal.db")) as damage:
