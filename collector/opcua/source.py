@@ -256,7 +256,7 @@ class OpcUaSource:
                     yield delivery
                 if self._farewell:
                     raise SubscriptionDead(f"the server ended the subscription ({self._farewell})")
-            else:
+            if loop.time() - self._heard_s > tick_s:  # also while others, like a stand-by, are heard
                 await self._check_silence(loop.time())
             if self._problems and loop.time() >= self._retry_due_s:
                 yield await self._retry_missing(loop)

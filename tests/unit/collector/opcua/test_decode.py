@@ -169,6 +169,18 @@ DOUBLE = struct.Struct("<d").pack
 NOON = UNIX_EPOCH_TICKS + 10**16
 
 
+def test_a_learnt_layout_is_not_believed_when_the_types_changed_places():
+    double, real = item(1, 1, 11, DOUBLE(1.5)), item(2, 1, 10, struct.pack("<f", 2.5))
+    decoder = Decoder()
+    mixed, swapped = notification_of(*[double, real] * 30), notification_of(*[real, double] * 30)
+    first, second = decoder.decode(mixed, 0, len(mixed)), decoder.decode(swapped, 0, len(swapped))
+    third = decoder.decode(mixed, 0, len(mixed))
+
+    assert len(mixed) == len(swapped)
+    assert first.value.tolist() == third.value.tolist() == [1.5, 2.5] * 30
+    assert second.value.tolist() == [2.5, 1.5] * 30
+
+
 def test_a_zero_or_missing_time_is_absent_and_the_status_says_which_time_stands_for_it():
     body = notification_of(
         item(1, 13, 11, DOUBLE(1.0), TICK(NOON), TICK(NOON + 7)),

@@ -132,8 +132,10 @@ async def test_a_server_that_is_mute_after_a_transfer_is_replaced_by_the_stand_b
     away = server.write(0, 2.0)
     second = Reader(server, first.state)
     async with second.reading():
-        await second.until(lambda: len(server.subscriptions) == 2)
-        await asyncio.sleep(0.01)
+        stand_by = max(server.subscriptions) + 1
+        await second.until(
+            lambda: stand_by in server.subscriptions and len(server.subscriptions[stand_by].handles) == 3
+        )
         server.write(0, 3.0)
         await second.heard(3.0)
 
