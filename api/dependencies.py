@@ -1,7 +1,7 @@
 """What the HTTP interface stands on: ports and a few facts, handed over by the one who wires the program."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -52,6 +52,11 @@ def no_metrics() -> str:
     return ""
 
 
+def nothing_recorded() -> Mapping[str, int]:
+    """Stand in where nobody counts the record's rows."""
+    return {}
+
+
 def always_ready() -> tuple[bool, str]:
     """Stand in where nothing has to start first."""
     return True, "ready"
@@ -97,6 +102,7 @@ class Dependencies:
     metrics: Callable[[], str] = no_metrics
     ready: Callable[[], tuple[bool, str]] = always_ready
     holds: Callable[[], Sequence[HoldRun]] = no_holds
+    record: Callable[[], Mapping[str, int]] = nothing_recorded
     quarantine: Callable[[int], Sequence[Quarantined]] = nothing_quarantined
     refusal: Callable[[str], str | None] = nobody_refuses
     texts: TextReader | None = None

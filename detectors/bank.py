@@ -23,7 +23,7 @@ from detectors.context import Context, Transfer
 from detectors.drift import Drifts
 from detectors.duration import Durations
 from detectors.gaps import Gaps
-from detectors.holds import CLEANING, USE, Activity, Holds
+from detectors.holds import CLEANING, USE, Activity, Holds, Start
 from detectors.identity import detector_hash
 from detectors.quality import BadQuality, Frozen
 from detectors.ranges import Ranges, Said
@@ -34,6 +34,7 @@ from detectors.units import Switch, Unit, phase_record
 from domain.entries import START, Entry, Gap, Heartbeat, Position, RowPosition, TagDefined, TextBatch
 from domain.errors import Refused
 from domain.findings import Finding, PhaseRecord, Recheck
+from domain.recipes import Hold
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag
@@ -82,6 +83,10 @@ class Bank:
         self._holds = Holds(rulebook, origin)
         for tag in tags:
             self._define(tag)
+
+    def running_holds(self) -> list[tuple[Hold, Start]]:
+        """The holds that run now, also those that nobody need be warned of yet; from any thread."""
+        return self._holds.running()
 
     def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:
         """Take the next entry; return what follows from it. The entry is not written to."""

@@ -287,6 +287,14 @@ class Holds:
             "study": waiting.hold.study or None,
         }
 
+    def running(self) -> list[tuple[Hold, Start]]:
+        """The holds that run now, and how each began."""
+        return [
+            (waiting.hold, waiting.start)
+            for waiting in self._waiting.values()
+            if waiting.start is not None and not waiting.stopped
+        ]
+
     def state(self) -> Json:
         """All of it."""
         return {name: _waiting_state(waiting) for name, waiting in self._waiting.items()}

@@ -20,7 +20,7 @@ from service.clock import make_clock
 from service.collecting import beat, collect
 from service.config.build import Configuration
 from service.files import Files
-from service.gauges import report_for_ever
+from service.gauges import Reporter, report_for_ever
 from service.judging import Effects
 from service.sources import make_source
 from service.storing import StoreFollower
@@ -142,7 +142,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         if effects.notices:
             outbox.wake()
 
-    judge = make_judge(core.configuration, core.tags, core.journal, core.records, committed)
+    judge, bank = make_judge(core.configuration, core.tags, core.journal, core.records, committed)
     storing = StoreFollower(core.journal, core.store, judge.passed)
     return [
         judge.run(),
@@ -150,7 +150,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         outbox.run(),
         _take_requests(core),
         beat(core.clock, core.configuration.heartbeat_ns, lambda: list(core.sources.values()), core.journal),
-        report_for_ever(core.files.run, core.journal, core.store, judge, core.clock, time.time_ns()),
+        report_for_ever(core.files.run, Reporter(core.journal, core.store, judge, bank, core.clock, time.time_ns())),
         *(_collect(core, name) for name in core.configuration.sources),
     ]
 

@@ -1,19 +1,22 @@
-"""What the core tells of itself, for the web process and Prometheus: a file, replaced whole every two seconds."""
+"""What the core tells of itself, for the web process and Prometheus: a file, replaced whole every second."""
 
 import asyncio
 import contextlib
+import math
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from detectors.bank import Bank
 from domain.ports import Clock, Store
 from historian.journal.writer import SqliteJournal
 from service.judging import Judge
 
-_EVERY_S = 2.0
+_EVERY_S = 1.0
 _FRESH_WITHIN_S = 15.0
 _NAME = "core.json"
 
@@ -32,54 +35,57 @@ _HELP = {
 }
 
 
-async def report_for_ever(
-    folder: Path,
-    journal: SqliteJournal,
-    store: Store,
-    judge: Judge,
-    clock: Clock,
-    started_ns: int,
-) -> None:
-    """Write the gauges for ever."""
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Looks at the core's parts; its methods block for a moment."""
+
+    journal: SqliteJournal
+    store: Store
+    judge: Judge
+    bank: Bank
+    clock: Clock
+    started_ns: int
+
+    def report(self) -> dict[str, object]:
+        """How everything stands now."""
+        counts = self.store.counts()
+        problem = self.journal.health().problem
+        return {
+            "wall_ns": time.time_ns(),
+            "clock_ns": self.clock.now_ns(),
+            "healthy": problem is None,
+            "why": "ready" if problem is None else str(problem),
+            "record": dict(counts),
+            "holds": [(hold.name, hold.unit, start.batch, start.time_ns) for hold, start in self.bank.running_holds()],
+            "gauges": self._gauges(counts),
+        }
+
+    def _gauges(self, counts: Mapping[str, int]) -> dict[str, float | None]:
+        usage = self.journal.usage()
+        return {
+            "thermowell_start_time_seconds": self.started_ns / 1e9,
+            "thermowell_journal_position": self.journal.last(),
+            "thermowell_judged_position": self.judge.position,
+            "thermowell_store_cursor": self.store.cursor(),
+            "thermowell_journal_bytes": usage.used_bytes,
+            "thermowell_journal_hours_left": usage.hours_left if math.isfinite(usage.hours_left) else None,
+            "thermowell_rows_stored": counts["stored"],
+            "thermowell_rows_duplicate": counts["duplicates"],
+            "thermowell_rows_waiting": counts["waiting"],
+            "thermowell_rechecks": self.judge.rechecks,
+            "thermowell_process_cpu_seconds_total": time.process_time(),
+        }
+
+
+async def report_for_ever(folder: Path, reporter: Reporter) -> None:
+    """Write the report for ever; what cannot be written is told once it can."""
     try:
         while True:
-            report = await asyncio.to_thread(_report, journal, store, judge, clock, started_ns)
+            report = await asyncio.to_thread(reporter.report)
             await asyncio.to_thread(_write, folder / _NAME, report)
             await asyncio.sleep(_EVERY_S)
     finally:
         (folder / _NAME).unlink(missing_ok=True)
-
-
-def _report(
-    journal: SqliteJournal,
-    store: Store,
-    judge: Judge,
-    clock: Clock,
-    started_ns: int,
-) -> dict[str, object]:
-    counts = store.counts()
-    usage = journal.usage()
-    health = journal.health()
-    return {
-        "wall_ns": time.time_ns(),
-        "clock_ns": clock.now_ns(),
-        "healthy": health.problem is None,
-        "why": "ready" if health.problem is None else str(health.problem),
-        "counts": dict(counts),
-        "gauges": {
-            "thermowell_start_time_seconds": started_ns / 1e9,
-            "thermowell_journal_position": journal.last(),
-            "thermowell_judged_position": judge.position,
-            "thermowell_store_cursor": store.cursor(),
-            "thermowell_journal_bytes": usage.used_bytes,
-            "thermowell_journal_hours_left": usage.hours_left,
-            "thermowell_rows_stored": counts["stored"],
-            "thermowell_rows_duplicate": counts["duplicates"],
-            "thermowell_rows_waiting": counts["waiting"],
-            "thermowell_rechecks": judge.rechecks,
-            "thermowell_process_cpu_seconds_total": time.process_time(),
-        },
-    }
 
 
 def _write(file: Path, report: Mapping[str, object]) -> None:
@@ -95,6 +101,13 @@ def read_report(folder: Path) -> dict[str, object] | None:
         if isinstance(report, dict) and time.time_ns() - int(report["wall_ns"]) < _FRESH_WITHIN_S * 1e9:
             return report
     return None
+
+
+def record_counts(report: Mapping[str, object] | None) -> Mapping[str, int]:
+    """Rows stored, duplicate and waiting; empty while the core does not report."""
+    record = {} if report is None else report["record"]
+    assert isinstance(record, dict)
+    return record
 
 
 def as_prometheus(report: Mapping[str, object] | None) -> str:

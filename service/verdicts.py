@@ -19,16 +19,18 @@ def make_judge(
     journal: Journal,
     records: SqlRecords,
     committed: Callable[[Effects], None],
-) -> Judge:
-    """The judge of this configuration, with the alarm book rebuilt from what was committed."""
+) -> tuple[Judge, Bank]:
+    """The judge and its detectors, of this configuration, with the alarm book rebuilt from what was committed."""
     rulebook = configuration.rulebook
     book = AlarmBook.rebuilt(rulebook, records.newest_transitions(), records.open_findings())
     audiences, wording = audiences_of(configuration), wording_of(configuration)
-    return Judge(
+    bank = Bank(rulebook, tags)
+    judge = Judge(
         journal,
         records,
-        Bank(rulebook, tags),
+        bank,
         book,
         lambda transitions: notices_for_all(transitions, audiences, wording),
         committed,
     )
+    return judge, bank

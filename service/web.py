@@ -5,7 +5,7 @@ import logging
 import signal
 
 from api.app import create_app
-from api.dependencies import LOOPBACK_HOSTS, Dependencies
+from api.dependencies import LOOPBACK_HOSTS, Dependencies, HoldRun
 from api.serve import serve
 from api.stream import Feed
 from domain.errors import ThermowellError
@@ -15,7 +15,7 @@ from records.database import SqlRecords
 from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
-from service.gauges import as_prometheus, read_report
+from service.gauges import as_prometheus, read_report, record_counts
 from service.version import VERSION
 from service.wake import Waker, listening
 
@@ -52,7 +52,10 @@ async def run_web(configuration: Configuration) -> None:
         wake_core=waker.wake,
         metrics=lambda: as_prometheus(read_report(files.run)),
         ready=lambda: _ready(files),
+        holds=lambda: _holds(files),
+        record=lambda: record_counts(read_report(files.run)),
         quarantine=journal.quarantined,
+        refusal=lambda request: _refusal(records, request),
         allowed_hosts=LOOPBACK_HOSTS if configuration.host in _LOOPBACKS else None,
     )
     started = asyncio.Event()
@@ -86,3 +89,17 @@ def _ready(files: Files) -> tuple[bool, str]:
     if report is None:
         return False, "the core does not report"
     return bool(report["healthy"]), str(report["why"])
+
+
+def _holds(files: Files) -> list[HoldRun]:
+    """The holds that run, as the core last told."""
+    report = read_report(files.run)
+    told = [] if report is None else report["holds"]
+    assert isinstance(told, list)
+    return [HoldRun(*run) for run in told]
+
+
+def _refusal(records: SqlRecords, request: str) -> str | None:
+    """Why the core refused a person's request, if it did."""
+    asked = records.request_answer(request)
+    return None if asked is None or asked.state != "refused" else asked.error

@@ -43,12 +43,16 @@ async def gaps(
 
 @router.get("/ledger")
 async def ledger(here: Here, time: Time = TimeForm.NS) -> Response:
-    """Conservation: received = journaled + quarantined + redelivered, per source; and whether each source is heard."""
+    """Conservation: received = journaled + quarantined + redelivered, per source; and whether each source is heard.
+
+    `record` counts rows of all sources: stored, duplicates of stored ones, and waiting to be sealed.
+    """
     counts = await here.lanes.light.run(here.deps.journal.ledger)
     heartbeats = await here.lanes.light.run(here.deps.journal.heartbeats)
     return answer(
         {
             "sources": [ledger_shape(source) for source in counts],
+            "record": dict(await here.lanes.light.run(here.deps.record)),
             "heartbeats": [heartbeat_shape(heartbeat, time) for heartbeat in heartbeats],
         },
     )

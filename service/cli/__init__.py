@@ -45,6 +45,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = CANNOT_START
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        code = 141
     sys.exit(code)
 
 

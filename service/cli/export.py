@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from historian.export import write_csv, write_parquet
-
 from domain.errors import Refused
 from domain.tags import TagTable
 from domain.time import parse_time_ns
+from historian.export import write_csv, write_parquet
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from service.files import Files

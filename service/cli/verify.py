@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from historian.verify import verify
-
 from historian.journal.reader import ReadOnlyJournal
+from historian.verify import verify
 from records.database import SqlRecords
 from service.files import Files
 
