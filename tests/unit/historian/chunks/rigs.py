@@ -110,6 +110,19 @@ class Sealed(InTail):
         self.chunks.seal()
 
 
+class SealedEveryOther(InTail):
+    """Sealed after every other entry: the last one is in the tail, above sealed versions."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.settled = 0
+
+    def settle(self) -> None:
+        self.settled += 1
+        if self.settled % 2 == 0:
+            self.chunks.seal()
+
+
 class Compacted(InTail):
     """Sealed, and all patches merged."""
 
@@ -180,6 +193,7 @@ STORES: Sequence[Callable[[Path], InTail | InMemory]] = (
     InTail,
     Flushed,
     Sealed,
+    SealedEveryOther,
     Compacted,
     Reopened,
     SealedByDay,
