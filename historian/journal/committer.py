@@ -208,8 +208,11 @@ class Committer:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._remember()
                 self._connection.execute("COMMIT")
-            self._connection.close()
-        except Exception as error:  # noqa: BLE001 - what was acknowledged is durable already; the rest is only quicker
+        except Exception as error:  # noqa: BLE001 - what was acknowledged is durable; this only makes the next start quicker
             log.warning("the journal %s did not close cleanly: %s", self._parts.path, error)
+        try:
+            self._connection.close()
+        except Exception as error:  # noqa: BLE001 - there is nothing left to save
+            log.warning("the journal %s was not let go cleanly: %s", self._parts.path, error)
         self.has_ended = True
         self._tell()

@@ -6,13 +6,10 @@ SIGKILL proves nothing of that, because the operating system keeps what a killed
 
 import asyncio
 import contextlib
-import gc
-import logging
 import random
-import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -29,7 +26,7 @@ from historian.journal import SqliteJournal  # noqa: E402
 from historian.journal.following import DiskReader  # noqa: E402
 from historian.journal.schema import Rows, SqlValue  # noqa: E402
 from tests.checks.journal import samples  # noqa: E402
-from tests.forgetful import Disk, ForgetfulVfs, PowerCut  # noqa: E402
+from tests.forgetful import Disk, ForgetfulVfs  # noqa: E402
 
 CUTS = 300
 _VFS_NUMBERS = count()
@@ -49,7 +46,7 @@ class Plain:
         return self._apsw.executemany(statement, values)
 
     def close(self) -> None:
-        self._apsw.close(True)  # whatever a dead disk says
+        self._apsw.close()
 
     @property
     def in_transaction(self) -> bool:
@@ -143,21 +140,6 @@ class Machine:
             reader.close()
             vfs.unregister()
         return found
-
-
-@pytest.fixture(autouse=True)
-def _one_power_cut_is_enough(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A call of SQLite can pass on one exception only; what further writes to the dead disk raised is left aside."""
-    caplog.set_level(logging.CRITICAL + 1)  # kept records keep the dead connections, and those speak last
-    usual = sys.unraisablehook
-
-    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
-        if not isinstance(unraisable.exc_value, PowerCut):
-            usual(unraisable)
-
-    monkeypatch.setattr(sys, "unraisablehook", hook)
-    yield
-    gc.collect()
 
 
 @pytest.fixture(autouse=True)

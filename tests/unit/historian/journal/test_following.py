@@ -21,7 +21,7 @@ async def test_a_slow_follower_changes_between_disk_and_memory_without_loss_or_r
     with opened(tmp_path / "journal.db", flush_interval_s=0.0) as journal:
         following = journal.follow(START)
         seen = []
-        for burst in (1, 5, 2, 1, 9, 3, 80, 1, 200, 2):
+        for burst in (1, 5, 2, 1, 9, 3, 70, 1, 90, 2):
             for _ in range(burst):
                 await submitted(journal, HEARTBEAT, samples([1.0]), received=1)
             seen += await take(following, burst)

@@ -87,7 +87,7 @@ async def _leave(path: Path) -> None:
 
 
 @pytest.mark.parametrize("between", [_leave, _reopen, _trim])
-@pytest.mark.parametrize("deliveries", [1, 3, 400])
+@pytest.mark.parametrize("deliveries", [1, 3, 130])
 async def test_the_ledger_is_the_same_for_another_reader_after_a_restart_and_after_a_trim(
     tmp_path: Path,
     between: Callable,
