@@ -1,7 +1,7 @@
 """What the journal holds: samples, and everything else that happens, in one order for all.
 
-Samples travel as `SampleBatch` and are trimmed once every follower has passed them. So are heartbeats and source states,
-of which the newest stays known; the other entries stay for good.
+Samples travel as `SampleBatch` and are trimmed once every follower has passed them. So are heartbeats and source
+states, of which the newest stays known; the other entries stay for good.
 """
 
 import enum
