@@ -152,7 +152,7 @@ def test_an_autocorrelated_parameter_alarms_rarely():
         said = plant.feed(batch(rows))
         alarms += bool(of_rule(said, "drift.cusum"))
 
-    assert alarms <= 2  # of 10 runs of 400 windows each
+    assert alarms <= 3  # of 10 runs of 400 windows each
 
 
 def test_a_constant_value_has_the_least_sigma_that_matters():
