@@ -55,6 +55,9 @@ if [ ! -x .venv/bin/thermowell ] || ! grep -qx "$stamp" ".venv/.stamp-$kind" 2>/
     echo "setup: installing from $lock"
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    # Also where Python is told to write no bytecode: else every start compiles everything again.
+    .venv/bin/python -m compileall -q .venv/lib domain collector detectors historian alarms records api dashboards \
+        simulators service >/dev/null || true
     echo "$stamp" > ".venv/.stamp-$kind"
 fi
 

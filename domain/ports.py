@@ -235,6 +235,10 @@ class UnitOfWork(Protocol):
         """Write who did what, when and why."""
         ...
 
+    def request_done(self, id_: str, error: str | None) -> None:
+        """Answer a person's request, by the action's id: applied, or why not."""
+        ...
+
     def cursor(self, name: str, position: Position) -> None:
         """Move a follower's cursor."""
         ...

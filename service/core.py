@@ -142,7 +142,8 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         if effects.notices:
             outbox.wake()
 
-    judge, bank = make_judge(core.configuration, core.tags, core.journal, core.records, committed)
+    last_beat_ns = max((beat.now_ns for beat in core.reader.heartbeats()), default=0)
+    judge, bank = make_judge(core.configuration, core.tags, core.journal, core.records, last_beat_ns, committed)
     storing = StoreFollower(core.journal, core.store, judge.passed)
     return [
         judge.run(),

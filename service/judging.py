@@ -33,10 +33,6 @@ class JudgeRecords(Records, Protocol):
         """A detector's newest state."""
         ...
 
-    def request_done(self, id_: str, error: str | None) -> None:
-        """Tell how a person's request ended."""
-        ...
-
 
 @dataclass(slots=True)
 class Effects:
@@ -152,13 +148,12 @@ class Judge:
             work.phases(effects.phases)
             work.transitions(effects.transitions)
             work.notices(effects.notices)
-            for action, what, _ in effects.actions:
+            for action, what, error in effects.actions:
                 work.audit(action, what)
+                work.request_done(action.id, error)
             work.cursor(NAME, position)
             if snapshot:
                 work.snapshot(NAME, position, self._bank.snapshot())
-        for action, _, error in effects.actions:
-            self._records.request_done(action.id, error)
         self._written_s = now_s
         if snapshot:
             self._snapshot_s = now_s

@@ -18,11 +18,12 @@ def make_judge(
     tags: TagTable,
     journal: Journal,
     records: SqlRecords,
+    last_beat_ns: int,
     committed: Callable[[Effects], None],
 ) -> tuple[Judge, Bank]:
     """The judge and its detectors, of this configuration, with the alarm book rebuilt from what was committed."""
     rulebook = configuration.rulebook
-    book = AlarmBook.rebuilt(rulebook, records.newest_transitions(), records.open_findings())
+    book = AlarmBook.rebuilt(rulebook, records.newest_transitions(), records.open_findings(), last_beat_ns)
     audiences, wording = audiences_of(configuration), wording_of(configuration)
     bank = Bank(rulebook, tags)
     judge = Judge(
