@@ -83,7 +83,7 @@ class Journal(Protocol):
         ...
 
     async def trim(self, through: Position) -> None:
-        """Drop samples, heartbeats and source states up to a position that all followers have passed; the rest stays."""
+        """Drop samples, heartbeats and source states up to a position that every follower has passed."""
         ...
 
 
