@@ -4,6 +4,7 @@ What is damaged is named by file, segment, tag and time. Undamaged parts of a da
 """
 
 import sqlite3
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,18 @@ _SEGMENT = """
     FROM segment WHERE id=?"""
 _CHUNKS = """
     SELECT segment, tag, start_ns, end_ns, slot, low_place, high_place, offset, length, summary, kind FROM chunk"""
+
+# Damaged bytes show as wrong types, sizes and offsets too, wherever they are first looked at.
+_UNREADABLE = (
+    DamagedFile,
+    RetryLater,
+    sqlite3.Error,
+    ValueError,
+    TypeError,
+    IndexError,
+    OverflowError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +210,7 @@ class _FileCheck:
         for tag in sorted(set(tags) | set(edges)):
             try:
                 found = _edge_of(sealed, connection, tag)
-            except (DamagedFile, sqlite3.DatabaseError, ValueError) as error:
+            except _UNREADABLE as error:
                 self._note(f"its newest row cannot be read: {error}", None, (), (tag,))
                 continue
             edge = edges.get(tag)
@@ -213,8 +226,7 @@ class _FileCheck:
     def _noting(self, what: str, segment: int | None = None) -> Iterator[None]:
         try:
             yield
-        except (DamagedFile, RetryLater, sqlite3.Error, ValueError, TypeError, OverflowError) as error:
-            # Damaged bytes show as wrong types and sizes too, wherever they are first looked at.
+        except _UNREADABLE as error:
             self._note(f"{what}: {error}", segment)
 
     def _note(
@@ -285,7 +297,7 @@ def _check_state(path: Path, heads: dict[str, dict[int, bytes]], report: Report)
         for number in tail_numbers(connection):
             try:
                 report.waiting += len(read_tail(connection, path, [number])[0].columns)
-            except (DamagedFile, ValueError, TypeError) as error:
+            except _UNREADABLE as error:
                 report.damages.append(Damage(path.name, f"block {number} of the tail: {error}"))
     except sqlite3.Error as error:
         report.damages.append(Damage(path.name, f"cannot be read: {error}"))

@@ -14,6 +14,9 @@ Integers = NDArray[np.int64]
 HEADER = struct.Struct("<BBIqq")
 """Form, bytes of a residual (0: all residuals are 0), count, and two numbers whose meaning the form gives."""
 
+MOST_ROWS = 2**26
+"""No column is longer: a damaged count must not ask for all memory."""
+
 _SPREAD_LIMIT = 2**61
 _NARROW = ((1, 2**7), (2, 2**15), (4, 2**31))
 
@@ -99,6 +102,8 @@ def read_header(packed: bytes | memoryview) -> tuple[int, int, int, int, int]:
         form, width, count, a, b = HEADER.unpack_from(packed)
     except struct.error as error:
         raise DamagedFile("a column ends within its header") from error
+    if count > MOST_ROWS:
+        raise DamagedFile(f"a column claims {count} rows")
     return form, width, count, a, b
 
 

@@ -12,6 +12,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -41,15 +42,16 @@ class ChunkStore:
     One thread may write and flush while others read.
     """
 
-    def __init__(self, directory: Path, period: str, policy: Policy) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        keep_heap()
+    def __init__(self, directory: Path, period: str, policy: Policy, resources: ExitStack) -> None:
         self._policy = policy
-        self._lock_file = _lock(directory)
+        self._resources = resources
         self._state = StateFile(directory / STATE_NAME, period)
+        resources.callback(self._state.close)
         self._files = SealedFiles(directory)
-        self._files.refresh()
         self._sealer = Sealer(directory, period, policy.rows_per_chunk, self._files.refresh)
+        resources.callback(self._sealer.close)
+        resources.callback(self._files.close)  # before the writers, so that they fold their logs into the files
+        self._files.refresh()
         self._tail = Tail()
         self._query = Query(self._files, self._tail.snapshot)
         self._writing = threading.Lock()
@@ -73,7 +75,14 @@ class ChunkStore:
         `period` is day, month or year and stays for the directory's life. RetryLater while another process writes;
         NewerFormat and DamagedFile name the file.
         """
-        return cls(Path(directory), period, policy or Policy())
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        keep_heap()
+        with ExitStack() as resources:
+            resources.callback(os.close, _lock(directory))
+            store = cls(directory, period, policy or Policy(), resources)
+            store._resources = resources.pop_all()
+        return store
 
     def __enter__(self) -> Self:
         """Use as a context manager: it closes."""
@@ -86,10 +95,7 @@ class ChunkStore:
     def close(self) -> None:
         """Release the files; rows after the cursor are forgotten (the journal has them)."""
         with self._flushing, self._writing:
-            self._files.close()  # before the writers, so that they fold their logs into the files
-            self._sealer.close()
-            self._state.close()
-            os.close(self._lock_file)
+            self._resources.close()
 
     def write(self, at: Position, batch: SampleBatch) -> None:
         """Take the rows of one entry; one at or before the last written is there already."""

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import DamagedFile
-from historian.chunks.integers import HEADER, Form, Integers, pack_integers, pack_residuals, read_header, restore
+from historian.chunks.integers import (
+    HEADER,
+    MOST_ROWS,
+    Form,
+    Integers,
+    pack_integers,
+    pack_residuals,
+    read_header,
+    restore,
+)
 from historian.chunks.integers import unpack_integers as unpack_indices
 from historian.chunks.planes import pack_planes, unpack_planes
 
@@ -53,6 +62,8 @@ def unpack_values(packed: bytes | memoryview) -> Floats:
     if kind not in (_SINGLE, _DOUBLE):
         raise DamagedFile(f"a column of values has the unknown kind {kind}")
     (count, _) = _COUNTS.unpack_from(packed, 1)
+    if count > MOST_ROWS:
+        raise DamagedFile(f"a column claims {count} values")
     word = np.dtype("<u4" if kind == _SINGLE else "<u8")
     differences = unpack_planes(packed[1 + _COUNTS.size :], word, count)
     words = np.bitwise_xor.accumulate(differences)
