@@ -57,7 +57,8 @@ class Assembler:
         self._text = {tag for tag, _, is_text in tags if is_text}
         self._known = np.zeros(max(self._address, default=-1) + 2, np.bool_)
         self._known[list(self._address)] = True
-        self._all_known_below = int(np.argmin(self._known)) if self._known[0] else 0
+        self._lowest, self._highest = min(self._address, default=0), max(self._address, default=-1)
+        self._has_holes = self._highest - self._lowest + 1 != len(self._address)
         self._decoder = Decoder()
 
     def assemble(self, message: Message, data: tuple[Notification, ...], received_ns: int) -> Batches:
@@ -107,8 +108,7 @@ class Assembler:
 
     def _known_rows(self, handle: NDArray[np.uint32]) -> NDArray[np.bool_] | None:
         """None where every handle is one of ours."""
-        highest = int(handle.max())
-        if highest < self._all_known_below:
+        if not self._has_holes and int(handle.min()) >= self._lowest and int(handle.max()) <= self._highest:
             return None
         known: NDArray[np.bool_] = self._known[np.minimum(handle, len(self._known) - 1)]
         return None if known.all() else known

@@ -198,9 +198,9 @@ class _Target:
         return cls(
             np.empty(rows, np.uint32),
             np.empty(rows, np.float64),
-            np.zeros(rows, np.uint32),
-            np.zeros(rows, np.int64),
-            np.zeros(rows, np.int64),
+            np.empty(rows, np.uint32),
+            np.empty(rows, np.int64),
+            np.empty(rows, np.int64),
         )
 
     def fill(self, rows: "slice | NDArray[np.intp]", items: NDArray[np.void], record: _Record) -> None:
@@ -209,10 +209,10 @@ class _Target:
         if record.mask & HAS_STATUS:
             self.status[rows] = items["status"]
             self.has_status = True
-        if record.mask & HAS_SOURCE_TIME:
-            self.source_ticks[rows] = items["source"]
-        if record.mask & HAS_SERVER_TIME:
-            self.server_ticks[rows] = items["server"]
+        else:
+            self.status[rows] = 0
+        self.source_ticks[rows] = items["source"] if record.mask & HAS_SOURCE_TIME else 0
+        self.server_ticks[rows] = items["server"] if record.mask & HAS_SERVER_TIME else 0
 
     def columns(self, rows: int, declared: int, others: list[Span]) -> Columns:
         """The first `rows` rows, without those that float64 cannot hold."""

@@ -30,7 +30,7 @@ IN_FLIGHT = 3
 """Publish requests that wait on the server: one being answered, one on its way, one in reserve."""
 
 MISSED_KEEP_ALIVES = 3
-"""So many keep-alives missed, and the subscription counts as dead whatever the connection says."""
+"""So many keep-alive messages missed, and the subscription counts as dead whatever the connection says."""
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_AWAY_S = 0.5  # a server that is away costs a connect attempt; being late costs a gap
@@ -377,7 +377,7 @@ class OpcUaSource:
         elif loop_s - self._heard_s > MISSED_KEEP_ALIVES * keep_alive_s:
             await recover.server_clock(self._link)  # LinkLost: it is the connection
             raise SubscriptionDead(
-                f"the server answers, but {MISSED_KEEP_ALIVES} keep-alives of the subscription are missing"
+                f"the server answers, but {MISSED_KEEP_ALIVES} keep-alive messages of the subscription are missing"
             )
 
     async def _retry_missing(self, loop: asyncio.AbstractEventLoop) -> Delivery:
