@@ -24,6 +24,7 @@ from domain.time import DAY_NS
 from historian.chunks.aggregate import aggregate
 from historian.chunks.heap import keep_heap
 from historian.chunks.latest import LatestRows, is_known_in
+from historian.chunks.period import period_at
 from historian.chunks.query import Query, as_rows
 from historian.chunks.readiness import Policy, Taken, ready, take, take_all, take_future
 from historian.chunks.reading import SealedFiles, newest_edges
@@ -76,6 +77,7 @@ class ChunkStore:
         NewerFormat and DamagedFile name the file.
         """
         directory = Path(directory)
+        period_at(0, period)  # refuses an unknown length before a file is made
         directory.mkdir(parents=True, exist_ok=True)
         keep_heap()
         with ExitStack() as resources:
