@@ -22,6 +22,7 @@ from service.config.build import Configuration
 from service.files import Files
 from service.gauges import Reporter, report_for_ever
 from service.judging import Effects
+from service.mirroring import mirrors_of
 from service.sources import make_source
 from service.storing import StoreFollower
 from service.tag_table import define
@@ -145,13 +146,16 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     last_beat_ns = max((beat.now_ns for beat in core.reader.heartbeats()), default=0)
     judge, bank = make_judge(core.configuration, core.tags, core.journal, core.records, last_beat_ns, committed)
     storing = StoreFollower(core.journal, core.store, judge.passed)
+    mirrors = mirrors_of(core.configuration, core.reader, core.records)
+    reporter = Reporter(core.journal, core.store, judge, bank, core.clock, time.time_ns(), mirrors)
     return [
         judge.run(),
         storing.run(),
         outbox.run(),
         _take_requests(core),
         beat(core.clock, core.configuration.heartbeat_ns, lambda: list(core.sources.values()), core.journal),
-        report_for_ever(core.files.run, Reporter(core.journal, core.store, judge, bank, core.clock, time.time_ns())),
+        report_for_ever(core.files.run, reporter),
+        *(mirror.run() for mirror in mirrors),
         *(_collect(core, name) for name in core.configuration.sources),
     ]
 

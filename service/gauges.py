@@ -5,7 +5,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from detectors.bank import Bank
 from domain.ports import Clock, Store
 from historian.journal.writer import SqliteJournal
 from service.judging import Judge
+from service.mirroring import MirrorFollower
 
 _EVERY_S = 1.0
 _FRESH_WITHIN_S = 15.0
@@ -32,6 +33,12 @@ _HELP = {
     "thermowell_rows_waiting": "Rows that the record has not sealed yet",
     "thermowell_rechecks": "Late rows that ask for another look at the past",
     "thermowell_process_cpu_seconds_total": "CPU used by the core process",
+    "thermowell_mirror_position": "The entry up to which a mirror has everything that was still in the journal",
+    "thermowell_mirror_failing": "1 while a mirror waits to try again",
+    "thermowell_mirror_rows_written_total": "Rows that a mirror has taken",
+    "thermowell_mirror_rows_left_out_total": "Rows that a mirror cannot hold: not finite, or before 1970",
+    "thermowell_mirror_rows_refused_total": "Rows that a mirror refused for good",
+    "thermowell_mirror_entries_missed_total": "Entries that had left the journal before they were mirrored",
 }
 
 
@@ -45,6 +52,7 @@ class Reporter:
     bank: Bank
     clock: Clock
     started_ns: int
+    mirrors: Sequence[MirrorFollower] = ()
 
     def report(self) -> dict[str, object]:
         """How everything stands now."""
@@ -74,6 +82,7 @@ class Reporter:
             "thermowell_rows_waiting": counts["waiting"],
             "thermowell_rechecks": self.judge.rechecks,
             "thermowell_process_cpu_seconds_total": time.process_time(),
+            **{name: value for mirror in self.mirrors for name, value in mirror.gauges().items()},
         }
 
 
@@ -117,8 +126,14 @@ def as_prometheus(report: Mapping[str, object] | None) -> str:
     gauges = report["gauges"]
     assert isinstance(gauges, dict)
     lines = []
-    for name, value in gauges.items():
-        if value is not None:
+    told = ""
+    for labelled, value in sorted(gauges.items()):
+        if value is None:
+            continue
+        name = labelled.partition("{")[0]
+        if name != told:
             kind = "counter" if name.endswith("_total") else "gauge"
-            lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} {kind}", f"{name} {value}"]
+            lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} {kind}"]
+            told = name
+        lines.append(f"{labelled} {value}")
     return "\n".join(lines) + "\n"

@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
     for damage in damages:
         print(damage)
     print(
-        f"{report.rows} rows in {report.segments} segments; audit trail of {head.records} entries; {len(damages)} damages"
+        f"{report.rows} rows in {report.segments} segments, {report.waiting} rows waiting, "
+        f"audit trail of {head.records} entries: {len(damages)} damages",
     )
     return 1 if damages else 0

@@ -13,7 +13,7 @@ from domain.tags import Tag
 from domain.time import ScaledTime
 from service.config import recipes, tags
 from service.config.document import Document, PathKey, read_document
-from service.config.model import ConfigFile, Notify, Source
+from service.config.model import ConfigFile, Mirror, Notify, Source
 from service.config.quantities import registry
 from service.config.tags import Route
 
@@ -36,6 +36,7 @@ class Configuration:
     routes: Mapping[str, Route]  # of MQTT tags, by tag name
     rulebook: Rulebook
     notify: Mapping[str, Notify]
+    mirrors: Mapping[str, Mirror]
     hash: str
     text: str
 
@@ -85,6 +86,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     host, port = _listen(document, file.http.listen, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
+    _check_mirrors(document, file, path, complaints)
     if complaints:
         raise ConfigError(tuple(complaints))
     digest = hashlib.sha256(document.text.encode()).hexdigest()
@@ -103,6 +105,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         routes=routes,
         rulebook=replace(rulebook, hash=_rules_hash(rulebook)),
         notify=file.notify,
+        mirrors=file.mirrors,
         hash=digest,
         text=document.text,
     )
@@ -135,3 +138,10 @@ def _check_notify(document: Document, file: ConfigFile, path: Path, complaints: 
     for name, entry in file.notify.items():
         if entry.url_file and not (path.parent / entry.url_file).is_file():
             complaints.append(document.complain(("notify", name, "url_file"), f"no file {entry.url_file!r}"))
+
+
+def _check_mirrors(document: Document, file: ConfigFile, path: Path, complaints: list[Complaint]) -> None:
+    for name, mirror in file.mirrors.items():
+        if not (path.parent / mirror.influxdb.token_file).is_file():
+            place = ("mirrors", name, "influxdb", "token_file")
+            complaints.append(document.complain(place, f"no file {mirror.influxdb.token_file!r}"))

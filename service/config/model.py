@@ -253,6 +253,21 @@ class Notify(Section):
         return self
 
 
+class InfluxDb(Section):
+    """A bucket of an InfluxDB 2."""
+
+    url: str = Field(pattern=r"^https?://[^/@]+(/.*)?$")
+    org: str
+    bucket: str
+    token_file: str
+
+
+class Mirror(Section):
+    """A copy of the samples elsewhere; it proves nothing."""
+
+    influxdb: InfluxDb
+
+
 class ClockText(Section):
     """A simulated plant's clock, shared with it; everything recorded under it says so."""
 
@@ -285,3 +300,4 @@ class ConfigFile(Section):
     recipes: dict[str, RecipeText] = {}
     holds: dict[str, HoldText] = {}
     notify: dict[str, Notify] = {}
+    mirrors: dict[str, Mirror] = {}
