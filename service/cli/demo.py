@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _MARK = ".thermowell-demo"
 _START_WITHIN_S = 60.0
-_LEAD_NS = 4_000_000_000
+_LEAD_NS = 8_000_000_000
 """The plant's clock starts so long after the command, when everything is connected."""
 
 

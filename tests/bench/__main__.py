@@ -42,7 +42,9 @@ def main(names: list[str]) -> int:
             continue
         kept.update(rows)
         for name, row in rows.items():
-            print(f"{name:24} {row['ours']:>12.4g} {row['peer']:>12.4g} {row['ratio']:>9.3g}  {row['unit']}; {row['note']}")
+            print(
+                f"{name:24} {row['ours']:>12.4g} {row['peer']:>12.4g} {row['ratio']:>9.3g}  {row['unit']}; {row['note']}"
+            )
         file.write_text(json.dumps(kept, indent=1) + "\n")
     for module in failed:
         print(f"{module}: failed, its rows are absent", file=sys.stderr)

@@ -86,7 +86,7 @@ def _rulebook() -> Rulebook:
     }
     tags = {
         name: TagRules(
-            name, 100.0, 0.0, 600.0, 60 * SECOND, 600 * SECOND, DriftRule(60 * SECOND, target=60.0, sigma=0.45)
+            name, 100.0, 0.0, 600.0, 60 * SECOND, 600 * SECOND, DriftRule(60 * SECOND, target=60.0, sigma=0.22)
         )
         for name in _names()
         if not name.endswith("STEP")
@@ -107,7 +107,7 @@ def _entries() -> list[SampleBatch]:
     status = np.zeros(TAGS, np.uint32)
     entries = []
     for second in range(WARM + MEASURED):
-        level = 0.9 * level + random.normal(0.0, 0.3, TAGS)
+        level = 0.9 * level + random.normal(0.0, 0.15, TAGS)
         value = 60.0 + level
         value[1 : 5 * PER_UNIT : PER_UNIT] += 5.5
         value[random.integers(TAGS)] += 5.5 * (second % 10 == 0)
