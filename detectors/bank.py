@@ -310,6 +310,7 @@ class Bank:
         }
         for name, part in (
             ("context", self._context),
+            ("ranges", self._ranges),
             ("rates", self._rates),
             ("frozen", self._frozen),
             ("stale", self._stale),
@@ -333,7 +334,7 @@ class Bank:
         self._watermarks.load(told["late"])
         self._gaps.load(told["gaps"])
         self._context.load(told["context"], _part(arrays, "context"))
-        self._ranges.load(told["ranges"], self._runs_by_tag())
+        self._ranges.load(told["ranges"], _part(arrays, "ranges"), self._runs_by_tag())
         self._combined.load(told["combined"])
         self._rates.load(told["rates"], _part(arrays, "rates"))
         self._bad.load(told["bad"])

@@ -94,6 +94,12 @@ class Charts:
         lam = self.lam[places]
         self.ewma[places] = lam * z + (1.0 - lam) * self.ewma[places]
 
+    def out(self, places: Index) -> NDArray[np.bool_]:
+        """Which places have a statistic beyond its threshold."""
+        cusum = np.maximum(self.up[places], self.down[places])
+        out: NDArray[np.bool_] = (cusum > self.h[places]) | (np.abs(self.ewma[places]) > self.edge[places])
+        return out
+
     def is_learning(self, places: Index) -> NDArray[np.bool_]:
         """Which places have no sigma yet."""
         learning: NDArray[np.bool_] = np.isnan(self.sigma[places])

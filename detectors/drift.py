@@ -58,6 +58,7 @@ class Drifts:
         self._end_ns: NDArray[np.int64] = np.full(1, FOREVER_NS)
         self._every_ns: NDArray[np.int64] = np.ones(1, dtype=np.int64)
         self._warming: Mask = np.zeros(1, dtype=np.bool_)
+        self._is_open: Mask = np.zeros(1, dtype=np.bool_)
         self._total: NDArray[np.float64] = np.zeros(1)
         self._count: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
 
@@ -83,6 +84,7 @@ class Drifts:
         self._end_ns = grown(self._end_ns, place + 1, FOREVER_NS)
         self._every_ns = grown(self._every_ns, place + 1, 1)
         self._warming = grown(self._warming, place + 1, fill=False)
+        self._is_open = grown(self._is_open, place + 1, fill=False)
         self._total = grown(self._total, place + 1, 0)
         self._count = grown(self._count, place + 1, 0)
         self._place[tag.id] = place
@@ -117,6 +119,7 @@ class Drifts:
                 message = f"{charted.tag.name} drifted until the phase ended,{charted.run.place}."
                 found.append(case.say(Stage.CLEARED, at_ns, message, self._evidence(charted, case.rule), at_ns))
         charted.cusum = charted.ewma = charted.run = None
+        self._is_open[charted.place] = False
         self._end_ns[charted.place] = FOREVER_NS
         return found
 
@@ -192,15 +195,13 @@ class Drifts:
         if not len(places):
             return []
         charts.chart(places, mean, end_ns)
-        told = (np.maximum(charts.up[places], charts.down[places]) > charts.h[places]) | (
-            np.abs(charts.ewma[places]) > charts.edge[places]
-        )
+        told = charts.out(places) | self._is_open[places]
         said: list[Said] = []
-        for each, (at, place) in enumerate(zip(index.tolist(), places.tolist(), strict=True)):
-            charted = self._charted(place)
-            if told[each] or charted.cusum is not None or charted.ewma is not None:
-                found = self._tell(charted, int(end_ns[each]), frame.rows.position(at))
-                said += [(frame.place(at), finding) for finding in found]
+        for each in told.nonzero()[0].tolist():
+            at, charted = int(index[each]), self._charted(int(places[each]))
+            found = self._tell(charted, int(end_ns[each]), frame.rows.position(at))
+            self._is_open[charted.place] = charted.cusum is not None or charted.ewma is not None
+            said += [(frame.place(at), finding) for finding in found]
         return said
 
     def _charted(self, place: int) -> Charted:
@@ -336,12 +337,14 @@ class Drifts:
     ) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
         self._by_place = [None]
+        self._is_open = grown(np.zeros(1, dtype=np.bool_), len(arrays["end_ns"]), fill=False)
         for tag, say_at, say_every, rising, cusum, ewma in state:
             charted = self._by_tag[tag]
             charted.place, charted.say_at, charted.say_every = len(self._by_place), say_at, say_every
             charted.rising = rising
             charted.cusum = None if cusum is None else case_from(cusum)
             charted.ewma = None if ewma is None else case_from(ewma)
+            self._is_open[charted.place] = cusum is not None or ewma is not None
             charted.run = None
             self._by_place.append(charted)
             self._place[tag] = charted.place

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from detectors.cases import Case, Evidence, Json, case_from, quantity
+from detectors.gaps import Stretch
 from detectors.limits import Limit
 from domain.findings import Finding, Stage
 from domain.time import MINUTE_NS, format_duration
@@ -48,7 +49,7 @@ class Excursion:
         self._told(now.time_ns)
         return self._say(Stage.OPEN, now.time_ns, self._is_now(now.value))
 
-    def extend(self, before: Sample, now: Sample, blind: "list[tuple[int, int]]") -> Finding | None:
+    def extend(self, before: Sample, now: Sample, blind: list[Stretch]) -> Finding | None:
         """Take a further sample outside; say so when it is news."""
         limit, now_ns = self.limit, now.time_ns
         excess = limit.excess(now.value)
@@ -66,7 +67,7 @@ class Excursion:
         self._told(now.time_ns)
         return self._say(Stage.OPEN, now.time_ns, self._is_now(now.value))
 
-    def end(self, before: Sample, now: Sample, blind: "list[tuple[int, int]]", *, cleared: bool) -> Finding:
+    def end(self, before: Sample, now: Sample, blind: list[Stretch], *, cleared: bool) -> Finding:
         """Say that it is back inside: at the crossing, or where that is hidden at the first sample that proves it."""
         if blind:
             self.end_ns, self.end_earliest_ns = now.time_ns, blind[0][0]
@@ -101,14 +102,12 @@ class Excursion:
         self.news_excess = excess + _REPORT_BAND * band if band else 2 * excess
         self.report_at_ns = now_ns + self.report_every_ns
 
-    def _add_area(
-        self, before: Sample, until_ns: int, excess: float, excess_then: float, blind: "list[tuple[int, int]]"
-    ) -> None:
+    def _add_area(self, before: Sample, until_ns: int, excess: float, excess_then: float, blind: list[Stretch]) -> None:
         span_ns = until_ns - before.time_ns
         proven_ns = span_ns - sum(end - start for start, end in blind) if blind else span_ns
         self.area += 0.5 * (excess + excess_then) * (proven_ns / MINUTE_NS)
 
-    def _add_blind(self, stretches: "list[tuple[int, int]]") -> None:
+    def _add_blind(self, stretches: list[Stretch]) -> None:
         merged: list[list[int]] = []
         for start, end in sorted([*map(tuple, self.blind), *stretches]):
             if merged and (start <= merged[-1][1] or len(merged) >= _MOST_BLIND):

@@ -1,19 +1,22 @@
 """Report the moment a tag leaves a range of its phase or a fixed limit, once per excursion, kind and side.
 
-Every row is compared at once with the innermost limits of its tag; only tags that are outside, or about which something
-is not proven, are followed row by row. The onset is the interpolated crossing between the last sample inside and the
-first one outside, both of the same phase.
+Every row is compared at once with the innermost limits of its tag. Only tags that are outside, or about which something
+is not proven, are followed row by row; and of these only the rows that change something: while a value stays between
+the same limits and within its peak, the areas of all such tags grow at once (as moments, from which each follows).
+
+The onset is the interpolated crossing between the last sample inside and the first one outside, both of one phase.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, LastSamples, grown
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, Index, LastSamples, grown
 from detectors.cases import Json, Origin, Run, open_case
 from detectors.excursions import Excursion, Sample, crossing_ns, excursion_from
-from detectors.gaps import Gaps, merged
+from detectors.gaps import Gaps, Stretch, merged
 from detectors.limits import Limit, fixed_limits, phase_limits, ranges_of
 from domain.entries import Gap, RowPosition
 from domain.findings import Finding
@@ -59,12 +62,23 @@ class Ranges:
         self._low: NDArray[np.float64] = np.empty(0)
         self._high: NDArray[np.float64] = np.empty(0)
         self._from_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        # While a watched tag's value is between these, before that time, a row changes nothing but areas.
+        self._calm_low: NDArray[np.float64] = np.empty(0)
+        self._calm_high: NDArray[np.float64] = np.empty(0)
+        self._calm_until_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._moment: NDArray[np.float64] = np.empty(0)  # value times minutes since the areas were last settled
+        self._span_min: NDArray[np.float64] = np.empty(0)
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
         self._low = grown(self._low, size, -np.inf)
         self._high = grown(self._high, size, np.inf)
         self._from_ns = grown(self._from_ns, size, FOREVER_NS)
+        self._calm_low = grown(self._calm_low, size, np.inf)
+        self._calm_high = grown(self._calm_high, size, -np.inf)
+        self._calm_until_ns = grown(self._calm_until_ns, size, NEVER_NS)
+        self._moment = grown(self._moment, size, 0.0)
+        self._span_min = grown(self._span_min, size, 0.0)
 
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition; `unit` is the equipment that it is a parameter of."""
@@ -116,11 +130,36 @@ class Ranges:
             suspect = suspect[rows.time_ns[suspect] >= self._from_ns[rows.tag[suspect]]]
         else:
             suspect = suspect[(rows.time_ns[suspect] >= self._from_ns[rows.tag[suspect]]) | rows.bad[suspect]]
+        if self._watched:
+            suspect = self._pass_calm(frame, suspect)
         if not len(suspect):
             return []
         if frame.first is not None:
             suspect = np.isin(rows.tag, rows.tag[suspect]).nonzero()[0]
         return self._follow(frame, suspect)
+
+    def _pass_calm(self, frame: Frame, suspect: Index) -> Index:
+        """Let the areas of tags grow about which there is nothing to say; return the rows of the others."""
+        rows = frame.rows
+        tag, time_ns, value = rows.tag[suspect], rows.time_ns[suspect], rows.value[suspect]
+        calm = (self._calm_low[tag] <= value) & (value <= self._calm_high[tag]) & (time_ns < self._calm_until_ns[tag])
+        if rows.ok is not None:
+            calm &= rows.ok[suspect]
+        if frame.first is not None:
+            calm &= ~np.isin(tag, tag[~calm])
+        if not np.count_nonzero(calm):
+            return suspect
+        left = suspect[~calm]
+        tag, time_ns, value = tag[calm], time_ns[calm], value[calm]
+        before_ns, before = self._last.time_ns[tag], self._last.value[tag]
+        if frame.first is not None:
+            again = tag[1:] == tag[:-1]
+            before_ns[1:] = np.where(again, time_ns[:-1], before_ns[1:])
+            before[1:] = np.where(again, value[:-1], before[1:])
+        span_min = (time_ns - before_ns) / MINUTE_NS
+        np.add.at(self._moment, tag, 0.5 * (value + before) * span_min)
+        np.add.at(self._span_min, tag, span_min)
+        return left
 
     def _follow(self, frame: Frame, suspect: NDArray[np.intp]) -> list[Said]:
         rows = frame.rows
@@ -154,39 +193,50 @@ class Ranges:
             self._refresh(tag)
         if watch.bad_since_ns is None:
             watch.bad_since_ns = time_ns
+            self._calm_down(tag, watch)
 
     def _step(
         self, tag: int, watch: Watch, before: Sample | None, now: Sample, row: tuple[Arrived, int]
     ) -> list[Finding]:
         """Follow one proven sample."""
+        if before is not None and self._is_calm(tag, now):
+            # To the bit what `_pass_calm` does: how rows are batched must not show.
+            span_min = float(now.time_ns - before.time_ns) / MINUTE_NS
+            self._moment[tag] += 0.5 * (now.value + before.value) * span_min
+            self._span_min[tag] += span_min
+            return []
+        if before is not None:
+            self._settle_areas(tag, watch, before.time_ns)
         blind = [] if before is None else self._blind(tag, before.time_ns, now.time_ns, watch.bad_since_ns)
         watch.bad_since_ns = None
         found: list[Finding] = []
-        value, open_ = now.value, watch.open
         for place, limit in enumerate(self._limits[tag]):
-            # As `limit.excess(value) > 0`; this line runs for every limit of every row outside.
-            outside = value > limit.value if limit.sign > 0 else value < limit.value
-            if not outside and place not in open_:
-                continue
-            excursion = open_.get(place)
+            # As `limit.excess(value) > 0`; this line runs for every limit of every row that is followed.
+            outside = now.value > limit.value if limit.sign > 0 else now.value < limit.value
+            excursion = watch.open.get(place)
             if excursion is None:
-                if now.time_ns >= limit.valid_from_ns:
+                if outside and now.time_ns >= limit.valid_from_ns:
                     excursion = self._opened(tag, limit, before, now, blind, row[0].position(row[1]))
-                    open_[place] = excursion
+                    watch.open[place] = excursion
                     found.append(excursion.open(now))
-            elif before is not None and outside:
-                told = excursion.extend(before, now, blind)
-                found += [] if told is None else [told]
             elif before is not None:
-                del open_[place]
-                cleared = excursion.is_clear_at(now.value)
-                found.append(excursion.end(before, now, blind, cleared=cleared))
-                if not cleared:
-                    watch.waiting.append(excursion)
+                follow = self._go_on if outside else self._end
+                found += follow(watch, place, before, now, blind)
         if watch.waiting:
             found += self._clear_waiting(watch, now)
         self._keep(tag, watch)
         return found
+
+    def _go_on(self, watch: Watch, place: int, before: Sample, now: Sample, blind: list[Stretch]) -> list[Finding]:
+        told = watch.open[place].extend(before, now, blind)
+        return [] if told is None else [told]
+
+    def _end(self, watch: Watch, place: int, before: Sample, now: Sample, blind: list[Stretch]) -> list[Finding]:
+        excursion = watch.open.pop(place)
+        cleared = excursion.is_clear_at(now.value)
+        if not cleared:
+            watch.waiting.append(excursion)
+        return [excursion.end(before, now, blind, cleared=cleared)]
 
     def _clear_waiting(self, watch: Watch, now: Sample) -> list[Finding]:
         cleared = [excursion for excursion in watch.waiting if excursion.is_clear_at(now.value)]
@@ -196,6 +246,44 @@ class Ranges:
         del watch.waiting[:overflow]
         return [excursion.clear(now.time_ns) for excursion in cleared]
 
+    def _is_calm(self, tag: int, now: Sample) -> bool:
+        within = bool(self._calm_low[tag] <= now.value) and bool(now.value <= self._calm_high[tag])
+        return within and now.time_ns < int(self._calm_until_ns[tag])
+
+    def _settle_areas(self, tag: int, watch: Watch, until_ns: int) -> None:
+        """Give each excursion its part of what has gathered while nothing was to be said."""
+        span_min = float(self._span_min[tag])
+        if span_min == 0.0:
+            return
+        moment = float(self._moment[tag])
+        for excursion in watch.open.values():
+            limit = excursion.limit
+            excursion.area += limit.sign * (moment - limit.value * span_min)
+            excursion.last_outside_ns = until_ns
+        self._moment[tag] = self._span_min[tag] = 0.0
+
+    def _calm_down(self, tag: int, watch: Watch | None) -> None:
+        """Derive between which values, and until when, a row of a watched tag changes nothing but areas."""
+        low, high, until_ns = np.inf, -np.inf, NEVER_NS
+        if watch is not None and watch.open and watch.bad_since_ns is None:
+            low, high = -np.inf, np.inf
+            until_ns = min(excursion.report_at_ns for excursion in watch.open.values())
+            for place, limit in enumerate(self._limits[tag]):
+                excursion = watch.open.get(place)
+                edge = limit.value if excursion is None else excursion.peak
+                beyond = math.nextafter(limit.value, limit.sign * math.inf)
+                if excursion is None:
+                    low, high = (low, min(high, edge)) if limit.sign > 0 else (max(low, edge), high)
+                elif limit.sign > 0:
+                    low, high = max(low, beyond), min(high, edge)
+                else:
+                    low, high = max(low, edge), min(high, beyond)
+            for excursion in watch.waiting:
+                limit = excursion.limit
+                back = math.nextafter(limit.value - limit.sign * limit.deadband, limit.sign * math.inf)
+                low, high = (max(low, back), high) if limit.sign > 0 else (low, min(high, back))
+        self._calm_low[tag], self._calm_high[tag], self._calm_until_ns[tag] = low, high, until_ns
+
     def _keep(self, tag: int, watch: Watch) -> None:
         """Follow a tag on, or leave it to the comparison of all."""
         if watch.is_quiet:
@@ -204,6 +292,7 @@ class Ranges:
         elif tag not in self._watched:
             self._watched[tag] = watch
             self._refresh(tag)
+        self._calm_down(tag, self._watched.get(tag))
 
     def _opened(
         self,
@@ -211,7 +300,7 @@ class Ranges:
         limit: Limit,
         before: Sample | None,
         now: Sample,
-        blind: list[tuple[int, int]],
+        blind: list[Stretch],
         position: RowPosition,
     ) -> Excursion:
         run = None if limit.kind == "fixed" else self.runs[tag]
@@ -239,7 +328,7 @@ class Ranges:
         excursion.area = _triangle(limit, area_from, now)
         return excursion
 
-    def _blind(self, tag: int, start_ns: int, end_ns: int, bad_since_ns: int | None) -> list[tuple[int, int]]:
+    def _blind(self, tag: int, start_ns: int, end_ns: int, bad_since_ns: int | None) -> list[Stretch]:
         """The stretches between two proven samples that prove nothing: gaps, and Bad from its time on."""
         if bad_since_ns is None and self._gaps.is_empty:
             return []
@@ -250,6 +339,8 @@ class Ranges:
         """Take note of a gap that hides part of what was judged already."""
         for tag, watch in self._watched.items():
             if gap.tag == tag or (gap.tag is None and self._tags[tag].source == gap.source):
+                self._settle_areas(tag, watch, int(self._last.time_ns[tag]))
+                self._calm_down(tag, None)
                 for excursion in watch.open.values():
                     excursion.hide(gap.start_ns, FOREVER_NS if gap.end_ns is None else gap.end_ns)
 
@@ -262,12 +353,14 @@ class Ranges:
             ranges = len(self._limits[tag.id]) - len(self._fixed[tag.id])
             watch = self._watched.get(tag.id)
             if watch is not None:
+                self._settle_areas(tag.id, watch, int(self._last.time_ns[tag.id]))
                 found += [watch.open[place].moot(at_ns) for place in sorted(watch.open) if place < ranges]
                 found += [excursion.moot(at_ns) for excursion in watch.waiting if excursion.limit.kind != "fixed"]
                 watch.open = {place - ranges: each for place, each in watch.open.items() if place >= ranges}
                 watch.waiting = [excursion for excursion in watch.waiting if excursion.limit.kind == "fixed"]
                 self._keep(tag.id, watch)
             self._refresh(tag.id)
+            self._calm_down(tag.id, None)
         return found
 
     def phase_starts(self, tags: list[Tag], run: Run) -> None:
@@ -280,6 +373,7 @@ class Ranges:
             watch = self._watched.get(tag.id)
             if watch is not None:
                 watch.open = {place + ranges: excursion for place, excursion in watch.open.items()}
+            self._calm_down(tag.id, None)
 
     def state(self) -> Json:
         """What is followed; limits follow from the runs."""
@@ -295,8 +389,23 @@ class Ranges:
             ]
         }
 
-    def load(self, state: Json, runs: dict[int, Run]) -> None:
-        """Take back what `state` told; `runs` are the runs of the tags' units."""
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """What has gathered for the areas, and while it goes on gathering."""
+        return {
+            "calm_low": self._calm_low,
+            "calm_high": self._calm_high,
+            "calm_until_ns": self._calm_until_ns,
+            "moment": self._moment,
+            "span_min": self._span_min,
+        }
+
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]], runs: dict[int, Run]) -> None:
+        """Take back what `state` and `arrays` told; `runs` are the runs of the tags' units."""
+        self._calm_low = arrays["calm_low"].astype(np.float64)
+        self._calm_high = arrays["calm_high"].astype(np.float64)
+        self._calm_until_ns = arrays["calm_until_ns"].astype(np.int64)
+        self._moment = arrays["moment"].astype(np.float64)
+        self._span_min = arrays["span_min"].astype(np.float64)
         self.runs.clear()
         self.runs.update(runs)
         self._watched = {}
