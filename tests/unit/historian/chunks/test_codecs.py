@@ -13,7 +13,7 @@ from historian.chunks.times import pack_times, unpack_times
 from historian.chunks.values import pack_values, unpack_values
 from historian.memory import exact_mean as plain_mean
 
-SOME = settings(max_examples=60, deadline=None)
+SOME = settings(max_examples=30, deadline=None)
 lengths = st.integers(1, 200)
 integers = arrays.arrays(np.int64, lengths)
 near = arrays.arrays(np.int64, lengths, elements=st.integers(-300, 300))

@@ -17,11 +17,25 @@ from tests.properties.test_store import same
 from tests.unit.historian.chunks import writer
 from tests.unit.historian.chunks.rigs import ListedJournal
 
-FLIPS = 250
+FLIPS = 200
 NAME = "2025-10.db"
 
 
-def made(data: Path) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("original")
+    make(data)
+    return data
+
+
+@pytest.fixture
+def file(original: Path, tmp_path: Path) -> Path:
+    """The sealed file of a copy in `tmp_path`."""
+    shutil.copytree(original / "history", tmp_path / "history")
+    return tmp_path / "history" / NAME
+
+
+def make(data: Path) -> None:
     """A data directory with shared, own and listed segments, patches, older versions and a tail."""
     with ChunkStore.open(data / "history", policy=writer.POLICY) as store:
         for number in range(1, 121):
@@ -44,11 +58,9 @@ def made(data: Path) -> Path:
         store.seal()
         store.write(Position(123), batch((1, 500, 1.0)))
         store.flush(everything=True)
-    return data / "history" / NAME
 
 
-def test_a_sound_record_is_counted(tmp_path: Path) -> None:
-    made(tmp_path)
+def test_a_sound_record_is_counted(file: Path, tmp_path: Path) -> None:
 
     report = verify(tmp_path)
 
@@ -57,9 +69,8 @@ def test_a_sound_record_is_counted(tmp_path: Path) -> None:
     assert report.rows > 1000
 
 
-def test_a_flipped_byte_is_found_or_changes_nothing(tmp_path: Path) -> None:
+def test_a_flipped_byte_is_found_or_changes_nothing(file: Path, tmp_path: Path) -> None:
     """Free space within pages may hold anything; whatever can be read is proved."""
-    file = made(tmp_path / "data")
     sound = file.read_bytes()
     expected = answers(file.parent)
     chosen = random.Random(3)
@@ -71,7 +82,7 @@ def test_a_flipped_byte_is_found_or_changes_nothing(tmp_path: Path) -> None:
         file.write_bytes(damaged)
         for beside in file.parent.glob(f"{NAME}-*"):
             beside.unlink()
-        if not verify(tmp_path / "data").damages and not unchanged(expected, file.parent):
+        if not verify(tmp_path).damages and not unchanged(expected, file.parent):
             missed.append(offset)
 
     assert missed == []
@@ -99,8 +110,7 @@ def unchanged(expected: list[object], history: Path) -> bool:
 
 
 @pytest.mark.parametrize("column", ["times", "places", "columns", "tags", "column_hashes", "hash"])
-def test_damage_is_named_by_file_segment_tag_and_time(tmp_path: Path, column: str) -> None:
-    file = made(tmp_path)
+def test_damage_is_named_by_file_segment_tag_and_time(file: Path, tmp_path: Path, column: str) -> None:
     with sqlite3.connect(file) as connection:
         query = f"SELECT id, {column} FROM segment WHERE kind=0 AND layout=0 ORDER BY id DESC LIMIT 1"
         number, payload = connection.execute(query).fetchone()
@@ -132,8 +142,7 @@ def test_damage_is_named_by_file_segment_tag_and_time(tmp_path: Path, column: st
         ("UPDATE segment SET base=0 WHERE kind=1", "hash"),
     ],
 )
-def test_tampering_with_a_table_is_found(tmp_path: Path, statement: str, said: str) -> None:
-    file = made(tmp_path)
+def test_tampering_with_a_table_is_found(file: Path, tmp_path: Path, statement: str, said: str) -> None:
     with sqlite3.connect(file) as connection:
         assert connection.execute(statement).rowcount > 0
     connection.close()
@@ -141,8 +150,7 @@ def test_tampering_with_a_table_is_found(tmp_path: Path, statement: str, said: s
     assert any(said in str(damage) for damage in verify(tmp_path).damages)
 
 
-def test_a_file_that_is_gone_or_cut_short_is_named(tmp_path: Path) -> None:
-    file = made(tmp_path)
+def test_a_file_that_is_gone_or_cut_short_is_named(file: Path, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:8192])
     cut = verify(tmp_path).damages
     file.unlink()
@@ -152,8 +160,7 @@ def test_a_file_that_is_gone_or_cut_short_is_named(tmp_path: Path) -> None:
     assert [str(damage) for damage in gone] == [f"{NAME}: is missing, and the state knows it"]
 
 
-def test_an_older_copy_of_a_file_does_not_pass(tmp_path: Path) -> None:
-    file = made(tmp_path)
+def test_an_older_copy_of_a_file_does_not_pass(file: Path, tmp_path: Path) -> None:
     shutil.copy(file, tmp_path / "copy")
     with ChunkStore.open(file.parent, policy=writer.POLICY) as store:
         store.write(Position(200), writer.entry(200))
@@ -163,8 +170,7 @@ def test_an_older_copy_of_a_file_does_not_pass(tmp_path: Path) -> None:
     assert "no commit" in str(verify(tmp_path).damages)
 
 
-def test_a_damaged_tail_is_named(tmp_path: Path) -> None:
-    file = made(tmp_path)
+def test_a_damaged_tail_is_named(file: Path, tmp_path: Path) -> None:
     with sqlite3.connect(file.parent / "state.db") as connection:
         connection.execute("UPDATE tail SET tags=CAST(tags||x'00' AS BLOB)")
     connection.close()
@@ -174,8 +180,7 @@ def test_a_damaged_tail_is_named(tmp_path: Path) -> None:
         ChunkStore.open(file.parent)
 
 
-def test_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
-    file = made(tmp_path)
+def test_a_file_of_a_newer_program_is_left_alone(file: Path) -> None:
     for name in (NAME, "state.db"):
         with sqlite3.connect(file.parent / name) as connection:
             connection.execute("PRAGMA user_version=99")
