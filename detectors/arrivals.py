@@ -74,12 +74,14 @@ class Frame:
     """Rows to judge, those of one tag together and in order of arrival.
 
     `arrival` gives each row's place in the order of arrival, `first` the first row of each tag; both are None where
-    every tag has one row.
+    every tag has one row. `at` finds the rows' tags in an array indexed by tag: a slice where their ids are
+    consecutive, as they are where a whole source was read at once; what it finds is then a view.
     """
 
     rows: Arrived
     arrival: Index | None
     first: Mask | None
+    at: "slice | Index"
 
     def place(self, index: int) -> int:
         """The place of a row in the order of arrival."""
@@ -87,7 +89,7 @@ class Frame:
 
     def previous(self, values: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's predecessor of the same tag; `before` holds, per tag, the one before the frame."""
-        known = before.take(self.rows.tag)
+        known = before[self.at]
         if self.first is None:
             return known
         shifted = np.empty_like(values)
@@ -99,7 +101,8 @@ def group(rows: Arrived) -> Frame:
     """Put the rows of each tag together, in their order."""
     tag = rows.tag
     if len(tag) < 2 or np.count_nonzero(tag[1:] > tag[:-1]) == len(tag) - 1:
-        return Frame(rows, None, None)
+        begin, end = (int(tag[0]), int(tag[-1]) + 1) if len(tag) else (0, 0)
+        return Frame(rows, None, None, slice(begin, end) if end - begin == len(tag) else tag)
     # Sixteen bits sort by radix, six times as fast.
     order = np.argsort(tag.astype(np.uint16) if int(tag.max()) < _SHORT_IDS else tag, kind="stable")
     grouped = tag[order]
@@ -107,8 +110,8 @@ def group(rows: Arrived) -> Frame:
     first[0] = True
     np.not_equal(grouped[1:], grouped[:-1], out=first[1:])
     if np.count_nonzero(first) == len(tag):
-        return Frame(rows, None, None)
-    return Frame(rows.chosen(order), order, first)
+        return Frame(rows, None, None, tag)
+    return Frame(rows.chosen(order), order, first, grouped)
 
 
 def arrived_samples(position: Position, batch: SampleBatch) -> Arrived:
@@ -170,14 +173,14 @@ class Watermarks:
         frame = group(rows)
         grouped = frame.rows
         time_ns = grouped.time_ns
-        before_ns = self.newest_ns.take(grouped.tag)
+        before_ns = self.newest_ns[frame.at]
         if frame.first is not None:
             before_ns[1:] = np.where(frame.first[1:], before_ns[1:], time_ns[:-1])
         suspect = time_ns < before_ns
         if grouped.bad is not None and server_ns is not None:
             suspect |= grouped.bad
         if not np.count_nonzero(suspect):
-            self.newest_ns[grouped.tag] = time_ns
+            self.newest_ns[frame.at] = time_ns
             return rows, frame
         watched = np.isin(rows.tag, grouped.tag[suspect])
         self.newest_ns[rows.tag[~watched]] = rows.time_ns[~watched]
@@ -236,11 +239,11 @@ class LastSamples:
     def take(self, frame: Frame) -> None:
         """Take note of a frame, once every detector has judged it."""
         rows = frame.rows
-        tag, time_ns, value = rows.tag, rows.time_ns, rows.value
+        at, time_ns, value = frame.at, rows.time_ns, rows.value
         if rows.ok is not None:
-            tag, time_ns, value = tag[rows.ok], time_ns[rows.ok], value[rows.ok]
-        self.time_ns[tag] = time_ns
-        self.value[tag] = value
+            at, time_ns, value = rows.tag[rows.ok], time_ns[rows.ok], value[rows.ok]
+        self.time_ns[at] = time_ns
+        self.value[at] = value
 
 
 def grown(array: NDArray[Scalar], size: int, fill: float) -> NDArray[Scalar]:

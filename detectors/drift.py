@@ -128,7 +128,7 @@ class Drifts:
         if len(self._by_place) == 1:
             return []
         rows = frame.rows
-        place = self._place.take(rows.tag)
+        place = self._place[frame.at]
         value = rows.value
         if rows.ok is not None:
             place, value = np.where(rows.ok, place, 0), np.where(rows.ok, value, 0.0)

@@ -35,9 +35,9 @@ class BadQuality:
         rows = frame.rows
         if rows.bad is None and not self._cases:
             return []
-        suspect = self._is_bad.take(rows.tag)
+        suspect = self._is_bad[frame.at]
         if rows.bad is not None:
-            suspect |= rows.bad
+            suspect = suspect | rows.bad
         said: list[Said] = []
         for index in (suspect if frame.first is None else np.isin(rows.tag, rows.tag[suspect])).nonzero()[0].tolist():
             tag, at_ns = int(rows.tag[index]), int(rows.time_ns[index])
@@ -133,7 +133,7 @@ class Frozen:
         since_ns = self._since_ns[tag]
         if np.count_nonzero(rows.time_ns[same] - since_ns >= self._after_ns[tag]):
             return True
-        self._since_ns[rows.tag] = rows.time_ns
+        self._since_ns[frame.at] = rows.time_ns
         self._since_ns[tag] = since_ns
         return False
 
@@ -185,7 +185,7 @@ def _proven(frame: Frame) -> Frame:
     ok = frame.rows.ok
     rows = frame.rows.chosen(slice(None) if ok is None else ok)
     if ok is None or frame.first is None or frame.arrival is None:
-        return Frame(rows, None if ok is None else ok.nonzero()[0], None)
+        return Frame(rows, None if ok is None else ok.nonzero()[0], None, rows.tag)
     first = np.ones(len(rows), dtype=np.bool_)
     np.not_equal(rows.tag[1:], rows.tag[:-1], out=first[1:])
-    return Frame(rows, frame.arrival[ok], first)
+    return Frame(rows, frame.arrival[ok], first, rows.tag)

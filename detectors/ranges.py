@@ -120,7 +120,7 @@ class Ranges:
     def judge(self, frame: Frame) -> list[Said]:
         """Compare every row with its limits; follow row by row the tags about which there is something to say."""
         rows = frame.rows
-        inside = (self._low.take(rows.tag) <= rows.value) & (rows.value <= self._high.take(rows.tag))
+        inside = (self._low[frame.at] <= rows.value) & (rows.value <= self._high[frame.at])
         if rows.bad is not None:
             inside &= ~rows.bad
         if np.count_nonzero(inside) == len(rows):

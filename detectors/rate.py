@@ -62,7 +62,7 @@ class Rates:
         rows = frame.rows
         if not self._any:
             return []
-        due = rows.time_ns >= self._next_ns.take(rows.tag)
+        due = rows.time_ns >= self._next_ns[frame.at]
         if rows.ok is not None:
             due &= rows.ok
         if not np.count_nonzero(due):
