@@ -74,13 +74,14 @@ class Layout:
 
 
 def _place(item: Waiting, joiner: Joiner, loose: list[tuple[str, int, int]]) -> int:
-    """Put an item's parts; return the index of the entry that holds its last one. Its counts go with its own source."""
-    last = len(joiner.outgoing) - 1
+    """Put an item's parts; return the highest index among their entries. Its counts go with its own source."""
+    last = -1 if item.parts else len(joiner.outgoing) - 1
     own: Outgoing | None = None
     for part in item.parts:
         rows = rows_in(part)
-        last = joiner.add(part, rows)
-        outgoing = joiner.outgoing[last]
+        index = joiner.add(part, rows)
+        last = max(last, index)
+        outgoing = joiner.outgoing[index]
         if item.received is None:
             outgoing.received += rows
         elif outgoing.source == item.source:

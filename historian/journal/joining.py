@@ -1,13 +1,14 @@
 """From what came in during one flush to the entries that are written: adjacent batches of a source become one.
 
 Entries of 1,000 rows cost every follower a tenth of what ten entries of 100 cost. A source's own order is never
-changed: any other entry of that source, and any entry of the whole service, ends what was being joined.
+changed: any other entry of that source, and any entry of the whole service, ends what was being joined. Only states
+do not: they become durable together with what they speak of, and of several in one flush the newest says it all.
 """
 
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from domain.entries import Entry, Quarantined, TextBatch
+from domain.entries import Entry, Quarantined, SourceState, TextBatch
 from domain.samples import SampleBatch, concatenate
 from historian.journal.codec import Kind, kind_of, source_of
 
@@ -64,18 +65,30 @@ class Joiner:
 
     outgoing: list[Outgoing] = field(default_factory=list)
     _growing: dict[str, int] = field(default_factory=dict)
+    _states: dict[str, int] = field(default_factory=dict)
 
     def add(self, part: Part, rows: int) -> int:
         """Put the next part, of so many samples; return the index of the entry it went into."""
         if isinstance(part, SampleBatch):
             return self._add_samples(part, rows)
         source = source_of(part.entry)
+        if isinstance(part.entry, SourceState):
+            return self._add_state(part, source)
         if source:
             self._growing.pop(source, None)
         else:
             self._growing.clear()
         self.outgoing.append(Outgoing(kind_of(part.entry), source, [], part, rows))
         return len(self.outgoing) - 1
+
+    def _add_state(self, part: Event, source: str) -> int:
+        index = self._states.get(source)
+        if index is None:
+            index = self._states[source] = len(self.outgoing)
+            self.outgoing.append(Outgoing(Kind.STATE, source, [], part, 0))
+        else:
+            self.outgoing[index].event = part
+        return index
 
     def _add_samples(self, batch: SampleBatch, rows: int) -> int:
         index = self._growing.get(batch.source)

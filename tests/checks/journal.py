@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -32,6 +32,7 @@ T0_NS = 1_760_000_400_000_000_000
 GAP = Gap("g1", "train1", None, T0_NS, None, GapCause.DISCONNECT, "the server closed the channel")
 HEARTBEAT = Heartbeat("train1", T0_NS, connected=True, heard_ns=T0_NS - 5, skew_ns=-3)
 STATE = SourceState("train1", '{"subscription": 7}')
+OWN_GAP = Gap("own", "train1", None, 0, 1, GapCause.UNKNOWN)
 TEXTS = TextBatch("train1", T0_NS, (3, 4), (T0_NS, T0_NS + 1), None, ("B-17", None), (0, 0x8031_0000))
 QUARANTINED = Quarantined("floor", T0_NS, "plant/t7", "no number at /v", '{"v": "\\udcff"}', 2)
 CONFIGURATION = ConfigurationActivated(T0_NS, "ab12", "site: demo\n", "0.1.0", simulated=True)
@@ -184,11 +185,21 @@ class JournalChecks:
         for start in range(0, 30, 3):
             journal.submit(_unheard("train1", samples([float(start)]), samples([float(start + 1)])))
             journal.submit(_unheard("floor", samples([float(-start)], "floor"), samples([0.5], "floor")))
-            journal.submit(_unheard("train1", STATE, samples([float(start + 2)])))
+            journal.submit(_unheard("train1", OWN_GAP, samples([float(start + 2)])))
         found = await all_until(journal, await journal.append(GAP))
 
         assert values_of(found) == [float(value) for value in range(30)]
-        assert [sum(len(entry) for entry in stretch) for stretch in _between_states(found)] == [2, *[3] * 9, 1]
+        assert [sum(len(entry) for entry in stretch) for stretch in _between_gaps(found)] == [2, *[3] * 9, 1]
+
+    async def test_of_a_sources_states_the_newest_is_durable_with_the_samples_it_speaks_of(self, journal: Journal):
+        for number in range(10):
+            state = replace(STATE, state=f'{{"sequence": {number}}}')
+            await submitted(journal, samples([float(number)]), state, received=1)
+        found = await all_until(journal, await journal.append(GAP))
+        states = [entry for _, entry in found if isinstance(entry, SourceState)]
+
+        assert values_of(found) == [float(number) for number in range(10)]
+        assert states[-1].state == '{"sequence": 9}'
 
     async def test_samples_without_a_server_time_do_not_get_one(self, journal: Journal):
         journal.submit(_unheard("train1", samples([1.0]), samples([2.0], server=True), samples([3.0])))
@@ -252,10 +263,10 @@ def _unheard(source: str, *entries: Entry) -> Delivery:
     )
 
 
-def _between_states(found: Sequence[tuple[Position, Entry]]) -> list[list[SampleBatch]]:
+def _between_gaps(found: Sequence[tuple[Position, Entry]]) -> list[list[SampleBatch]]:
     stretches: list[list[SampleBatch]] = [[]]
     for _, entry in found:
-        if isinstance(entry, SourceState):
+        if entry == OWN_GAP:
             stretches.append([])
         elif isinstance(entry, SampleBatch) and entry.source == "train1":
             stretches[-1].append(entry)
