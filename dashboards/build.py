@@ -209,9 +209,9 @@ def query(site: str, tag: str) -> str:
     Bad values are left out; a simulated plant's points are shown like others, with their `simulated` key.
     """
     return (
-        f'SELECT min("value") AS "min", max("value") AS "max" FROM {_identifier(site)} '
+        f'SELECT min("value") AS "min", max("value") AS "max" FROM {_identifier(site)} '  # noqa: S608  both are escaped
         f'WHERE "tag" = {_text(tag)} AND "status" < {status.BAD} AND $timeFilter '
-        "GROUP BY time($__interval) fill(none)"  # noqa: S608  both names are escaped, and it only reads
+        "GROUP BY time($__interval) fill(none)"
     )
 
 

@@ -236,7 +236,12 @@ class MirrorFollower:
         self._close_writer()
 
 
-def mirrors_of(configuration: Configuration, journal: JournalReader, records: MirrorRecords) -> list[MirrorFollower]:
+def mirrors_of(
+    configuration: Configuration,
+    journal: JournalReader,
+    records: MirrorRecords,
+    rhythm: Rhythm | None = None,
+) -> list[MirrorFollower]:
     """A follower for each entry of `mirrors`."""
     return [
         MirrorFollower(
@@ -245,6 +250,7 @@ def mirrors_of(configuration: Configuration, journal: JournalReader, records: Mi
             records,
             line_protocol_of(configuration),
             _opener(configuration, mirror.influxdb),
+            rhythm,
         )
         for name, mirror in configuration.mirrors.items()
     ]

@@ -243,6 +243,22 @@ async def test_a_configured_mirror_writes_under_site_and_unit_with_the_token_of_
     assert server.tokens == ["Token sesame"]
 
 
+async def test_a_changed_token_is_read_without_a_restart(
+    tmp_path: Path, server: InfluxServer, journal: JournalInMemory, records: MemoryRecords
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("old", encoding="utf-8")
+    server.answer = lambda _: TAKEN if server.tokens[-1] == "Token new" else (401, "unauthorized access")
+    last = journal.put(tag(0, "R101.TT"), samples(61.0, at=10))
+    [mirror] = mirrors_of(load(config_with(tmp_path, server.url)), journal, records, IMPATIENT)
+    async with running(mirror):
+        await until(lambda: len(server.bodies) > 0)
+        token.write_text("new", encoding="utf-8")
+        await until(lambda: mirror.position == last)
+
+    assert (mirror.counts.written, mirror.counts.refused) == (1, 0)
+
+
 async def test_a_token_that_was_taken_away_stops_the_mirror_only(
     tmp_path: Path, server: InfluxServer, journal: JournalInMemory, records: MemoryRecords
 ) -> None:
