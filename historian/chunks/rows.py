@@ -114,7 +114,13 @@ def sort_by_tag(columns: Columns) -> Columns:
     tag = columns.tag
     # 16 bits are sorted by radix, a tenth of the time.
     key = tag.astype(np.uint16) if len(tag) and int(tag.max()) < 1 << 16 else tag
-    return columns.at(np.argsort(key, kind="stable"))
+    order = np.argsort(key, kind="stable")
+    # The sorted tags follow from their counts, which is quicker than to gather them.
+    counts = np.bincount(key) if len(tag) else np.empty(0, np.int64)
+    sorted_tag = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
+    return Columns(
+        sorted_tag, columns.time_ns[order], columns.value[order], columns.status[order], columns.place[order]
+    )
 
 
 def sort_by_tag_and_time(columns: Columns) -> Columns:

@@ -18,7 +18,6 @@ from historian.chunks.database import naming, open_writer
 from historian.chunks.file import Head
 from historian.chunks.planes import pack_bytes, unpack_bytes
 from historian.chunks.rows import Columns
-from historian.chunks.segment import pack_list, unpack_list
 from historian.chunks.tail import Block, make_block
 
 STATE_NAME = "state.db"
@@ -27,9 +26,10 @@ SCHEMA = """
 CREATE TABLE state(
     one INTEGER PRIMARY KEY CHECK(one = 1), period TEXT NOT NULL, cursor INTEGER NOT NULL, written INTEGER NOT NULL,
     sealing_through INTEGER NOT NULL);
-CREATE TABLE tail(number INTEGER PRIMARY KEY, hash BLOB NOT NULL, tags BLOB NOT NULL, columns BLOB NOT NULL);
+CREATE TABLE tail(number INTEGER PRIMARY KEY, hash BLOB NOT NULL, columns BLOB NOT NULL);
 CREATE TABLE anchor(file TEXT PRIMARY KEY, number INTEGER NOT NULL, rows INTEGER NOT NULL, hash BLOB NOT NULL)"""
 
+_ROW_BYTES = 32
 _FIGURES = "SELECT period, cursor, written, sealing_through FROM state"
 
 
@@ -94,11 +94,8 @@ class StateFile:
     def _put(self, block: Block) -> Block:
         number = self._next
         self._next += 1
-        tags = pack_bytes(block.columns.tag.astype("<u4").tobytes())
-        columns = pack_list(block.columns)
-        self._connection.execute(
-            "INSERT INTO tail VALUES(?,?,?,?)", (number, tail_hash(number, tags, columns), tags, columns)
-        )
+        columns = _pack(block.columns)
+        self._connection.execute("INSERT INTO tail VALUES(?,?,?)", (number, tail_hash(number, columns), columns))
         return replace(block, number=number)
 
     def close(self) -> None:
@@ -106,10 +103,34 @@ class StateFile:
         self._connection.close()
 
 
-def tail_hash(number: int, tags: bytes, columns: bytes) -> bytes:
+def tail_hash(number: int, columns: bytes) -> bytes:
     """The hash of a block of the tail."""
-    head = number.to_bytes(8, "little") + len(tags).to_bytes(8, "little")
-    return hashlib.sha256(head + tags + columns).digest()
+    return hashlib.sha256(number.to_bytes(8, "little") + columns).digest()
+
+
+def _pack(columns: Columns) -> bytes:
+    """Plain columns, compressed: these rows are packed with care when they are sealed, here it must be quick."""
+    parts = (
+        columns.tag.astype("<u4"),
+        np.diff(columns.time_ns, prepend=0).astype("<i8"),
+        columns.value.astype("<f8"),
+        columns.status.astype("<u4"),
+        np.diff(columns.place, prepend=0).astype("<i8"),
+    )
+    return pack_bytes(b"".join([len(columns).to_bytes(8, "little"), *(part.tobytes() for part in parts)]))
+
+
+def _unpack(packed: bytes) -> Columns:
+    plain = unpack_bytes(packed)
+    count = int.from_bytes(plain[:8], "little")
+    if len(plain) != 8 + count * _ROW_BYTES:
+        raise DamagedFile(f"a block of {count} rows has {len(plain)} bytes")
+    tag = np.frombuffer(plain, "<u4", count, 8)
+    time_ns = np.cumsum(np.frombuffer(plain, "<i8", count, 8 + 4 * count))
+    value = np.frombuffer(plain, "<f8", count, 8 + 12 * count)
+    status = np.frombuffer(plain, "<u4", count, 8 + 20 * count)
+    place = np.cumsum(np.frombuffer(plain, "<i8", count, 8 + 24 * count))
+    return Columns(tag, time_ns, value, status, place)
 
 
 def read_figures(connection: Connection) -> Figures:
@@ -129,12 +150,8 @@ def read_tail(connection: Connection, path: Path, numbers: Iterable[int] | None 
     """Blocks of the tail, oldest first; DamagedFile names the first that does not match its hash."""
     blocks = []
     for number in tail_numbers(connection) if numbers is None else numbers:
-        digest, tags, columns = connection.execute(
-            "SELECT hash, tags, columns FROM tail WHERE number=?", (number,)
-        ).fetchone()
-        if tail_hash(number, tags, columns) != digest:
+        digest, columns = connection.execute("SELECT hash, columns FROM tail WHERE number=?", (number,)).fetchone()
+        if tail_hash(number, columns) != digest:
             raise DamagedFile(f"{path}: block {number} of the tail does not match its hash")
-        tag = np.frombuffer(unpack_bytes(tags), "<u4")
-        rows = unpack_list(columns)
-        blocks.append(make_block(Columns(tag, rows.time_ns, rows.value, rows.status, rows.place), number))
+        blocks.append(make_block(_unpack(columns), number))
     return sorted(blocks, key=lambda block: block.high_place)

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from domain.errors import DamagedFile
 from domain.status import is_bad
-from historian.chunks.sums import exact_sums
+from historian.chunks.sums import exact_sum
 
 _LAYOUT = struct.Struct("<6dII?")
-_START = np.zeros(1, np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,17 @@ def summarise(value: NDArray[np.float64], status: NDArray[np.uint32]) -> Summary
     count = len(value)
     if not count:
         return Summary(np.nan, np.nan, 0.0, 0.0, np.nan, np.nan, 0, rows, exact=True)
-    sums = exact_sums(value, _START)
+    high, low, is_exact = exact_sum(value)
     return Summary(
         float(value.min()),
         float(value.max()),
-        float(sums.high[0]),
-        float(sums.low[0]),
+        high,
+        low,
         float(value[0]),
         float(value[-1]),
         count,
         rows - count,
-        exact=bool(sums.exact[0]),
+        exact=is_exact,
     )
 
 

@@ -53,6 +53,30 @@ def exact_sums(value: Floats, starts: NDArray[np.intp]) -> Sums:
     return Sums(zero, zero, np.zeros(cells, np.bool_))
 
 
+def exact_sum(value: Floats) -> tuple[float, float, bool]:
+    """The sum of finite values as its rounded part, the rest, and whether both together are exact."""
+    peak = max(float(value.max()), -float(value.min()))
+    exponent = math.frexp(peak)[1]
+    if not _LOWEST_EXPONENT < exponent < _HIGHEST_EXPONENT:
+        return 0.0, 0.0, peak == 0.0
+    total, rest, is_exact = 0.0, 0.0, True
+    remainder = value
+    part = np.empty_like(value)
+    for number in range(1, _MOST_SLICES + 1):
+        scale = math.ldexp(1.0, _SLICE_BITS * number - exponent)
+        np.multiply(remainder, scale, out=part)
+        np.rint(part, out=part)
+        total, error = _two_sum_of(total, float(part.sum()) / scale)
+        rest, lost = _two_sum_of(rest, error)
+        is_exact &= lost == 0.0
+        part /= scale
+        remainder = remainder - part if number == 1 else np.subtract(remainder, part, out=remainder)
+        if not remainder.any():
+            total, rest = _two_sum_of(total, rest)
+            return total, rest, is_exact
+    return 0.0, 0.0, False
+
+
 def exact_mean(parts: Sequence[float], count: int, peak: float) -> float:
     """The exact sum of `parts`, rounded once, over `count`; `peak` is the largest magnitude among the values."""
     if peak > _HUGE:
@@ -72,6 +96,12 @@ def _join(slices: list[Floats]) -> Sums:
 
 
 def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def _two_sum_of(a: float, b: float) -> tuple[float, float]:
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)

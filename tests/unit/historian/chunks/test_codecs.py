@@ -8,7 +8,7 @@ from domain.errors import DamagedFile
 from historian.chunks.integers import pack_integers, unpack_integers
 from historian.chunks.places import ROW_BITS, PlaceGrid, pack_grid, pack_places, unpack_places
 from historian.chunks.statuses import pack_statuses, unpack_statuses
-from historian.chunks.sums import exact_mean, exact_sums
+from historian.chunks.sums import exact_mean, exact_sum, exact_sums
 from historian.chunks.times import pack_times, unpack_times
 from historian.chunks.values import pack_values, unpack_values
 from historian.memory import exact_mean as plain_mean
@@ -102,6 +102,7 @@ def test_sums_are_exact_or_say_that_they_are_not(value: np.ndarray, cells: int) 
             both = [float(sums.high[cell]), float(sums.low[cell])]
             peak = float(np.abs(part).max())
             assert exact_mean(both, len(part), peak) == plain_mean(part.tolist())
+            assert exact_sum(part) == (*both, True)
 
 
 def test_sums_of_plain_measurements_are_exact() -> None:

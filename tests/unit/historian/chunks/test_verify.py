@@ -172,7 +172,7 @@ def test_an_older_copy_of_a_file_does_not_pass(file: Path, tmp_path: Path) -> No
 
 def test_a_damaged_tail_is_named(file: Path, tmp_path: Path) -> None:
     with sqlite3.connect(file.parent / "state.db") as connection:
-        connection.execute("UPDATE tail SET tags=CAST(tags||x'00' AS BLOB)")
+        connection.execute("UPDATE tail SET columns=zeroblob(length(columns))")
     connection.close()
 
     assert "tail" in str(verify(tmp_path).damages[0])
