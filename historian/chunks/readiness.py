@@ -21,7 +21,8 @@ class Policy:
     rows_per_chunk: int = 3_600
     settle_ns: int = 10 * MINUTE_NS  # how long a late row is waited for, so that it needs no patch
     check_every_ns: int = MINUTE_NS
-    checkpoint_every_ns: int = HOUR_NS  # the cursor is never further behind
+    # The cursor is never further behind. A tag at 1 Hz is sealed, which moves it too, every 70 minutes.
+    checkpoint_every_ns: int = 2 * HOUR_NS
     waiting_limit: int = 8_000_000  # rows; beyond it smaller chunks are sealed
     future_limit: int = 100_000  # rows that are dated later than now; beyond it they are sealed by themselves
     patches_allowed: int = 8  # of one segment, before they are merged

@@ -33,7 +33,8 @@ Row = dict[str, object]
 ENTRY_ROWS = 10_000
 PEER_BATCH_ROWS = 100_000  # the peer's best
 ROUNDS = 2
-QUERIES = 40
+QUERIES = 60
+TURN, WARMING = 10, 3
 DAY_NS = 24 * HOUR_NS
 BUCKETS = 1000
 
@@ -266,7 +267,7 @@ def _ask_latest(path: Path) -> tuple[float, float]:
         question = (
             "SELECT tag, max(time), arg_max(value, time), arg_max(status, time) FROM samples GROUP BY tag ORDER BY tag"
         )
-        return _race([lambda: store.latest(tags)] * QUERIES, [lambda: peer.execute(question).fetchnumpy()] * 5)
+        return _race([lambda: store.latest(tags)] * QUERIES, [lambda: peer.execute(question).fetchnumpy()] * TURN)
 
 
 def _peer_buckets(peer: duckdb.DuckDBPyConnection, tag: int) -> object:
@@ -298,15 +299,16 @@ def _check_equal(store: ChunkStore, peer: duckdb.DuckDBPyConnection, tag: int) -
 
 
 def _race(ours: Sequence[Callable[[], object]], theirs: Sequence[Callable[[], object]]) -> tuple[float, float]:
-    """The median ms of each side, asked in turn; the first three answers warm the caches and do not count."""
+    """The median ms of each side; they take turns of ten questions, of which the first three warm and do not count."""
     times: tuple[list[float], list[float]] = ([], [])
-    for number in range(max(len(ours), len(theirs))):
+    for turn in range(0, max(len(ours), len(theirs)), TURN):
         for side, asked in enumerate((ours, theirs)):
-            if number < len(asked):
+            for number, question in enumerate(asked[turn : turn + TURN]):
                 started_s = time.perf_counter()
-                asked[number]()
-                times[side].append((time.perf_counter() - started_s) * 1e3)
-    return statistics.median(times[0][3:]), statistics.median(times[1][3:])
+                question()
+                if number >= WARMING:
+                    times[side].append((time.perf_counter() - started_s) * 1e3)
+    return statistics.median(times[0]), statistics.median(times[1])
 
 
 def _size(path: Path) -> int:
