@@ -1,7 +1,8 @@
 """A server that answers every Publish at once with the next of some canned notifications: it saturates any client.
 
 The channel, the session and the subscription are asyncua's own; only Publish and CreateMonitoredItems are answered
-here. `python -m tests.bench.opcua_firehose PORT VALUES KIND`, KIND `double` or `mixed`; prints `ready`.
+here. `python -m tests.bench.opcua_firehose PORT VALUES KIND`, KIND `double`, `mixed` or `paced`; prints `ready`. Paced, it
+answers one Publish every 100 ms, and every value's source time is the moment of sending.
 
 Values: 20 tags share a scan time with 1 ms of jitter, two thirds with two decimals, the rest with one, drifting slowly.
 """
@@ -12,7 +13,7 @@ import logging
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from asyncua import Server, ua
@@ -24,7 +25,7 @@ URI = "urn:bench:firehose"
 FIRST_HANDLE = 1000
 EPOCH_TICKS = 116_444_736_000_000_000
 SECOND_TICKS = 10_000_000
-MESSAGES = {100: 2000, 1000: 256, 10_000: 40}
+MESSAGES = {100: 2000, 500: 16, 1000: 256, 10_000: 40}
 DOUBLE = np.dtype(
     [("handle", "<u4"), ("mask", "u1"), ("type", "u1"), ("value", "<f8"), ("source", "<i8"), ("server", "<i8")]
 )
@@ -50,7 +51,7 @@ def notifications(values: int, kind: str) -> list[bytearray]:
         jitter = rng.normal(0, 10_000, (values + 19) // 20).astype(np.int64).repeat(20)[:values]
         items["source"] = started + number * SECOND_TICKS + scan + jitter
         items["server"] = started + (number + 1) * SECOND_TICKS + 12_340
-        body = items.tobytes() if kind == "double" else b"".join(_mixed(i, item) for i, item in enumerate(items))
+        body = items.tobytes() if kind != "mixed" else b"".join(_mixed(i, item) for i, item in enumerate(items))
         made.append(bytearray(head + struct.pack("<ii", 8 + len(body), values) + body + struct.pack("<i", -1) + tail))
     decoded = struct_from_binary(ua.PublishResponse, Buffer(bytes(made[0])))
     assert len(decoded.Parameters.NotificationMessage.NotificationData[0].MonitoredItems) == values
@@ -79,15 +80,33 @@ def _mixed(index: int, item: np.void) -> bytes:
 
 def for_ever(canned: list[bytearray], values: int, kind: str) -> Iterator[bytearray]:
     """The notifications in turn; doubles move on in time with every round, so that no row comes twice."""
-    if kind != "double":
+    if kind == "mixed":
         yield from itertools.cycle(canned)
-    at = canned[0].index(struct.pack("<i", values), canned[0].index(struct.pack("<I", SEQUENCE_MARK))) + 4
+    at = _items_at(canned[0], values)
     items = [np.frombuffer(message, DOUBLE, values, at) for message in canned]
     while True:
         for message, rows in zip(canned, items, strict=True):
             yield message
             rows["source"] += len(canned) * SECOND_TICKS
             rows["server"] += len(canned) * SECOND_TICKS
+
+
+_places: dict[int, int] = {}
+
+
+def _items_at(message: bytearray, values: int) -> int:
+    """Where the items begin; the same in every message."""
+    if values not in _places:
+        _places[values] = message.index(struct.pack("<i", values), message.index(struct.pack("<I", SEQUENCE_MARK))) + 4
+    return _places[values]
+
+
+async def _later(processor: object, send: Callable[..., None], header: object, sequence_header: object) -> None:
+    """Answer in the next free slot of 100 ms."""
+    loop = asyncio.get_running_loop()
+    processor.slot = max(getattr(processor, "slot", 0.0) + 0.1, loop.time())
+    await asyncio.sleep(processor.slot - loop.time())
+    send(processor, header, sequence_header)
 
 
 def answer_at_once(values: int, kind: str) -> None:
@@ -100,16 +119,23 @@ def answer_at_once(values: int, kind: str) -> None:
     create = ua.NodeId(ua.ObjectIds.CreateMonitoredItemsRequest_Encoding_DefaultBinary)
     good = ua.MonitoredItemCreateResult(RevisedQueueSize=ua.UInt32(1000))
 
+    def send(self, header, sequence_header):
+        self.sent = getattr(self, "sent", 0) + 1
+        response = next(cycle)
+        if kind == "paced":
+            rows = np.frombuffer(response, DOUBLE, values, _items_at(response, values))
+            rows["source"] = rows["server"] = time.time_ns() // 100 + EPOCH_TICKS
+        subscription = max(self.session.subscription_service.subscriptions)
+        for place, number in zip(at, (header.RequestHandle, subscription, self.sent), strict=True):
+            struct.pack_into("<I", response, place, number)
+        self._transport.write(self._connection.message_to_binary(bytes(response), request_id=sequence_header.RequestId))
+
     async def process(self, type_id, header, sequence_header, body):
+        if type_id == publish and kind == "paced":
+            asyncio.get_running_loop().create_task(_later(self, send, header, sequence_header))
+            return True
         if type_id == publish:
-            self.sent = getattr(self, "sent", 0) + 1
-            response = next(cycle)
-            subscription = max(self.session.subscription_service.subscriptions)
-            for place, number in zip(at, (header.RequestHandle, subscription, self.sent), strict=True):
-                struct.pack_into("<I", response, place, number)
-            self._transport.write(
-                self._connection.message_to_binary(bytes(response), request_id=sequence_header.RequestId)
-            )
+            send(self, header, sequence_header)
             return True
         if type_id == create:
             wanted = struct_from_binary(ua.CreateMonitoredItemsParameters, body)
