@@ -5,6 +5,7 @@ left the journal before it was mirrored is counted and told, and is filled in fr
 """
 
 import asyncio
+import functools
 import json
 import logging
 import threading
@@ -249,7 +250,7 @@ def mirrors_of(
             journal,
             records,
             line_protocol_of(configuration),
-            _opener(configuration, mirror.influxdb),
+            functools.partial(open_writer, configuration, mirror.influxdb),
             rhythm,
         )
         for name, mirror in configuration.mirrors.items()
@@ -262,15 +263,11 @@ def line_protocol_of(configuration: Configuration) -> LineProtocol:
     return LineProtocol(configuration.site, (), unit_of, simulated=configuration.clock is not None)
 
 
-def _opener(configuration: Configuration, target: InfluxDb) -> Callable[[], LineWriter]:
-    """Reads the token when it connects, so that an unreadable file stops the mirror and nothing else."""
-
-    def open_writer() -> LineWriter:
-        file = configuration.beside(target.token_file)
-        try:
-            token = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise RetryLater(f"cannot read the token: {error}") from error
-        return InfluxWriter(InfluxBucket(target.url, target.org, target.bucket, token))
-
-    return open_writer
+def open_writer(configuration: Configuration, target: InfluxDb) -> LineWriter:
+    """Connect with the token as its file has it now; RetryLater if that cannot be read, so that nothing else stops."""
+    file = configuration.beside(target.token_file)
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RetryLater(f"cannot read the token: {error}") from error
+    return InfluxWriter(InfluxBucket(target.url, target.org, target.bucket, token))

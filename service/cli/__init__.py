@@ -17,6 +17,7 @@ VERBS = {
     "export": "export a tag's samples as CSV or Parquet",
     "verify": "prove that what is stored is what was written",
     "token": "give people personal tokens",
+    "mirror": "fill a mirror's hole from the record",
     "dashboards": "build Grafana dashboards, and push them",
 }
 _MODULES = {"try": "try_source"}
