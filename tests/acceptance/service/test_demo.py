@@ -10,40 +10,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.service.running import ROOT, Service, free_port, until
+from tests.acceptance.service.running import ROOT, Api, free_port, until
 
 TWO_MINUTES_S = 120.0
 
 
-class Demo:
+class Demo(Api):
     """The running demo, its output, and its API."""
 
     def __init__(self, folder: Path, *words: str) -> None:
+        super().__init__(free_port())
         self.folder = folder
-        self.port = free_port()
         command = [sys.executable, "-m", "service.cli", "demo", "--data", str(folder), "--port", str(self.port), *words]
         self.started_s = time.monotonic()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
         self.lines: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
-        self.api = Service(folder / "thermowell.yaml", self.port) if folder.exists() else None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line)
 
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+        self._reader.join(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
     def output(self) -> str:
         return "".join(self.lines)
 
     def left_s(self) -> float:
         return max(1.0, TWO_MINUTES_S - (time.monotonic() - self.started_s))
-
-    def get(self, path: str) -> dict:
-        return Service.get(self, path)  # type: ignore[arg-type]
-
-    def post(self, path: str, body: dict, token: str) -> tuple[int, dict]:
-        return Service.post(self, path, body, token)  # type: ignore[arg-type]
 
     def finding(self, rule: str, subject: str) -> dict | None:
         found = [f for f in self.get("/v1/findings?limit=1000")["findings"] if f["rule"].startswith(rule)]
@@ -53,12 +54,10 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
-    folder.mkdir()
     running = Demo(folder)
     until(lambda: "page " in running.output() or running.process.poll() is not None, 60)
     yield running
-    running.process.terminate()
-    running.process.wait(60)
+    running.stop()
     print(running.output()[-20_000:])
 
 
