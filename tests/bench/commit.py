@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def run() -> dict[str, dict[str, object]]:
     note = (
         f"p99 of {len(loaded)} commits under load; idle p99 {rest:.1f} ms of {len(idle)}, medians "
         f"{np.median(loaded):.1f} and {np.median(idle):.1f}, most {max(loaded):.0f} ms; {seals} seals of "
-        f"{TAGS * SEAL_SECONDS:,} rows; peer: the smaller of {LIMIT_MS:g} ms and {TIMES_IDLE:g} × idle + {SLACK_MS:g} ms"
+        f"{TAGS * SEAL_SECONDS:,} rows; peer: the smaller of {LIMIT_MS:g} ms and {TIMES_IDLE:g} times idle + {SLACK_MS:g} ms"
     )
     row = {"ours": figure, "peer": limit, "ratio": limit / figure, "unit": "ms", "note": note}
     return {"commit_under_query": row}
@@ -105,7 +106,7 @@ class _Load:
         self._thread = threading.Thread(target=self._seal)
         self.seals = 0
 
-    def __enter__(self) -> "_Load":
+    def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.bench.commit", "ask", str(self._folder)]
         self._asking = subprocess.Popen(command)
         self._thread.start()

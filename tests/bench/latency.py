@@ -104,7 +104,7 @@ async def _listen(port: int, listeners: int, *, query: bool) -> list[float]:
     tasks = [asyncio.create_task(_hear(port, heard_ms)) for _ in range(listeners)]
     await asyncio.sleep(SETTLE_S)
     heard_ms.clear()
-    asking = subprocess.Popen([sys.executable, "-m", "tests.bench.latency", "ask", str(port)]) if query else None
+    asking = _asking(port) if query else None
     await asyncio.sleep(MEASURE_S)
     if asking is not None:
         asking.kill()
@@ -113,6 +113,10 @@ async def _listen(port: int, listeners: int, *, query: bool) -> list[float]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return heard_ms
+
+
+def _asking(port: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", "tests.bench.latency", "ask", str(port)])
 
 
 async def _hear(port: int, heard_ms: list[float]) -> None:

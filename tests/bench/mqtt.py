@@ -132,7 +132,7 @@ def publish(port: int) -> None:
 
 def receive_stock(port: int) -> None:
     """Stock paho, its own acknowledgements, messages thrown away."""
-    import paho.mqtt.client as paho  # noqa: PLC0415 (each process loads only what it measures)
+    import paho.mqtt.client as paho
 
     count = 0
 
@@ -153,10 +153,10 @@ def receive_stock(port: int) -> None:
 
 async def receive_ours(port: int, folder: Path) -> None:
     """Our source into the real journal."""
-    from collector.mqtt.routes import Route  # noqa: PLC0415 (as above)
-    from collector.mqtt.settings import MqttSettings  # noqa: PLC0415 (as above)
-    from collector.mqtt.source import MqttSource  # noqa: PLC0415 (as above)
-    from historian.journal import SqliteJournal  # noqa: PLC0415 (as above)
+    from collector.mqtt.routes import Route
+    from collector.mqtt.settings import MqttSettings
+    from collector.mqtt.source import MqttSource
+    from historian.journal import SqliteJournal
 
     journal_folder = Path(tempfile.mkdtemp(dir=folder))
     journal = SqliteJournal.open(journal_folder / "journal.db")
@@ -182,7 +182,7 @@ async def receive_ours(port: int, folder: Path) -> None:
 
 def _tell(messages: int, cpu_s: float, wall_s: float) -> None:
     cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
-    print(json.dumps({"us": 1e6 * cpu_s / max(messages, 1), "rate": messages / wall_s}), flush=True)  # noqa: T201 (read by the parent)
+    print(json.dumps({"us": 1e6 * cpu_s / max(messages, 1), "rate": messages / wall_s}), flush=True)
 
 
 if __name__ == "__main__":
@@ -194,4 +194,4 @@ if __name__ == "__main__":
         case ["ours", port, folder]:
             asyncio.run(receive_ours(int(port), Path(folder)))
         case _:
-            print(json.dumps(run(), indent=1))  # noqa: T201 (a command prints)
+            print(json.dumps(run(), indent=1))

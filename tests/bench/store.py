@@ -198,13 +198,17 @@ async def _through_journal(path: Path, entries: Sequence[SampleBatch], store: Ch
     sending = asyncio.create_task(submit())
     async for at, entry in journal.follow(START):
         assert isinstance(entry, SampleBatch)
-        store.write(at, entry)
-        store.flush()
+        await asyncio.to_thread(_take, store, at, entry)
         rows -= len(entry)
         if not rows:
             break
     await sending
     journal.close()
+
+
+def _take(store: ChunkStore, at: Position, entry: SampleBatch) -> None:
+    store.write(at, entry)
+    store.flush()
 
 
 def _write_peer(path: Path, arrivals: Sequence[Arrivals]) -> Written:

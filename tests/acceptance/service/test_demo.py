@@ -55,7 +55,7 @@ class Demo(Api):
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
     running = Demo(folder)
-    until(lambda: "page " in running.output() or running.process.poll() is not None, 60)
+    until(lambda: "token  " in running.output() or running.process.poll() is not None, 60)
     yield running
     running.stop()
     print(running.output()[-20_000:])
