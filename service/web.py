@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import signal
+from dataclasses import dataclass
 
 from api.app import create_app
-from api.dependencies import LOOPBACK_HOSTS, Dependencies, HoldRun
+from api.dependencies import LOOPBACK_HOSTS, Dependencies, HoldRun, TextRow
 from api.serve import serve
 from api.stream import Feed
 from domain.errors import ThermowellError
@@ -53,6 +54,7 @@ async def run_web(configuration: Configuration) -> None:
         metrics=lambda: as_prometheus(read_report(files.run)),
         ready=lambda: _ready(files),
         holds=lambda: _holds(files),
+        texts=JournaledTexts(journal),
         record=lambda: record_counts(read_report(files.run)),
         quarantine=journal.quarantined,
         refusal=lambda request: _refusal(records, request),
@@ -89,6 +91,17 @@ def _ready(files: Files) -> tuple[bool, str]:
     if report is None:
         return False, "the core does not report"
     return bool(report["healthy"]), str(report["why"])
+
+
+@dataclass(frozen=True, slots=True)
+class JournaledTexts:
+    """The past of text tags, which the journal keeps for good."""
+
+    journal: ReadOnlyJournal
+
+    def read(self, tag: int, start_ns: int, end_ns: int, limit: int) -> list[TextRow]:
+        """Rows with start ≤ time < end in time order, at most `limit`."""
+        return [TextRow(*row) for row in self.journal.texts(tag, start_ns, end_ns, limit)]
 
 
 def _holds(files: Files) -> list[HoldRun]:

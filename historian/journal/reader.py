@@ -15,6 +15,7 @@ from domain.entries import (
     Quarantined,
     SourceState,
     TagDefined,
+    TextBatch,
 )
 from domain.errors import DamagedFile
 from domain.ports import SourceLedger
@@ -36,6 +37,8 @@ _GAPS = """
     ORDER BY start_ns, position LIMIT ?5"""
 
 _NEWEST_OF_KIND = "SELECT position, body FROM lasting WHERE kind = ? ORDER BY position DESC LIMIT ?"
+_OF_KIND_AFTER = "SELECT position, body FROM lasting WHERE kind = ? AND position > ? ORDER BY position LIMIT ?"
+_TEXTS_AT_ONCE = 500
 
 
 class ReadOnlyJournal:
@@ -93,6 +96,22 @@ class ReadOnlyJournal:
             if memory is None or memory.state is None:
                 return None
             return self._of_type(SourceState, f"state of {source}", memory.state).state
+
+    def texts(self, tag: int, start_ns: int, end_ns: int, limit: int) -> Sequence[tuple[int, str | None, int]]:
+        """Values of a text tag with start ≤ time < end, in time order: (time in ns, value, status), at most `limit`.
+
+        A value that came again with the same time and status is one. Reads every text there is: texts are few.
+        """
+        found: set[tuple[int, str | None, int]] = set()
+        after = 0
+        while batches := self._ask(_OF_KIND_AFTER, Kind.TEXTS, after, _TEXTS_AT_ONCE):
+            for position, body in batches:
+                entry = self._decode(TextBatch, position, body)
+                for row in zip(entry.tag, entry.time_ns, entry.value, entry.status, strict=True):
+                    if row[0] == tag and start_ns <= row[1] < end_ns:
+                        found.add(row[1:])
+            after = batches[-1][0]
+        return sorted(found, key=lambda row: row[0])[:limit]
 
     def quarantined(self, limit: int) -> Sequence[Quarantined]:
         """The newest messages that could not become samples, newest first."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from domain.entries import START, Gap, GapCause, Position, TagDefined
+from domain.entries import START, Gap, GapCause, Position, TagDefined, TextBatch
 from domain.errors import DamagedFile, RetryLater
 from historian.journal import ReadOnlyJournal, SqliteJournal
 from tests.checks.journal import (
@@ -307,3 +307,10 @@ async def test_followers_hear_of_damage_with_its_place(tmp_path: Path):
         damage.commit()
     with opened(path) as journal, pytest.raises(DamagedFile, match=r"journal\.db: entry 1: "):
         await anext(journal.follow(START))
+
+
+async def test_the_values_of_a_text_tag_in_the_order_of_their_times(journal: SqliteJournal, reader: ReadOnlyJournal):
+    for batch, time_ns in (("B-18", 30), ("B-17", 10), ("B-17", 10), ("B-19", 99)):
+        await journal.append(TextBatch("train1", 0, (3, 4), (time_ns, time_ns), None, (batch, "x"), (0, 0)))
+
+    assert reader.texts(3, 0, 99, 10) == [(10, "B-17", 0), (30, "B-18", 0)]
