@@ -117,14 +117,15 @@ class PlaceGrid:
             self._slot = at - self._time_index * self.tags
             self._deviation = _running_sums((entries << ROW_BITS) + rows, self._time_index)
 
-    def column(self, slot: int) -> Integers:
-        """The places of one tag at every shared time; at times that it lacks they mean nothing."""
+    def column(self, slot: int, first: int = 0, last: int | None = None) -> Integers:
+        """The places of one tag at the shared times from `first` to `last`; where it lacks one they mean nothing."""
         if self._kind == _SEPARATE:
-            return unpack_places(self._parts[slot])
-        place: Integers = self._base + self._distance[slot]
-        upto = np.flatnonzero(self._slot <= slot)
+            return unpack_places(self._parts[slot])[first:last]
+        place: Integers = self._base[first:last] + self._distance[slot]
+        start, end = np.searchsorted(self._time_index, (first, first + len(place))).tolist()
+        upto = start + np.flatnonzero(self._slot[start:end] <= slot)
         if len(upto):
-            time_index = self._time_index[upto]
+            time_index = self._time_index[upto] - first
             is_last = np.append(time_index[1:] != time_index[:-1], True)
             place[time_index[is_last]] += self._deviation[upto[is_last]]
         return place

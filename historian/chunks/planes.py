@@ -62,7 +62,7 @@ def unpack_planes(packed: bytes | memoryview, dtype: np.dtype[np.generic], count
         lengths = struct.unpack_from(f"<{width}I", packed)
     except struct.error as error:
         raise DamagedFile(f"a column of {count} numbers ends too early") from error
-    cells = np.empty((count, width), np.uint8)
+    cells = np.empty((count, width), np.uint8) if width > 1 else np.empty((0, 0), np.uint8)
     offset = 4 * width
     for column, length in enumerate(lengths):
         size = length & ~_RAW
@@ -71,5 +71,7 @@ def unpack_planes(packed: bytes | memoryview, dtype: np.dtype[np.generic], count
         plain = plane if length & _RAW else unpack_bytes(plane)
         if len(plain) != count:
             raise DamagedFile(f"a column of {count} numbers has a plane of {len(plain)} bytes")
+        if width == 1:
+            return np.frombuffer(plain, dtype)
         cells[:, column] = np.frombuffer(plain, np.uint8)
     return cells.reshape(-1).view(dtype)

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlite3 import Connection
 from typing import NamedTuple, TypeVar
 
-import numpy as np
-
 from domain.entries import Position
 from domain.ports import Rows
 from historian.chunks.places import entries_of, place_after, rows_of
@@ -152,12 +150,15 @@ def gather(
         assert window.file is not None
         assert window.connection is not None
         known = chunk.high_place < place_before
-        rows = window.file.rows(window.connection, chunk, places=places or not known)
+        rows = window.file.rows(
+            window.connection,
+            chunk,
+            places=places or not known,
+            start_ns=window.start_ns,
+            end_ns=window.end_ns,
+        )
         if not known:
             rows = rows.at(rows.place < place_before)
-        if chunk.start_ns < window.start_ns or chunk.end_ns >= window.end_ns:
-            first, last = np.searchsorted(rows.time_ns, (window.start_ns, window.end_ns)).tolist()
-            rows = rows.at(slice(first, last))
         parts.append(rows)
     for rows in tail:
         inside = (rows.time_ns >= window.start_ns) & (rows.time_ns < window.end_ns)

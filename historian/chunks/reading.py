@@ -11,7 +11,7 @@ import numpy as np
 
 from domain.errors import DamagedFile, RetryLater
 from historian.chunks.database import Readers
-from historian.chunks.file import NEVER_NS, Edge
+from historian.chunks.file import NEVER_NS, Edge, after_ns
 from historian.chunks.period import Period, named_period
 from historian.chunks.rows import TagRows
 from historian.chunks.segment import Kind, Layout, Shared, unpack_column, unpack_column_times, unpack_list
@@ -81,14 +81,24 @@ class SealedFile:
         row = connection.execute(_BEFORE, (tag, end_ns, place_before)).fetchone()
         return None if row is None else int(row[0])
 
-    def rows(self, connection: Connection, chunk: ChunkRow, *, places: bool = True) -> TagRows:
-        """The rows of a chunk; without `places` a base chunk's places may be an empty array."""
+    def rows(
+        self,
+        connection: Connection,
+        chunk: ChunkRow,
+        *,
+        places: bool = True,
+        start_ns: int = NEVER_NS,
+        end_ns: int | None = None,
+    ) -> TagRows:
+        """The rows of a chunk with start ≤ time < end; without `places` a base chunk's may be an empty array."""
+        end_ns = after_ns(chunk.end_ns) if end_ns is None else end_ns
         if chunk.kind != Kind.BASE:
-            rows = self._list(connection, chunk.segment)
-            return rows.at(slice(chunk.offset, chunk.offset + chunk.length))
+            rows = self._list(connection, chunk.segment).at(slice(chunk.offset, chunk.offset + chunk.length))
+            first, last = np.searchsorted(rows.time_ns, (start_ns, end_ns)).tolist()
+            return rows.at(slice(first, last))
         shared, column = self._column(connection, chunk)
         with naming_chunk(self.path, chunk):
-            return unpack_column(shared, chunk.slot, column, places=places)
+            return unpack_column(shared, chunk.slot, column, places=places, start_ns=start_ns, end_ns=end_ns)
 
     def times(self, connection: Connection, chunk: ChunkRow) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
         """The times of a chunk alone."""

@@ -294,23 +294,30 @@ class Shared:
 _NO_PLACES = np.empty(0, np.int64)
 
 
-def unpack_column(shared: Shared | None, slot: int, column: bytes, *, places: bool) -> TagRows:
-    """The rows of one chunk; without `places` their places are an empty array."""
+def unpack_column(
+    shared: Shared | None, slot: int, column: bytes, *, places: bool, start_ns: int, end_ns: int
+) -> TagRows:
+    """The rows of one chunk with start ≤ time < end; without `places` their places are an empty array."""
     time_part, place_part, values, statuses = _parts(column)
     value = unpack_values(values)
-    place = _NO_PLACES
+    status = unpack_statuses(statuses, len(value))
+    present = None if shared is None else _present(shared, time_part)
     if shared is None:
         time_ns = unpack_times(time_part)
-        if places:
-            place = unpack_places(place_part)
     else:
-        present = _present(shared, time_part)
         time_ns = shared.time_ns if present is None else shared.time_ns[present]
-        if places:
-            place = shared.grid.column(slot)
-            place = place if present is None else place[present]
-    rows = TagRows(time_ns, value, unpack_statuses(statuses, len(value)), place)
-    return _checked(rows, len(rows) if places else 0)
+    if not len(time_ns) == len(value) == len(status):
+        raise DamagedFile(f"{len(time_ns)} times, {len(value)} values and {len(status)} codes in a chunk")
+    first, last = np.searchsorted(time_ns, (start_ns, end_ns)).tolist()
+    place = _NO_PLACES
+    if places and shared is None:
+        place = unpack_places(place_part)[first:last]
+    elif places and shared is not None:
+        place = (
+            shared.grid.column(slot, first, last) if present is None else shared.grid.column(slot)[present][first:last]
+        )
+    inside = slice(first, last)
+    return _checked(TagRows(time_ns[inside], value[inside], status[inside], place), last - first if places else 0)
 
 
 def unpack_column_times(shared: Shared | None, column: bytes) -> Integers:

@@ -18,7 +18,7 @@ from historian.chunks.integers import (
     pack_integers,
     pack_residuals,
     read_header,
-    restore,
+    restore_floats,
 )
 from historian.chunks.integers import unpack_integers as unpack_indices
 from historian.chunks.planes import pack_planes, unpack_planes
@@ -126,8 +126,9 @@ def _unpack_decimal(packed: bytes | memoryview) -> Floats:
         (misfits,) = _EXCEPTIONS.unpack_from(packed, 1)
         start += _EXCEPTIONS.size + 12 * misfits
     form, width, count, a, b = read_header(packed[start:])
-    whole = restore(form, width, count, a, b, packed[start + HEADER.size :])
-    value: Floats = whole / _SCALES[places] if places else whole.astype(np.float64)
+    value = restore_floats(form, width, count, a, b, packed[start + HEADER.size :])
+    if places:
+        value /= _SCALES[places]
     if misfits:
         where = np.frombuffer(packed, "<u4", misfits, 1 + _EXCEPTIONS.size)
         value.view(np.int64)[where] = np.frombuffer(packed, "<i8", misfits, 1 + _EXCEPTIONS.size + 4 * misfits)

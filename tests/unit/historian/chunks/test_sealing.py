@@ -60,7 +60,7 @@ def test_a_row_that_may_still_be_followed_by_late_ones_waits(tmp_path: Path) -> 
 
 
 def test_a_slow_tag_is_sealed_by_day_and_holds_no_cursor_back(tmp_path: Path) -> None:
-    policy = Policy(rows_per_chunk=100, settle_ns=0, check_every_ns=0)
+    policy = Policy(rows_per_chunk=100, settle_ns=0, check_every_ns=0, checkpoint_every_ns=HOUR_NS)
     with ChunkStore.open(tmp_path, policy=policy) as store:
         for hour in range(48):
             store.write(Position(hour + 1), batch((1, hour * 3600, 1.0), received_s=hour * 3600))
