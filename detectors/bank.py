@@ -17,7 +17,7 @@ from detectors.arrivals import (
     arrived_texts,
     group,
 )
-from detectors.cases import Origin, Run
+from detectors.cases import Json, Origin, Run
 from detectors.combined import Combined
 from detectors.context import Context, Transfer
 from detectors.drift import Drifts
@@ -33,7 +33,7 @@ from detectors.snapshots import Arrays, pack, unpack
 from detectors.units import Switch, Unit, phase_record
 from domain.entries import START, Entry, Gap, Heartbeat, Position, RowPosition, TagDefined, TextBatch
 from domain.errors import Refused
-from domain.findings import Finding, PhaseRecord, Recheck
+from domain.findings import Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.recipes import Hold
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
@@ -326,13 +326,7 @@ class Bank:
             raise Refused(
                 f"the state was made by other rules: {told['rules'][:12]!r}, not {self._rulebook.hash[:12]!r}"
             )
-        self._begin(Tag(**tag) for tag in told["tags"])
-        self.position = Position(told["position"])
-        self._watermarks.newest_ns = arrays["newest_ns"].astype(np.int64)
-        self._last.time_ns = arrays["last/time_ns"].astype(np.int64)
-        self._last.value = arrays["last/value"].astype(np.float64)
-        self._watermarks.load(told["late"])
-        self._gaps.load(told["gaps"])
+        self._load_arrivals(told, arrays)
         self._context.load(told["context"], _part(arrays, "context"))
         self._ranges.load(told["ranges"], _part(arrays, "ranges"), self._runs_by_tag())
         self._combined.load(told["combined"])
@@ -348,6 +342,58 @@ class Bank:
         runs = {name: unit.run for name, unit in self._context.units.items() if unit.run is not None}
         self._durations.load(told["durations"], runs)
         self._holds.load(told["holds"])
+
+    def carry_over(self, state: bytes, announced: Sequence[Finding] = ()) -> frozenset[FindingId]:
+        """Take from a state what does not depend on rules, made by whatever rules; what does is judged anew.
+
+        Kept are the tags with their last values and times, gaps, the context of units that still exist (a batch keeps
+        its identity, a run its instance and start), the starts of holds that still have the same unit, start and stop,
+        and the sources. A run goes on by what this rulebook says of its product: as long as files judge without an
+        approval, they judge as they are. Ranges, rates, drifts, silence and durations start anew: what lasts is found
+        again by the next sample or heartbeat, as a new finding.
+
+        `announced` are the findings that people were told of and that are open. Returned are those that are followed
+        on: of sources, of quality, and of holds whose limit is the same. The others never get another version.
+        DamagedFile as for `restore`.
+        """
+        told, arrays = unpack(state)
+        self._load_arrivals(told, arrays)
+        self._sources.carry_over(told["sources"])
+        now = RowPosition(self.position, 0)
+        self._context.carry_over(told["context"], _part(arrays, "context"), self._watermarks.newest_ns, now)
+        self._frozen.begin_anew()
+        for unit in self._context.units.values():
+            if unit.run is not None:
+                skew_ns = self._sources.skew_of.get(unit.source, 0)
+                self._durations.carry_over(told["durations"], unit.run, unit.source, skew_ns)
+                for tag in self._context.parameters(unit):
+                    self._start_tag(tag, unit.run)
+        self._holds.carry_over(told["holds"])
+        # The newest first: of two that are open about one thing, only one can be followed.
+        return frozenset(finding.id for finding in reversed(announced) if self._go_on(finding))
+
+    def _go_on(self, finding: Finding) -> bool:
+        """Follow on a finding that no rule decides, or one that the rules decide as before."""
+        if finding.stage is Stage.CLEARED:
+            return False
+        if finding.rule.startswith("hold."):
+            return self._holds.go_on(finding)
+        if finding.rule.startswith("source."):
+            return self._sources.go_on(finding)
+        tag = self._bad.go_on(finding) if finding.rule == "bad" else None
+        if tag is not None:
+            self._ranges.bad_since(tag, finding.onset_ns)
+        return tag is not None
+
+    def _load_arrivals(self, told: Json, arrays: Arrays) -> None:
+        """Begin with the tags of a state, and what arrived of them."""
+        self._begin(Tag(**tag) for tag in told["tags"])
+        self.position = Position(told["position"])
+        self._watermarks.newest_ns = arrays["newest_ns"].astype(np.int64)
+        self._last.time_ns = arrays["last/time_ns"].astype(np.int64)
+        self._last.value = arrays["last/value"].astype(np.float64)
+        self._watermarks.load(told["late"])
+        self._gaps.load(told["gaps"])
 
     def _runs_by_tag(self) -> dict[int, Run]:
         return {

@@ -115,6 +115,25 @@ def case_from(state: Json) -> Case:
     return Case(**{**state, "detected": RowPosition(Position(entry), row)})
 
 
+def case_of(finding: Finding) -> Case:
+    """The case whose newest version this finding is: what is said of it next follows on."""
+    return Case(
+        id=finding.id,
+        rule=finding.rule,
+        subject=finding.subject,
+        onset_ns=finding.onset_ns,
+        detected=finding.detected,
+        unit=finding.unit,
+        batch=finding.batch,
+        phase=finding.phase,
+        phase_instance=finding.phase_instance,
+        ranges_version=finding.ranges_version,
+        rules_hash=finding.rules_hash,
+        detector_hash=str(finding.evidence.get("detector", "")),
+        version=finding.version,
+    )
+
+
 def open_case(
     origin: Origin, rule: str, subject: str, onset_ns: int, detected: RowPosition, run: Run | None, unit: str = ""
 ) -> Case:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, Arrived, Index, Mask, grown
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Index, Mask, grown
 from detectors.cases import Json
 from detectors.units import Change, Role, Switch, Unit
 from domain.entries import RowPosition
@@ -300,14 +300,49 @@ class Context:
         self._value = arrays["value"].astype(np.float64)
         for name, unit in self.units.items():
             unit.load(state["units"][name], self._rulebook)
-            number = 0
-            while f"held/{name}/{number}/tag" in arrays:
-                prefix = f"held/{name}/{number}/"
-                unit.held.append(
-                    _rows(unit.source, {key[len(prefix) :]: arrays[key] for key in arrays if key.startswith(prefix)})
-                )
-                number += 1
+            unit.held = _held(unit, arrays)
             self._mark(unit)
+
+    def carry_over(
+        self,
+        state: Json,
+        arrays: dict[str, NDArray[np.generic]],
+        newest_ns: NDArray[np.int64],
+        position: RowPosition,
+    ) -> None:
+        """Take the units that still exist from a state of other rules; `newest_ns` by tag, `position` of the state."""
+        self._texts = dict(state["texts"])
+        self._value = arrays["value"].astype(np.float64)
+        for name, unit in self.units.items():
+            if name in state["units"]:
+                unit.carry_over(state["units"][name], self._rulebook)
+                unit.held = _held(unit, arrays)
+            self._tell_again(unit, newest_ns, position)
+            self._mark(unit)
+
+    def _tell_again(self, unit: Unit, newest_ns: NDArray[np.int64], position: RowPosition) -> None:
+        """Where a value that was told means another batch or phase by these rules, that is a change from now on."""
+        own = self._tags[unit.model.name]
+        at_ns = max((int(newest_ns[tag]) for tag in own), default=NEVER_NS)
+        if unit.run is not None:
+            at_ns = max(at_ns, unit.run.start_ns)
+        if at_ns == NEVER_NS:
+            return
+        for role, name in ((Role.BATCH, unit.model.batch_tag), (Role.PHASE, unit.model.phase_tag)):
+            tag = next((tag for tag in own.values() if tag.name == name), None)
+            text = "" if name is None else None if tag is None else self._texts.get(tag.id)
+            if text is not None and unit.meant(role, text) is not None:
+                source = unit.source if tag is None else tag.source
+                unit.change(Change(role, text, at_ns, position), source)
+
+
+def _held(unit: Unit, arrays: dict[str, NDArray[np.generic]]) -> list[Arrived]:
+    held: list[Arrived] = []
+    while f"held/{unit.model.name}/{len(held)}/tag" in arrays:
+        prefix = f"held/{unit.model.name}/{len(held)}/"
+        columns = {key[len(prefix) :]: arrays[key] for key in arrays if key.startswith(prefix)}
+        held.append(_rows(unit.source, columns))
+    return held
 
 
 def _columns(rows: Arrived) -> dict[str, NDArray[np.generic]]:

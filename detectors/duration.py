@@ -97,6 +97,11 @@ class Durations:
             self.phase_starts(runs[unit], source, skew_ns)
             self._running[unit].case = None if case is None else case_from(case)
 
+    def carry_over(self, state: Json, run: Run, source: str, skew_ns: int) -> None:
+        """Time a run by other rules than before; of the state only the worst skew is taken."""
+        known = state.get(run.unit)
+        self.phase_starts(run, source, skew_ns if known is None else max(skew_ns, known[1]))
+
 
 def _evidence(clocked: Clocked, lasted_ns: int | None) -> Evidence:
     return {

@@ -21,7 +21,7 @@ of the source's clock since it began. Where a gap hides the start, the hold is j
 
 from dataclasses import dataclass, field
 
-from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case
+from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, case_of, open_case
 from domain.entries import Position, RowPosition
 from domain.findings import Finding, Stage
 from domain.recipes import Hold
@@ -197,7 +197,7 @@ class Holds:
     ) -> list[Finding]:
         """Give the next warning that is due; of several at once the last."""
         hold = waiting.hold
-        due = sum(elapsed_ns >= hold.limit_ns - before_ns for before_ns in hold.warn_before_ns)
+        due = _warnings_due(hold, elapsed_ns)
         if due <= waiting.warned:
             return []
         # An earlier warning ends first, so that the next one is heard.
@@ -312,6 +312,46 @@ class Holds:
             waiting.stopped_batch = each["stopped_batch"]
             waiting.cases = {rule: case_from(case) for rule, case in each["cases"].items()}
 
+    def carry_over(self, state: Json) -> None:
+        """Take from a state of other rules how each hold began whose unit, start and stop are still the same.
+
+        What was announced stays behind, so that the next heartbeat judges by the limits that are in force now; `go_on`
+        takes back what they say as well.
+        """
+        self.load(
+            {
+                name: {**each, "cases": {}, "warned": 0}
+                for name, each in state.items()
+                if name in self._waiting and each.get("events") == _events(self._waiting[name].hold)
+            }
+        )
+
+    def go_on(self, finding: Finding) -> bool:
+        """Follow on what was announced of a hold, if it still runs and its limit is the same; else it is left alone."""
+        waiting = self._waiting.get(finding.subject)
+        if waiting is None or waiting.start is None or waiting.stopped or finding.rule in waiting.cases:
+            return False
+        start, hold = waiting.start, waiting.hold
+        judged_by = (finding.evidence.get("started_ns"), finding.evidence.get("limit_ns"))
+        if judged_by != (start.time_ns, hold.limit_ns):
+            return False
+        if finding.rule == "hold.warning":
+            waiting.warned = _warnings_due(hold, finding.at_ns - start.earliest_ns - waiting.skew_ns)
+            if not waiting.warned:
+                return False
+        waiting.cases[finding.rule] = case_of(finding)
+        return True
+
+
+def _warnings_due(hold: Hold, elapsed_ns: int) -> int:
+    """How many of a hold's warnings are due after it has waited so long."""
+    return sum(elapsed_ns >= hold.limit_ns - before_ns for before_ns in hold.warn_before_ns)
+
+
+def _events(hold: Hold) -> list[str]:
+    """What makes a hold the same under other rules, whatever its limit."""
+    return [hold.unit, hold.start, hold.stop]
+
 
 def _waiting_state(waiting: Waiting) -> Json:
     start = waiting.start
@@ -319,6 +359,7 @@ def _waiting_state(waiting: Waiting) -> Json:
     if start is not None:
         told = [start.time_ns, start.earliest_ns, list(start.position), start.source, start.batch]
     return {
+        "events": _events(waiting.hold),
         "start": told,
         "stopped": waiting.stopped,
         "stopped_batch": waiting.stopped_batch,

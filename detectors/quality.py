@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, Index, LastSamples, Mask, grown
-from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
+from detectors.cases import Case, Json, Origin, Run, case_from, case_of, open_case, quantity
 from detectors.ranges import Said
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
@@ -71,6 +71,15 @@ class BadQuality:
         self._is_bad[:] = False
         self._is_bad[list(self._cases)] = True
 
+    def go_on(self, finding: Finding) -> int | None:
+        """Follow on what was announced of a tag, whose id is returned; None: no such tag, or it is known already."""
+        id_ = next((id_ for id_, (tag, _) in self._tags.items() if tag.name == finding.subject), None)
+        if id_ is None or id_ in self._cases:
+            return None
+        self._cases[id_] = case_of(finding)
+        self._is_bad[id_] = True
+        return id_
+
 
 class Frozen:
     """Tags whose samples arrive, their source times go on, and the value stays the same to the bit."""
@@ -92,6 +101,11 @@ class Frozen:
         self._after_ns = grown(self._after_ns, size, FOREVER_NS)
         self._since_ns = grown(self._since_ns, size, NEVER_NS)
         self._is_frozen = grown(self._is_frozen, size, fill=False)
+
+    def begin_anew(self) -> None:
+        """Count from the last samples on, of a time when nobody counted or by other rules."""
+        known = min(len(self._since_ns), len(self._last.time_ns))
+        self._since_ns[:known] = self._last.time_ns[:known]
 
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition."""

@@ -187,6 +187,11 @@ class Ranges:
         time_ns = int(self._last.time_ns[tag])
         return None if time_ns == NEVER_NS else Sample(time_ns, float(self._last.value[tag]))
 
+    def bad_since(self, tag: int, at_ns: int) -> None:
+        """Take note that what follows a time proves nothing about a tag, until its next proven sample."""
+        if self._limits.get(tag):
+            self._note_bad(tag, self._watched.get(tag), at_ns)
+
     def _note_bad(self, tag: int, watch: Watch | None, time_ns: int) -> None:
         if watch is None:
             watch = self._watched[tag] = Watch()

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import NEVER_NS, Watermarks, grown
-from detectors.cases import Case, Json, Origin, Run, case_from, open_case
+from detectors.cases import Case, Json, Origin, Run, case_from, case_of, open_case
 from domain.entries import Heartbeat, RowPosition
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
@@ -179,3 +179,15 @@ class Sources:
         self._disconnected = {source: case_from(case) for source, case in state["disconnected"].items()}
         self._skewed = {source: case_from(case) for source, case in state["skewed"].items()}
         self.skew_of = state["skew_of"]
+
+    def carry_over(self, state: Json) -> None:
+        """Take since when each source is silent, and how far its clock is off; `go_on` takes what was announced."""
+        self._silent_since_ns, self.skew_of = state["silent_since_ns"], state["skew_of"]
+
+    def go_on(self, finding: Finding) -> bool:
+        """Follow on what was announced of a source: no rule decides it. False: it is known already."""
+        cases = self._disconnected if finding.rule == "source.disconnected" else self._skewed
+        if finding.subject in cases:
+            return False
+        cases[finding.subject] = case_of(finding)
+        return True

@@ -11,7 +11,7 @@ the group means is decided then, as a whole:
 """
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from detectors.arrivals import Arrived
 from detectors.cases import Json, Run, recipe_version
@@ -174,6 +174,28 @@ class Unit:
         ]
         self.source, self.opened_ns, self.first_beat_ns = state["source"], state["opened_ns"], state["first_beat_ns"]
         self.held = []
+
+    def carry_over(self, state: Json, rulebook: Rulebook) -> None:
+        """Take the batch, the phase and the run from a state of other rules, and judge them by these.
+
+        The run is bound to what these rules say of its product now: files that nobody approves judge as they are. A
+        batch that no recipe was known for takes the one that it would begin with now; one whose product is gone has
+        none.
+        """
+        self.load(state, rulebook)
+        if not state["recipe"] and self.batch:
+            self.recipe = self._pinned(rulebook)
+        if state["run"] is None or self.run is None or state["run"]["recipe"]:
+            return
+        if self.model.batch_tag is None or self.run.batch:
+            self.run = replace(self.run, recipe=self._pinned(rulebook))
+
+    def meant(self, role: Role, text: str) -> str | None:
+        """The batch or phase that a text means by these rules, if it is another than before and nothing is pending."""
+        if any(change.role is role for change in self.pending):
+            return None
+        meaning = self._batch_named(text) if role is Role.BATCH else self._phase_named(text)
+        return None if meaning == (self.batch if role is Role.BATCH else self.phase) else meaning
 
 
 def recipe_named(rulebook: Rulebook, product: str) -> Recipe | None:

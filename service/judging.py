@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from alarms.book import AlarmBook
 from domain.alarms import Notice, Transition
 from domain.entries import START, Entry, Heartbeat, PersonAction, Position
-from domain.errors import Refused
-from domain.findings import Finding, PhaseRecord, Recheck
+from domain.errors import DamagedFile, Refused
+from domain.findings import Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.ports import Detector, Journal, Records
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,18 @@ class JudgeRecords(Records, Protocol):
 
     def snapshot_of(self, name: str) -> tuple[Position, bytes] | None:
         """A detector's newest state."""
+        ...
+
+    def open_findings(self) -> Sequence[Finding]:
+        """The newest version of what is not cleared, and of what cleared lately under an active alarm."""
+        ...
+
+
+class JudgeDetector(Detector, Protocol):
+    """The detectors as the follower needs them."""
+
+    def carry_over(self, state: bytes, announced: Sequence[Finding] = ()) -> Collection[FindingId]:
+        """Take from a state of other rules what does not depend on them; return which findings are followed on."""
         ...
 
 
@@ -57,23 +70,28 @@ class Judge:
         self,
         journal: Journal,
         records: JudgeRecords,
-        bank: Detector,
+        bank: JudgeDetector,
         book: AlarmBook,
         notices_for: Callable[[Sequence[Transition]], Sequence[Notice]],
         committed: Callable[[Effects], None],
+        last_beat_ns: int = 0,
     ) -> None:
+        """`last_beat_ns`: the newest heartbeat of the time before, which ends what other rules left open."""
         self._journal = journal
         self._records = records
         self._bank = bank
         self._book = book
         self._notices_for = notices_for
         self._committed = committed
+        self._last_beat_ns = last_beat_ns
+        self._rules_changed = False  # until the replay has come to where the other rules had judged
+        self._replayed_phases: list[PhaseRecord] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
         self.position: Position = START
         self.snapshot_position: Position = START
         self.rechecks = 0
         self._written_s = 0.0
-        self._snapshot_s = time.monotonic()
+        self._snapshot_s = -math.inf  # the first write has one, so that rules may change at once
 
     def passed(self) -> Position:
         """The position that a replay would start after: the journal may be trimmed up to here."""
@@ -90,30 +108,76 @@ class Judge:
             self._thread.shutdown(wait=True)
 
     def _restore(self) -> Position:
-        """Go back to the newest snapshot; what was written since then is replayed without effect."""
+        """Go back to the newest snapshot; what was written since then is replayed without effect.
+
+        Without any the journal is replayed from its start; a damaged one is as good as none, but what came before it
+        may be trimmed: the detectors then start afresh from the cursor.
+        """
         cursor = self._records.cursor_of(NAME)
         kept = self._records.snapshot_of(NAME)
         if kept is not None:
             position, state = kept
             try:
-                self._bank.restore(state)
+                self._take_over(state)
                 self.snapshot_position = position
-            except Refused as error:
-                log.warning("the detectors start afresh: %s", error)
+            except DamagedFile as error:
+                log.error("the detectors start afresh: %s", error)  # noqa: TRY400  the message says all
                 self.snapshot_position = cursor
         self.position = self.snapshot_position
         return cursor
 
+    def _take_over(self, state: bytes) -> None:
+        try:
+            self._bank.restore(state)
+        except Refused as error:
+            log.warning("%s; phases, batches and holds are carried over, the rest is judged anew", error)
+            self._bank.carry_over(state)
+            self._rules_changed = True
+
     def _take(self, position: Position, entry: Entry, already_written: bool) -> None:  # noqa: FBT001  a fact of the entry
+        if self._rules_changed and not already_written:
+            self._judge_anew()
         concluded = self._bank.update(position, entry)
         self.position = position
         if already_written:
+            if self._rules_changed:
+                self._replayed_phases += [each for each in concluded if isinstance(each, PhaseRecord)]
             return
         effects = self._effects(entry, concluded)
         self.rechecks += len(effects.rechecks)
         now_s = time.monotonic()
         if effects or now_s - self._written_s > _CURSOR_EVERY_S:
             self._write(position, effects, now_s)
+
+    def _judge_anew(self) -> None:
+        """Leave what the other rules judged where they left it, and begin to judge by these.
+
+        What the replay opened was told to nobody, so the detectors begin once more with what does not depend on rules,
+        and go on with what the records say is open; the rest of that is cleared, so that its alarms return. All of it
+        is committed with a snapshot by these rules: a crash before it does all again, one after it nothing.
+        """
+        left = [finding for finding in self._records.open_findings() if finding.stage is not Stage.CLEARED]
+        followed = self._bank.carry_over(self._bank.snapshot(), left)
+        cleared = [self._cleared(finding) for finding in left if finding.id not in followed]
+        cleared.sort(key=lambda finding: finding.at_ns)
+        effects = Effects(findings=cleared, phases=self._replayed_phases)
+        effects.transitions += self._book.apply(*cleared)
+        effects.notices += self._notices_for(effects.transitions)
+        self._write(self.position, effects, time.monotonic(), snapshot=True)
+        log.info("the rules changed: %d open findings are followed on, %d cleared", len(followed), len(cleared))
+        self._rules_changed, self._replayed_phases = False, []
+
+    def _cleared(self, finding: Finding) -> Finding:
+        """The last version of a finding that these rules do not follow on."""
+        at_ns = max(finding.at_ns, self._last_beat_ns)
+        return replace(
+            finding,
+            version=finding.version + 1,
+            stage=Stage.CLEARED,
+            end_ns=max(at_ns, finding.onset_ns) if finding.end_ns is None else finding.end_ns,
+            at_ns=at_ns,
+            message=f"{finding.subject}: the rules changed; it is judged anew.",
+        )
 
     def _effects(self, entry: Entry, concluded: Sequence[Finding | Recheck | PhaseRecord]) -> Effects:
         effects = Effects()
@@ -141,8 +205,8 @@ class Judge:
         effects.transitions += transitions
         effects.actions.append((action, str(action.kind), None))
 
-    def _write(self, position: Position, effects: Effects, now_s: float) -> None:
-        snapshot = now_s - self._snapshot_s > _SNAPSHOT_EVERY_S
+    def _write(self, position: Position, effects: Effects, now_s: float, *, snapshot: bool = False) -> None:
+        snapshot = snapshot or now_s - self._snapshot_s > _SNAPSHOT_EVERY_S
         with self._records.unit_of_work() as work:
             work.findings(effects.findings)
             work.phases(effects.phases)

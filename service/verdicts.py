@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from alarms.book import AlarmBook
 from alarms.routing import notices_for_all
-from detectors.bank import Bank
+from detectors.bank import DEFAULT_LIMITS, Bank
+from detectors.silence import SourceLimits
 from domain.ports import Journal
 from domain.tags import TagTable
 from records.database import SqlRecords
@@ -25,7 +26,7 @@ def make_judge(
     rulebook = configuration.rulebook
     book = AlarmBook.rebuilt(rulebook, records.newest_transitions(), records.open_findings(), last_beat_ns)
     audiences, wording = audiences_of(configuration), wording_of(configuration)
-    bank = Bank(rulebook, tags)
+    bank = Bank(rulebook, tags, source_limits(configuration))
     judge = Judge(
         journal,
         records,
@@ -33,5 +34,15 @@ def make_judge(
         book,
         lambda transitions: notices_for_all(transitions, audiences, wording),
         committed,
+        last_beat_ns,
     )
     return judge, bank
+
+
+def source_limits(configuration: Configuration) -> SourceLimits:
+    """What a source may do before it is reported, as time on the wall: a faster plant's clock counts more of it."""
+    speed = 1.0 if configuration.clock is None else configuration.clock.speed
+    return SourceLimits(
+        disconnected_after_ns=round(DEFAULT_LIMITS.disconnected_after_ns * speed),
+        skew_ns=round(DEFAULT_LIMITS.skew_ns * speed),
+    )
