@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
             token = records.add_person("demo visitor", "shift lead")
         service = stack.enter_context(_process("service.cli", "run", "--config", str(config)))
         _announce(service, port, token, mqtt, data, options.speed)
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
             service.wait(options.seconds)
     return 0
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from collector.opcua.source import OpcUaSource
 from domain.entries import Entry, Gap, Heartbeat, Quarantined, TagDefined, TextBatch
 from domain.errors import Refused
 from domain.samples import SampleBatch
@@ -42,6 +43,8 @@ async def _try(configuration: Configuration, name: str, seconds: float) -> int:
     define(table, configuration.tags, clock.now_ns())
     configuration = _beside_the_service(configuration, name)
     source = make_source(configuration, name, table.of_source(name), clock, None)
+    if isinstance(source, OpcUaSource):
+        source.leave_nothing()
     printed = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
