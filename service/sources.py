@@ -1,6 +1,8 @@
 """Makes a source from its section of the configuration."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from collector.mqtt.routes import Route
 from collector.mqtt.settings import MqttSettings, read_url, stable_client_id
@@ -35,6 +37,11 @@ def make_source(
 def opcua_settings(configuration: Configuration, name: str, section: OpcUa) -> OpcUaSettings:
     """The settings of an OPC UA source; files are relative to the configuration."""
     certificates = Files(configuration.data).certificates
+    with _refusals(name):
+        return _opcua_settings(configuration, name, section, certificates)
+
+
+def _opcua_settings(configuration: Configuration, name: str, section: OpcUa, certificates: Path) -> OpcUaSettings:
     return OpcUaSettings(
         name=name,
         url=section.url,
@@ -52,10 +59,12 @@ def opcua_settings(configuration: Configuration, name: str, section: OpcUa) -> O
 
 def mqtt_settings(configuration: Configuration, name: str, section: Mqtt) -> MqttSettings:
     """The settings of an MQTT source; files are relative to the configuration."""
-    try:
-        host, port, tls = read_url(section.url)
-    except ValueError as error:
-        raise Refused(f"source {name!r}: {error}") from error
+    with _refusals(name):
+        return _mqtt_settings(configuration, name, section)
+
+
+def _mqtt_settings(configuration: Configuration, name: str, section: Mqtt) -> MqttSettings:
+    host, port, tls = read_url(section.url)
     return MqttSettings(
         name=name,
         host=host,
@@ -70,6 +79,15 @@ def mqtt_settings(configuration: Configuration, name: str, section: Mqtt) -> Mqt
         session_expiry_s=section.session_expiry // SECOND_NS,
         receive_maximum=section.receive_maximum,
     )
+
+
+@contextlib.contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """What a source's settings cannot be becomes Refused, with the source's name."""
+    try:
+        yield
+    except ValueError as error:
+        raise Refused(f"source {name!r}: {str(error).removeprefix(f'source {name!r}: ')}") from error
 
 
 def _route(configuration: Configuration, tag: Tag) -> Route:

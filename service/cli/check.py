@@ -3,7 +3,12 @@
 import argparse
 from pathlib import Path
 
-from service.config.build import load
+from detectors.bank import Bank
+from domain.tags import TagTable
+from service.config.build import Configuration, load
+from service.sources import mqtt_settings, opcua_settings
+from service.tag_table import define
+from service.tellers import channels_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print complaints as `file:line:column: path: message` (exit 2), or a summary (exit 0)."""
     configuration = load(options.file)
+    _rehearse(configuration)
     rules = configuration.rulebook
     print(
         f"{options.file}: fine: {len(configuration.sources)} sources, {len(configuration.tags)} tags, "
@@ -21,3 +27,16 @@ def run(options: argparse.Namespace) -> int:
         f"approval is {rules.approval}",
     )
     return 0
+
+
+def _rehearse(configuration: Configuration) -> None:
+    """Make everything that needs no connection; Refused names what could not be made at the start either."""
+    table = TagTable()
+    define(table, configuration.tags, 0)
+    Bank(configuration.rulebook, table)
+    channels_of(configuration)
+    for name, source in configuration.sources.items():
+        if source.opcua is not None:
+            opcua_settings(configuration, name, source.opcua)
+        if source.mqtt is not None:
+            mqtt_settings(configuration, name, source.mqtt)

@@ -14,6 +14,8 @@ from tests.acceptance.service.running import ROOT, Api, free_port, until
 
 TWO_MINUTES_S = 120.0
 
+pytestmark = pytest.mark.timeout(300)
+
 
 class Demo(Api):
     """The running demo, its output, and its API."""

@@ -154,6 +154,7 @@ def run_storm(folder: Path, kills: int, seed: int, soonest_s: float) -> None:
             assert gap_s <= down_s + kills * (2 * PUBLISHING_INTERVAL_S)
 
 
+@pytest.mark.timeout(400)
 def test_five_kills_lose_nothing_and_double_nothing(tmp_path):
     run_storm(tmp_path, kills=5, seed=1, soonest_s=TRIAL_S)
 

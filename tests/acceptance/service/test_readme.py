@@ -1,0 +1,64 @@
+"""What the README says can be done can be done."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.cli import VERBS
+from tests.acceptance.service.running import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line]
+TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def thermowell(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service.cli", *words]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, env=environment, check=False)
+
+
+def test_every_make_command_is_a_target():
+    used = {line.split()[1] for line in COMMANDS if line.startswith("make ")}
+
+    assert used <= TARGETS
+
+
+def test_every_verb_of_the_table_is_a_verb():
+    used = set(re.findall(r"^\| `thermowell (\w+)", README, re.MULTILINE))
+
+    assert used <= set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb):
+    told = thermowell(verb, "--help")
+
+    assert (told.returncode, "usage: thermowell" in told.stdout) == (0, True)
+
+
+def test_the_example_configuration_is_fine(tmp_path):
+    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "thermowell.yaml").write_text(example, encoding="utf-8")
+    told = thermowell("check", "thermowell.yaml", folder=tmp_path)
+
+    assert (told.returncode, told.stdout.startswith("thermowell.yaml: fine: 1 sources, 1 tags")) == (0, True)
+
+
+def test_a_wrong_configuration_is_told_with_its_place_and_exit_code_2(tmp_path):
+    (tmp_path / "thermowell.yaml").write_text("sources: {a: {opcua: {uri: x}}}\n", encoding="utf-8")
+    told = thermowell("check", "thermowell.yaml", folder=tmp_path)
+
+    assert told.returncode == 2
+    assert "thermowell.yaml:1:23: sources.a.opcua.uri: is not a known key" in told.stderr
+
+
+def test_a_broker_address_that_is_none_is_named(tmp_path):
+    text = 'sources: {floor: {mqtt: {url: "http://127.0.0.1", topics: ["#"]}}}\n'
+    (tmp_path / "thermowell.yaml").write_text(text, encoding="utf-8")
+    told = thermowell("check", "thermowell.yaml", folder=tmp_path)
+
+    assert (told.returncode, "source 'floor'" in told.stderr) == (2, True)
