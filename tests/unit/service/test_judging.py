@@ -27,9 +27,11 @@ from tests.unit.detectors.plant import (
     HOUR,
     IN,
     PT,
+    R101,
     RECIPE,
     SECOND,
     STEP,
+    T201,
     TAGS,
     TT,
     at,
@@ -270,6 +272,28 @@ def test_what_the_replay_under_new_rules_opens_is_told_when_it_lasts():
         ("hold.warning", 10),
     ]
     assert [(each.instance, each.end_ns) for each in core.runs()] == [("R101/B-17/dose-1", None)]
+
+
+def test_a_phase_that_begins_in_the_replay_under_new_rules_is_recorded():
+    core = in_phase()
+    core.run(with_limits(), until=5)
+    core.run(with_limits(), until=6)
+    older = core.records.snapshot_of(NAME)
+    assert older is not None
+    core.run(with_limits())
+    with core.records.unit_of_work() as work:
+        work.snapshot(NAME, *older)
+        work.cursor(NAME, Position(8))
+
+    core.put(batch([(TT, 30, 63.0)]))
+    renamed = replace(R101, phase_map={**R101.phase_map, "20": "cool"})
+    core.run(with_limits(units={"R101": renamed, "T201": T201}, hash="renamed"))
+
+    assert older[0] == 6
+    assert [(each.instance, each.start_ns, each.end_ns) for each in core.runs()] == [
+        ("R101/B-17/cool-1", at(10), None),
+        ("R101/B-17/dose-1", at(0), at(10)),
+    ]
 
 
 @pytest.mark.parametrize(("when", "commits"), [("before", (0, 1, 1)), ("after", (0, 0, 0))])
