@@ -343,7 +343,7 @@ async def main(port: int) -> None:
     plant = Plant()
     deps = plant.dependencies()
     listening = socket.create_server(("127.0.0.1", port))
-    print(f"http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)  # noqa: T201 - a program for the eye
+    print(f"http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)
     living = asyncio.create_task(plant.live(deps.feed))
     try:
         await serve(create_app(deps), "127.0.0.1", port, sockets=[listening])
