@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 
 from domain.entries import ConfigurationActivated
+from domain.findings import Stage
 from domain.ports import Clock, Source
 from domain.tags import TagTable
 from historian.chunks.store import ChunkStore
@@ -24,6 +25,7 @@ from service.gauges import Reporter, report_for_ever
 from service.judging import Effects
 from service.mirroring import mirrors_of
 from service.sources import make_source
+from service.space import RULE, SpaceWatch
 from service.storing import StoreFollower
 from service.tag_table import define
 from service.tellers import channels_of
@@ -147,7 +149,9 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     judge, bank = make_judge(core.configuration, core.tags, core.journal, core.records, last_beat_ns, committed)
     storing = StoreFollower(core.journal, core.store, judge.passed)
     mirrors = mirrors_of(core.configuration, core.reader, core.records)
-    reporter = Reporter(core.journal, core.store, judge, bank, core.clock, time.time_ns(), mirrors)
+    open_before = [finding for finding in core.records.open_findings() if finding.rule == RULE]
+    space = SpaceWatch(judge.note, next((each for each in open_before if each.stage is Stage.OPEN), None))
+    reporter = Reporter(core.journal, core.store, judge, bank, core.clock, time.time_ns(), space, mirrors)
     return [
         judge.run(),
         storing.run(),

@@ -16,6 +16,7 @@ from domain.ports import Clock, Store
 from historian.journal.writer import SqliteJournal
 from service.judging import Judge
 from service.mirroring import MirrorFollower
+from service.space import SpaceWatch
 
 _EVERY_S = 1.0
 _FRESH_WITHIN_S = 15.0
@@ -52,11 +53,13 @@ class Reporter:
     bank: Bank
     clock: Clock
     started_ns: int
+    space: SpaceWatch
     mirrors: Sequence[MirrorFollower] = ()
 
     def report(self) -> dict[str, object]:
         """How everything stands now."""
         counts = self.store.counts()
+        self.space.look(self.journal.usage(), self.clock.now_ns(), self.judge.position)
         problem = self.journal.health().problem
         return {
             "wall_ns": time.time_ns(),

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -90,12 +91,17 @@ class Judge:
         self.position: Position = START
         self.snapshot_position: Position = START
         self.rechecks = 0
+        self._noted: deque[Finding] = deque()
         self._written_s = 0.0
         self._snapshot_s = -math.inf  # the first write has one, so that rules may change at once
 
     def passed(self) -> Position:
         """The position that a replay would start after: the journal may be trimmed up to here."""
         return self.snapshot_position
+
+    def note(self, finding: Finding) -> None:
+        """Take a finding about the service itself, from any thread; it is told with the next entry."""
+        self._noted.append(finding)
 
     async def run(self) -> None:
         """Follow for ever."""
@@ -188,6 +194,8 @@ class Judge:
                 effects.phases.append(conclusion)
             else:
                 effects.rechecks.append(conclusion)
+        while self._noted:
+            effects.findings.append(self._noted.popleft())
         effects.transitions += self._book.apply(*effects.findings)
         if isinstance(entry, Heartbeat):
             effects.transitions += self._book.tick(entry.now_ns)
