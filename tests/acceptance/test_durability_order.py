@@ -68,6 +68,9 @@ async def drive(command: list[str], publisher: Publisher, path: Path) -> None:
         for start in range(0, 300, 50):
             await asyncio.to_thread(send, publisher, start, start + 50)
         await until(lambda: journaled(path, "floor") >= 300)
+        for _ in range(8):  # so many commits of OPC UA samples more: their acknowledgements leave with later requests
+            before = journaled(path, "plant")
+            await until(lambda before=before: journaled(path, "plant") > before)
         await asyncio.wait_for(process.communicate(b""), 30)  # the end of its input ends it
     finally:
         if process.returncode is None:
