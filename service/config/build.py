@@ -18,6 +18,9 @@ from service.config.quantities import registry
 from service.config.tags import Route
 
 
+_LEAST_QUOTA_BYTES = 32_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A configuration that can run. `tags` have no ids yet: the journal's tag table gives them."""
@@ -128,10 +131,14 @@ def _quota(document: Document, quota: str | None, complaints: list[Complaint]) -
     if quota is None:
         return None
     try:
-        return round(float(registry().Quantity(quota).to("byte").magnitude))
+        size = round(float(registry().Quantity(quota).to("byte").magnitude))
     except Exception:  # noqa: BLE001  pint raises a dozen kinds; each becomes a complaint
         complaints.append(document.complain(("journal", "quota"), f"{quota!r} is no size (such as 20 GB)"))
         return None
+    if size < _LEAST_QUOTA_BYTES:
+        message = f"{quota!r} is too little: the journal's log alone takes a part of the least, 32 MB"
+        complaints.append(document.complain(("journal", "quota"), message))
+    return size
 
 
 def _check_notify(document: Document, file: ConfigFile, path: Path, complaints: list[Complaint]) -> None:

@@ -157,6 +157,14 @@ def test_a_fault_is_named_with_its_place(tmp_path, old, new, place_and_reason):
     assert any(place_and_reason in complaint for complaint in complaints(tmp_path, GOOD.replace(old, new, 1)))
 
 
+@pytest.mark.parametrize(("quota", "reason"), [("1500 kB", "is too little"), ("much", "is no size")])
+def test_a_quota_that_cannot_work_is_refused(tmp_path, quota, reason):
+    (complaint,) = complaints(tmp_path, GOOD.replace("site: test", f"journal: {{quota: {quota}}}"))
+
+    assert complaint.startswith("thermowell.yaml:1:11: journal.quota: ")
+    assert reason in complaint
+
+
 def test_every_fault_is_told_at_once(tmp_path):
     text = GOOD.replace("source: floor, topic", "source: flor, topic").replace("unit: R101, start", "unit: R9, start")
 
