@@ -17,7 +17,6 @@ from service.config.model import ConfigFile, Mirror, Notify, Source
 from service.config.quantities import registry
 from service.config.tags import Route
 
-
 _LEAST_QUOTA_BYTES = 32_000_000
 
 
