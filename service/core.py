@@ -135,7 +135,7 @@ async def _introduce(core: Core) -> None:
 
 
 def _works(core: Core) -> list[Coroutine[None, None, None]]:
-    """The core's tasks; when one ends, the process does, and its supervisor starts it again."""
+    """The core's tasks; when one fails, the process ends, and its supervisor starts it again."""
     channels = channels_of(core.configuration)
     outbox = Outbox(core.records, channels)
 

@@ -90,7 +90,7 @@ class Reporter:
 
 
 async def report_for_ever(folder: Path, reporter: Reporter) -> None:
-    """Write the report for ever; what cannot be written is told once it can."""
+    """Write the report for ever; the file goes with the process."""
     try:
         while True:
             report = await asyncio.to_thread(reporter.report)

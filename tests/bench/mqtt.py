@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from service.clock import SystemClock
+
 TOPICS = 200
 FRAMES = 60_000
 WINDOW = 4_000
@@ -24,19 +26,6 @@ MEASURE_S = 3.0
 REPETITIONS = 3
 BROKER = {"max_inflight_messages": 0, "max_queued_messages": 20_000, "set_tcp_nodelay": "true"}
 RECEIVE_MAXIMUM = 5_000
-
-
-class WallClock:
-    """The wall's clock."""
-
-    simulated = False
-    speed = 1.0
-
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    async def sleep_until(self, when_ns: int) -> None:
-        await asyncio.sleep(max(0, when_ns - time.time_ns()) / 1e9)
 
 
 def run() -> dict[str, dict[str, object]]:
@@ -165,7 +154,7 @@ async def receive_ours(port: int, folder: Path) -> None:
         receive_maximum=RECEIVE_MAXIMUM,
     )  # fmt: skip
     routes = [Route(index, f"plant/u{index}/temperature", "/v", "/t", "ms") for index in range(TOPICS)]
-    source = MqttSource(settings, [], routes, WallClock(), None)
+    source = MqttSource(settings, [], routes, SystemClock(), None)
 
     async def collect() -> None:
         async for delivery in source.deliveries():

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from service.clock import SystemClock
 from tests.bench.opcua_firehose import FIRST_HANDLE, URI
 
 ROWS = {
@@ -26,19 +27,6 @@ ROWS = {
 SETTLE_S = 1.5
 MEASURE_S = 2.5
 REPETITIONS = 3
-
-
-class WallClock:
-    """The wall's clock."""
-
-    simulated = False
-    speed = 1.0
-
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    async def sleep_until(self, when_ns: int) -> None:
-        await asyncio.sleep(max(0, when_ns - time.time_ns()) / 1e9)
 
 
 def run(names: list[str] | None = None) -> dict[str, dict[str, object]]:
@@ -96,7 +84,7 @@ async def receive_ours(port: int, values: int, folder: Path) -> None:
     journal = SqliteJournal.open(Path(tempfile.mkdtemp(dir=folder)) / "journal.db")
     tags = [Tag(TagId(FIRST_HANDLE + i), f"uuid-{i}", 1, f"V{i}", "bench", f"nsu={URI};s=V{i}") for i in range(values)]
     settings = OpcUaSettings("bench", f"opc.tcp://127.0.0.1:{port}/", publishing_interval_ns=100_000_000)
-    source = OpcUaSource(settings, tags, WallClock(), None)
+    source = OpcUaSource(settings, tags, SystemClock(), None)
 
     async def collect() -> None:
         async for delivery in source.deliveries():

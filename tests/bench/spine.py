@@ -20,6 +20,7 @@ from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe, Un
 from domain.rules import DriftRule, Rulebook, TagRules
 from domain.tags import Tag, TagId
 from domain.time import SECOND_NS
+from service.clock import SystemClock
 from tests.bench import mqtt, opcua
 from tests.bench.opcua_firehose import FIRST_HANDLE, URI
 
@@ -176,14 +177,14 @@ async def core(way: str, port: int, folder: Path) -> None:
     storing = StoreFollower(journal, store, judge.passed, flush_every_s=1.0)
     if way == "opcua":
         settings = OpcUaSettings("bench", f"opc.tcp://127.0.0.1:{port}/", publishing_interval_ns=100_000_000)
-        source = OpcUaSource(settings, measured, opcua.WallClock(), None)
+        source = OpcUaSource(settings, measured, SystemClock(), None)
     else:
         routes = [Route(tag.id, f"plant/u{index}/temperature", "/v", "/t", "ms") for index, tag in enumerate(measured)]
         session = MqttSettings(
             "bench", "127.0.0.1", f"ours-{time.time_ns()}", ("plant/#",), port=port, session_expiry_s=5,
             receive_maximum=mqtt.RECEIVE_MAXIMUM,
         )  # fmt: skip
-        source = MqttSource(session, measured, routes, opcua.WallClock(), None)
+        source = MqttSource(session, measured, routes, SystemClock(), None)
     now_ns = time.time_ns() - 3600 * SECOND_NS
     step = np.arange(UNITS, dtype=np.uint32)
     phase = SampleBatch(
