@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulators.faults import Fault, FaultSchedule
+from simulators.faults.parameters import Fault, FaultSchedule
 from simulators.instruments.panel import NOTHING, Panel, Readings
 from simulators.operators import HoldTankOperator, ReactorOperator
 from simulators.plant.state import Array
 from simulators.plant.train import Trains
+from simulators.quantities import places, truth
 from simulators.tags import MEASURED, REACTORS, TANK_TRAIN
-from simulators.truth import places, truth
 
 StateValue = int | str | bool
 

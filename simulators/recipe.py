@@ -50,6 +50,46 @@ IDLE: Final = len(PHASES) - 1
 FIRST_OF_CLEANING: Final = next(index for index, phase in enumerate(PHASES) if phase.name == "clean")
 
 
+@dataclass(frozen=True, slots=True)
+class TrueRanges:
+    """The ranges of one tag role in one phase, plant units; None: no such side. They nest: NOR in validated in PAR."""
+
+    nor: tuple[float | None, float | None] = (None, None)
+    validated: tuple[float | None, float | None] = (None, None)
+    par: tuple[float | None, float | None] = (None, None)
+    after_s: int = 0  # the range holds from so long after the phase's start
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a product asks for: the reactor's phases, the ranges by (phase, tag role), and the hold's limit."""
+
+    product: str
+    phases: tuple[RecipePhase, ...]
+    ranges: Mapping[tuple[str, str], TrueRanges]
+    hold_limit_s: int  # of an intermediate in its hold tank, wall time
+
+
+USUAL: Final = Recipe(
+    "API-1",
+    PHASES,
+    {
+        ("heat", "TT"): TrueRanges(validated=(None, 65.0)),
+        ("heat", "PT"): TrueRanges(validated=(0.1, 0.5), after_s=5 * _MINUTE_S),
+        ("dose", "TT"): TrueRanges((58.5, 63.0), (57.0, 65.0), (50.0, 70.0)),
+        ("dose", "PT"): TrueRanges((0.2, 0.4), (0.1, 0.5)),
+        ("dose", "AT"): TrueRanges((7.3, 7.7), (7.2, 7.8), (7.0, 8.2)),
+        ("react", "TT"): TrueRanges((58.0, 62.0), (57.0, 65.0), (50.0, 70.0)),
+        ("react", "PT"): TrueRanges((0.2, 0.4), (0.1, 0.5)),
+        ("react", "AT"): TrueRanges((7.3, 7.7), (7.2, 7.8), (7.0, 8.2), after_s=10 * _MINUTE_S),
+        ("cool", "TT"): TrueRanges(validated=(None, 65.0)),
+        ("cool", "PT"): TrueRanges(validated=(0.1, 0.5), after_s=5 * _MINUTE_S),
+    },
+    hold_limit_s=4 * 3600,
+)
+"""The product that the plant makes unless a scenario says otherwise; figures as in the demo's configuration."""
+
+
 def seconds_until(name: str) -> int:
     """Seconds from the start of a batch to the start of one of its phases."""
     names = [phase.name for phase in PHASES]

@@ -19,7 +19,7 @@
 from typing import Final
 
 from simulators.campaign import CampaignPlan
-from simulators.faults import Fault
+from simulators.faults.parameters import Fault
 from simulators.recipe import seconds_until
 from simulators.tags import REACTORS
 

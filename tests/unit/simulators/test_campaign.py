@@ -5,7 +5,7 @@ import pytest
 
 from simulators.campaign import Campaign, CampaignPlan, Moment
 from simulators.demo import plan as demo
-from simulators.faults import Fault, FaultSchedule
+from simulators.faults.parameters import Fault, FaultSchedule
 from simulators.plant.train import Trains
 from simulators.recipe import PHASES
 from simulators.tags import MEASURED

@@ -1,0 +1,1 @@
+"""The test bench: scenarios read, run, served, scored and drawn."""
