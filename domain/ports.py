@@ -19,7 +19,11 @@ class Clock(Protocol):
     """The only source of 'now'. A simulated plant brings its own, and everything recorded under it says so."""
 
     simulated: bool
-    speed: float
+
+    @property
+    def speed(self) -> float:
+        """Seconds of this clock per second of the wall's."""
+        ...
 
     def now_ns(self) -> int:
         """UTC ns."""

@@ -9,6 +9,7 @@ from detectors.silence import SourceLimits
 from domain.ports import Journal
 from domain.tags import TagTable
 from records.database import SqlRecords
+from service.clock import make_clock
 from service.config.build import Configuration
 from service.judging import Effects, Judge
 from service.tellers import audiences_of, wording_of
@@ -41,7 +42,7 @@ def make_judge(
 
 def source_limits(configuration: Configuration) -> SourceLimits:
     """What a source may do before it is reported, as time on the wall: a faster plant's clock counts more of it."""
-    speed = 1.0 if configuration.clock is None else configuration.clock.speed
+    speed = make_clock(configuration.clock).speed or 1.0
     return SourceLimits(
         disconnected_after_ns=round(DEFAULT_LIMITS.disconnected_after_ns * speed),
         skew_ns=round(DEFAULT_LIMITS.skew_ns * speed),

@@ -13,7 +13,7 @@ from domain.tags import Tag
 from domain.time import ScaledTime
 from service.config import recipes, tags
 from service.config.document import Document, PathKey, read_document
-from service.config.model import ConfigFile, Mirror, Notify, Source
+from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, Notify, Source
 from service.config.quantities import registry
 from service.config.tags import Route
 
@@ -32,7 +32,7 @@ class Configuration:
     heartbeat_ns: int
     flush_interval_ns: int
     quota_bytes: int | None
-    clock: ScaledTime | None
+    clock: ScaledTime | Path | None  # a simulated plant's; the file that says it, if it may be set ahead
     sources: Mapping[str, Source]
     tags: tuple[Tag, ...]
     routes: Mapping[str, Route]  # of MQTT tags, by tag name
@@ -51,6 +51,12 @@ def load(file: Path) -> Configuration:
     """Read, check and build; ConfigError carries every complaint found, each with its place."""
     document = read_document(file)
     return _build(document, _validated(document), file)
+
+
+def _clock(clock: ClockText | ClockFile | None, path: Path) -> ScaledTime | Path | None:
+    if isinstance(clock, ClockFile):
+        return (path.parent / clock.file).resolve()
+    return None if clock is None else ScaledTime(clock.wall_origin, clock.plant_origin, clock.speed)
 
 
 def _validated(document: Document) -> ConfigFile:
@@ -101,7 +107,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         heartbeat_ns=file.heartbeat,
         flush_interval_ns=file.journal.flush_interval,
         quota_bytes=quota,
-        clock=ScaledTime(file.clock.wall_origin, file.clock.plant_origin, file.clock.speed) if file.clock else None,
+        clock=_clock(file.clock, path),
         sources=file.sources,
         tags=built_tags,
         routes=routes,

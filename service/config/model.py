@@ -269,11 +269,17 @@ class Mirror(Section):
 
 
 class ClockText(Section):
-    """A simulated plant's clock, shared with it; everything recorded under it says so."""
+    """A simulated plant's clock, shared with it by its three numbers; everything recorded under it says so."""
 
     speed: float = Field(gt=0, le=10_000)
     wall_origin: int
     plant_origin: int
+
+
+class ClockFile(Section):
+    """A simulated plant's clock that may be set ahead: the bench keeps the three numbers in this file."""
+
+    file: str
 
 
 class JournalText(Section):
@@ -292,7 +298,7 @@ class ConfigFile(Section):
     heartbeat: Duration = 5_000_000_000
     http: Http = Http()
     journal: JournalText = JournalText()
-    clock: ClockText | None = None
+    clock: ClockText | ClockFile | None = None
     sources: dict[str, Source] = {}
     templates: dict[str, Template] = {}
     units: dict[str, UnitText] = {}

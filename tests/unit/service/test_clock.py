@@ -1,7 +1,12 @@
 """The scaled clock runs with the plant, and waits as long as the plant takes."""
 
+import asyncio
+import json
 import time
 
+import pytest
+
+from domain.errors import Refused
 from domain.time import SECOND_NS, ScaledTime
 from service.clock import ScaledClock, SystemClock, make_clock
 
@@ -25,3 +30,34 @@ def test_wall_and_plant_time_are_inverse():
     scale = ScaledTime(1_000 * SECOND_NS, 5_000 * SECOND_NS, 360.0)
 
     assert scale.wall_ns(scale.plant_ns(1_234 * SECOND_NS)) == 1_234 * SECOND_NS
+
+
+def _write(file, plant_origin, speed, wall_origin=None):
+    numbers = {"wall_origin": wall_origin or time.time_ns(), "plant_origin": plant_origin, "speed": speed}
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(numbers))
+    new.replace(file)
+
+
+async def test_a_followed_clock_goes_along_when_the_plant_is_set_ahead(tmp_path):
+    file = tmp_path / "clock.json"
+    _write(file, plant_origin=0, speed=0.0)
+    clock = make_clock(file)
+    assert clock.now_ns() == 0
+
+    waiting = asyncio.create_task(clock.sleep_until(600 * SECOND_NS))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    _write(file, plant_origin=600 * SECOND_NS, speed=1.0)
+
+    await asyncio.wait_for(waiting, 10)
+    assert clock.now_ns() >= 600 * SECOND_NS
+
+
+def test_a_clock_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "clock.json").write_text('{"speed": "fast"}')
+
+    with pytest.raises(Refused, match=r"clock\.json"):
+        make_clock(tmp_path / "clock.json")
+    with pytest.raises(Refused, match=r"absent\.json"):
+        make_clock(tmp_path / "absent.json")
