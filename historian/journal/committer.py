@@ -1,4 +1,4 @@
-"""The one thread that writes: it commits groups, tells their senders, and trims between commits."""
+"""The one that writes: it commits groups, tells their senders, and trims between commits."""
 
 import logging
 from collections.abc import Callable
@@ -28,18 +28,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the writer's thread shares with the rest of the journal."""
+    """What the writer shares with the rest of the journal."""
 
     path: Path
     intake: Intake
     recent: Recent
     meter: Meter
     trims: Trims
-    tell: Callable[[Position], None]  # after each commit, on the writer's thread
+    tell: Callable[[Position], None]  # after each commit, in the writer's lane
+    now_s: Callable[[], float]
 
 
 class Committer:
-    """`run` is the thread's whole life; everything else may be looked at from other threads."""
+    """A lane calls `turn` until its end; everything else may be looked at from other threads."""
 
     def __init__(self, connection: Connection, parts: Parts, layout: Layout, memory: Memory) -> None:
         self._connection = connection
@@ -50,6 +51,7 @@ class Committer:
         self._taken: list[Waiting] = []  # what the group is made of, also while it is being made
         self._group: Group | None = None
         self._commits_since_remembered = 0
+        self._retry_at_s = 0.0
         self.problem: ThermowellError | None = None
         self.failures = 0
         self.commits = 0
@@ -61,17 +63,20 @@ class Committer:
         """Every source as of the newest commit."""
         return self._memory
 
-    def run(self) -> None:
-        """Work until the intake is closed and what waits is durable, or could not be made so at the last attempt."""
+    def turn(self) -> float | None:
+        """Do what is due; return for how many seconds nothing will be, unless there is news. None at the end.
+
+        The end is when the intake is closed and what waits is durable, or could not be made so at the last attempt.
+        """
         try:
-            while not self._is_over():
-                self._step()
+            if not self._is_over():
+                return self._step()
         except Exception as error:
-            # The root of the thread: whatever it was, nobody may wait for it in vain, or believe that it was written.
+            # The root of the lane: whatever it was, nobody may wait for it in vain, or believe that it was written.
             log.exception("the journal %s stopped", self._parts.path)
             self.problem = RetryLater(f"the journal {self._parts.path} stopped: {error}")
-        finally:
-            self._end()
+        self._end()
+        return None
 
     def _tell(self) -> None:
         try:
@@ -85,18 +90,20 @@ class Committer:
             return False
         return self.failures > 0 if self._group is not None else not self._parts.intake.has_waiting
 
-    def _step(self) -> None:
+    def _step(self) -> float:
         intake, trims = self._parts.intake, self._parts.trims
-        if self._group is not None:
-            intake.pause(min(_FIRST_PAUSE_S * 2 ** (self.failures - 1), _LONGEST_PAUSE_S))
-        elif intake.wait_until_due(0 if trims.are_wanted else _IDLE_S):
+        poked = intake.was_poked()
+        if self._group is None and intake.due_in_s() <= 0:
             self._taken = intake.take()
             self._group = self._layout.group(self._taken, self._parts.recent.last, self._memory)
-        if self._group is not None:
+        if self._group is not None and (poked or self._parts.now_s() >= self._retry_at_s):
             self._try(self._group)
         trim = trims.first()
         if trim is not None:
             self._trim_some(trim)
+        if self._group is not None:
+            return max(0.0, self._retry_at_s - self._parts.now_s())
+        return 0.0 if trims.are_wanted else min(intake.due_in_s(), _IDLE_S)
 
     def _try(self, group: Group) -> None:
         """Commit a group, or keep it for another attempt: nothing of it is acknowledged, and nothing is lost."""
@@ -108,7 +115,7 @@ class Committer:
             self._note_failure(error)
             return
         self._group, self._taken = None, []
-        self.problem, self.failures = None, 0
+        self.problem, self.failures, self._retry_at_s = None, 0, 0.0
         self._after_commit(group)
 
     def _demand_space(self, group: Group) -> None:
@@ -134,6 +141,8 @@ class Committer:
 
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
+        pause_s = min(_FIRST_PAUSE_S * 2 ** (self.failures - 1), _LONGEST_PAUSE_S)
+        self._retry_at_s = self._parts.now_s() + pause_s
         if self.failures == 1:
             log.error("the journal %s cannot commit: %s", self._parts.path, error)
         if isinstance(error, ThermowellError):

@@ -1,7 +1,7 @@
 """What waits for the next commit: bounded, thread-safe, and due at the latest one flush interval after the last one."""
 
+import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,16 +31,18 @@ class Waiting:
     received: int | None  # None: as many as the parts hold
     redelivered: int
     weight: int
-    durable: Callable[[Position], None]  # called on the writer's thread once it is
+    durable: Callable[[Position], None]  # called in the writer's lane once it is
     failed: Callable[[Exception], None]  # called instead if it will not be, in this process
 
 
 class Intake:
-    """The queue between those who submit and the writer's thread."""
+    """The queue between those who submit and the writer. `now_s` is the writer's time; `nudge` wakes it."""
 
-    def __init__(self, flush_interval_s: float) -> None:
+    def __init__(self, flush_interval_s: float, now_s: Callable[[], float], nudge: Callable[[], None]) -> None:
         self._flush_interval_s = flush_interval_s
-        self._changed = threading.Condition()
+        self._now_s = now_s
+        self._nudge = nudge
+        self._lock = threading.Lock()
         self._waiting: deque[Waiting] = deque()
         self._queued_rows = 0
         self._unacknowledged_rows = 0
@@ -52,24 +54,25 @@ class Intake:
 
     def put(self, item: Waiting, *, urgent: bool) -> None:
         """Queue an item; RetryLater above the bound or after `close`."""
-        with self._changed:
+        with self._lock:
             if self._is_closed:
                 raise RetryLater("the journal is closed")
             if self._unacknowledged_rows >= MOST_ROWS:
                 raise RetryLater(f"{self._unacknowledged_rows} rows wait for the journal's commit already")
             if not self._waiting:
-                self._first_at = time.monotonic()
+                self._first_at = self._now_s()
             self._waiting.append(item)
             before, self._queued_rows = self._queued_rows, self._queued_rows + item.weight
             self._unacknowledged_rows += item.weight
             is_full = self._queued_rows >= FLUSH_ROWS > before
-            if len(self._waiting) == 1 or is_full or (urgent and not self._is_urgent):
-                self._is_urgent = self._is_urgent or urgent
-                self._changed.notify()
+            is_news = len(self._waiting) == 1 or is_full or (urgent and not self._is_urgent)
+            self._is_urgent = self._is_urgent or urgent
+        if is_news:
+            self._nudge()
 
     def take(self) -> list[Waiting]:
         """Everything that waits."""
-        with self._changed:
+        with self._lock:
             taken = list(self._waiting)
             self._waiting.clear()
             self._queued_rows = 0
@@ -79,39 +82,30 @@ class Intake:
     def settle(self, items: Sequence[Waiting]) -> None:
         """Items are durable (or given up): their rows no longer count against the bound."""
         weight = sum(item.weight for item in items)
-        with self._changed:
+        with self._lock:
             self._unacknowledged_rows -= weight
-            self._last_commit_at = time.monotonic()
+            self._last_commit_at = self._now_s()
 
-    def wait_until_due(self, idle_s: float) -> bool:
-        """Wait for the next flush, at most `idle_s`; tell whether there is something to flush."""
-        deadline = time.monotonic() + idle_s
-        with self._changed:
-            while True:
-                now = time.monotonic()
-                due_at = self._due_at() if self._waiting else deadline
-                if self._is_poked or self._is_closed or now >= min(due_at, deadline):
-                    self._is_poked = False
-                    return bool(self._waiting) and now >= due_at
-                self._changed.wait(min(due_at, deadline) - now)
-
-    def pause(self, wait_s: float) -> None:
-        """Wait without taking anything, until the time is over, or a poke, or the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_poked or self._is_closed, wait_s)
-            self._is_poked = False
+    def due_in_s(self) -> float:
+        """Seconds until the next flush, 0: now; infinity while nothing waits."""
+        with self._lock:
+            return max(0.0, self._due_at() - self._now_s()) if self._waiting else math.inf
 
     def poke(self) -> None:
-        """Wake the writer's thread: there is something else to do."""
-        with self._changed:
-            self._is_poked = True
-            self._changed.notify()
+        """Wake the writer: there is something else to do, and what failed may be tried again."""
+        self._is_poked = True
+        self._nudge()
+
+    def was_poked(self) -> bool:
+        """Whether `poke` was called since the last time this was asked."""
+        poked, self._is_poked = self._is_poked, False
+        return poked
 
     def close(self) -> None:
         """Take nothing more; what waits is due now."""
-        with self._changed:
+        with self._lock:
             self._is_closed = True
-            self._changed.notify()
+        self._nudge()
 
     @property
     def is_closed(self) -> bool:

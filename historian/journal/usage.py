@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,19 +28,20 @@ class Usage:
 class Meter:
     """Measures the growth over the last ten minutes. One thread adds; any thread looks."""
 
-    def __init__(self, path: Path, quota_bytes: int | None) -> None:
+    def __init__(self, path: Path, quota_bytes: int | None, now_s: Callable[[], float] = time.monotonic) -> None:
         self._folder = path.parent
         self._log = path.with_name(path.name + "-wal")
         self._quota_bytes = quota_bytes
+        self._now_s = now_s
         self._used_bytes = 0
         self._added_bytes = 0
-        self._marks: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._marks: deque[tuple[float, int]] = deque([(now_s(), 0)])
 
     def add(self, entry_bytes: int, most_bytes: int) -> None:
         """Entries of so many bytes were committed, which took at most `most_bytes` of the file."""
         self._added_bytes += entry_bytes
         self._used_bytes += most_bytes
-        now = time.monotonic()
+        now = self._now_s()
         if now - self._marks[-1][0] >= _STEP_S:
             self._marks.append((now, self._added_bytes))
         while len(self._marks) > 1 and now - self._marks[1][0] >= _WINDOW_S:
@@ -56,7 +58,7 @@ class Meter:
     def usage(self) -> Usage:
         """As of the last commit."""
         since, before = self._marks[0]
-        elapsed_s = max(time.monotonic() - since, 1.0)
+        elapsed_s = max(self._now_s() - since, 1.0)
         bytes_per_hour = (self._added_bytes - before) / elapsed_s * 3600
         left = self._left_bytes()
         hours_left = max(left, 0) / bytes_per_hour if bytes_per_hour > 0 else math.inf

@@ -1,10 +1,9 @@
-"""`SqliteJournal`: the Journal port on one SQLite file in WAL mode, with group commit on a thread of its own.
+"""`SqliteJournal`: the Journal port on one SQLite file in WAL mode, with group commit in a lane of its own.
 
 An entry is visible to followers, and its delivery acknowledged, only once its commit is durable (`synchronous=FULL`).
 """
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,11 +20,20 @@ from historian.journal.following import DiskReader
 from historian.journal.group import Layout
 from historian.journal.intake import MOST_ROWS, ROOM_ROWS, Intake, Waiting
 from historian.journal.joining import Part, rows_in
+from historian.journal.lane import Lane, ThreadLane
 from historian.journal.layouts import LearntLayouts
 from historian.journal.lock import WriterLock
 from historian.journal.recent import Recent
 from historian.journal.remembered import ledger_of
-from historian.journal.schema import Connect, connect_reader, connect_writer, errors_named, make_folder, prepare_writer
+from historian.journal.schema import (
+    Connect,
+    Connection,
+    connect_reader,
+    connect_writer,
+    errors_named,
+    make_folder,
+    prepare_writer,
+)
 from historian.journal.trimming import Trim, Trims
 from historian.journal.usage import Meter, Usage
 
@@ -56,7 +64,14 @@ class SqliteJournal:
     """Made by `open`; exactly one for a file, in one process. Its methods may be called from any thread or loop."""
 
     def __init__(
-        self, path: Path, lock: WriterLock, committer: Committer, parts: Parts, bell: Bell, disk: DiskReader
+        self,
+        path: Path,
+        lock: WriterLock,
+        committer: Committer,
+        parts: Parts,
+        bell: Bell,
+        disk: DiskReader,
+        lane: Lane,
     ) -> None:
         self._path = path
         self._lock = lock
@@ -66,8 +81,8 @@ class SqliteJournal:
         self._disk = disk
         self._is_closed = False
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
-        self._thread = threading.Thread(target=committer.run, name="journal-write", daemon=True)
-        self._thread.start()
+        self._lane = lane
+        lane.start(committer.turn)
 
     @classmethod
     def open(
@@ -79,18 +94,23 @@ class SqliteJournal:
         connect: Connect | None = None,
         connect_read: Connect | None = None,
         on_commit: Callable[[Position], None] | None = None,
+        lane: Lane | None = None,
     ) -> "SqliteJournal":
         """Open or make the file. Blocks for the disk.
 
         Refused if it has a writer, DamagedFile if it is no journal, NewerFormat if a newer program wrote it.
-        `on_commit` is called on the writer's thread after each commit; it must be quick and must not raise.
+        Writing happens in the lane, by default a thread. `on_commit` is called there after each commit; it must be
+        quick and must not raise.
         """
         path = Path(path).absolute()
         make_folder(path.parent)
         lock = WriterLock(path)
         try:
             with errors_named(path):
-                return cls._open_locked(path, lock, flush_interval_s, quota_bytes, connect, connect_read, on_commit)
+                disk = DiskReader(path, connect_read or connect_reader)
+                connection = (connect or connect_writer)(str(path))
+                lane = lane or ThreadLane("journal-write")
+                return cls._open_locked(path, lock, connection, disk, lane, flush_interval_s, quota_bytes, on_commit)
         except BaseException:
             lock.release()
             raise
@@ -100,17 +120,17 @@ class SqliteJournal:
         cls,
         path: Path,
         lock: WriterLock,
+        connection: Connection,
+        disk: DiskReader,
+        lane: Lane,
         flush_interval_s: float,
         quota_bytes: int | None,
-        connect: Connect | None,
-        connect_read: Connect | None,
         on_commit: Callable[[Position], None] | None,
     ) -> "SqliteJournal":
-        connection = (connect or connect_writer)(str(path))
         try:
             prepare_writer(connection, path)
             bell = Bell()
-            meter = Meter(path, quota_bytes)
+            meter = Meter(path, quota_bytes, lane.now_s)
             meter.measure(reading.pages_bytes(connection))
             recent = Recent(reading.last_position(connection))
 
@@ -119,13 +139,14 @@ class SqliteJournal:
                 if on_commit is not None:
                     on_commit(last)
 
-            parts = Parts(path, Intake(flush_interval_s), recent, meter, Trims(), tell)
+            intake = Intake(flush_interval_s, lane.now_s, lane.nudge)
+            parts = Parts(path, intake, recent, meter, Trims(), tell, lane.now_s)
             layout = Layout(LearntLayouts(reading.all_layouts(connection)))
             committer = Committer(connection, parts, layout, reading.remembered(connection))
         except BaseException:
             connection.close()
             raise
-        return cls(path, lock, committer, parts, bell, DiskReader(path, connect_read or connect_reader))
+        return cls(path, lock, committer, parts, bell, disk, lane)
 
     async def append(self, *entries: Entry) -> Position:
         """Return the position of the last entry, once all are durable.
@@ -250,8 +271,7 @@ class SqliteJournal:
         What could not be committed stays unacknowledged.
         """
         self._parts.intake.close()
-        self._thread.join(CLOSE_LIMIT_S)
-        if self._thread.is_alive():
+        if not self._lane.join(CLOSE_LIMIT_S):
             raise RetryLater(f"the journal {self._path} still waits for its disk after {CLOSE_LIMIT_S:g} s")
         self._is_closed = True
         self._reads.shutdown()
