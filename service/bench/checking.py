@@ -1,0 +1,126 @@
+"""A document against a model of its shape: every complaint at once, each with its place and what was perhaps meant."""
+
+import difflib
+import types
+from collections.abc import Iterable
+from typing import Annotated, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from domain.errors import Complaint, ConfigError
+from service.config.document import Document, PathKey
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def validated(document: Document, model: type[_Model]) -> _Model:
+    """The document as that model; ConfigError carries every complaint."""
+    try:
+        return model.model_validate(document.values)
+    except ValidationError as error:
+        found: dict[PathKey, list[str]] = {}
+        for problem in error.errors():
+            said = found.setdefault(_known_path(document, problem["loc"]), [])
+            sentence = _sentence(problem, model)
+            if sentence not in said:
+                said.append(sentence)
+        complaints = tuple(document.complain(path, "; or: ".join(said)) for path, said in found.items())
+        raise ConfigError(complaints) from error
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing where no known word is near."""
+    known = list(known)
+    lowered = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return f"; did you mean {lowered[near[0]]!r}?" if near else ""
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """`no phase is named 'doze'; did you mean 'dose'?`, or the known words where none is near and they are few."""
+    known = list(known)
+    hint = meant(word, known)
+    if not hint and 0 < len(known) <= 12:
+        hint = f" (there are {', '.join(known)})"
+    return f"no {what} is named {word!r}{hint}"
+
+
+def in_order(complaints: Iterable[Complaint]) -> tuple[Complaint, ...]:
+    """Complaints from the top of the file to its end, each once."""
+    return tuple(sorted(dict.fromkeys(complaints), key=lambda each: (each.file, each.line, each.column)))
+
+
+def _known_path(document: Document, location: tuple[int | str, ...]) -> PathKey:
+    """Pydantic's location without the parts that are no keys of the file; a missing key keeps its name."""
+    path: PathKey = ()
+    for index, part in enumerate(location):
+        longer = (*path, str(part))
+        if longer in document.places or (index == len(location) - 1 and not _is_tag(part)):
+            path = longer
+    return path
+
+
+def _is_tag(part: int | str) -> bool:
+    """Tell whether pydantic made this part up: the name of a member of a union."""
+    return isinstance(part, str) and (part in ("str", "float", "int", "bool") or "(" in part or "[" in part)
+
+
+def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    """What is wrong, in our words where pydantic's are about Python."""
+    kind, given = problem["type"], problem["input"]
+    last = str(problem["loc"][-1]) if problem["loc"] else ""
+    message = problem["msg"].removeprefix("Value error, ")
+    match kind:
+        case "extra_forbidden":
+            said = "is not a known key" + meant(last, _keys_at(model, problem["loc"][:-1]))
+        case "missing":
+            said = "is missing"
+        case "literal_error":
+            words = [word.strip("' ") for word in problem["ctx"]["expected"].replace(" or ", ",").split(",")]
+            said = f"{given!r} is none of {', '.join(words)}" + meant(str(given), words)
+        case "model_type" | "model_attributes_type" | "dict_type":
+            said = "must be a mapping" + meant(last, _keys_at(model, problem["loc"][:-1]))
+        case "list_type":
+            said = "must be a list"
+        case "string_pattern_mismatch":
+            said = f"{given!r} must be like {problem['ctx']['pattern']}"
+        case _:
+            said = message[0].lower() + message[1:] + (f", not {given!r}" if message.startswith("Input") else "")
+    return said
+
+
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand at a location of a model."""
+    models: list[object] = [model]
+    for part in location:
+        models = [inner for each in models for inner in _below(each, str(part))] or models
+    found: list[str] = []
+    for each in models:
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            found += [field.alias or name for name, field in each.model_fields.items()]
+    return found
+
+
+def _below(annotation: object, part: str) -> list[object]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            if part in (name, field.alias):
+                return _members(field)
+        extra = annotation.__annotations__.get("__pydantic_extra__")
+        return _members(get_args(extra)[-1]) if extra is not None else []
+    if get_origin(annotation) in (list, dict, tuple):
+        return _members(get_args(annotation)[-1])
+    return []
+
+
+def _members(annotation: object) -> list[object]:
+    """The types that an annotation may be, without its annotations and unions."""
+    if isinstance(annotation, FieldInfo):
+        return _members(annotation.annotation)
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [inner for each in get_args(annotation) for inner in _members(each)]
+    return [annotation]
