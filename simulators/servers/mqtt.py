@@ -1,27 +1,43 @@
-"""Publishes values of the plant as small JSON messages, QoS 1."""
+"""Publishes values of the plant over MQTT, QoS 1, and breaks on purpose."""
 
 import json
 import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from domain.time import format_time
+from domain.time import SECOND_NS, format_time
+from simulators.faults.spec import FaultChange
+from simulators.outlets import Update
+from simulators.servers.broker import Broker
+from simulators.servers.broker_faults import BrokerFaults
+from simulators.servers.mqtt_faults import SERVER, MessageFaults, number
+from simulators.servers.mqtt_payloads import Format, Message
 
 logger = logging.getLogger(__name__)
 
-_PROTOCOLS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+PROTOCOLS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 _QUEUED_MOST: Final = 20_000  # messages; while the broker is away longer, the newest are refused and counted
 _IN_FLIGHT_MOST: Final = 200
 
 
+class Wire(Protocol):
+    """What carries messages to a broker: paho, or a model."""
+
+    def send(self, message: Message) -> bool:
+        """Hand a message over; False: it was refused, for good."""
+        ...
+
+
 class MqttPublisher:
-    """Publishes to one broker and reconnects by itself; `with` connects and leaves."""
+    """Publishes to one broker and reconnects by itself; `with` connects and leaves. A `Wire`."""
 
     def __init__(self, host: str, port: int, protocol: str, client_id: str = "simulated-plant") -> None:
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=_PROTOCOLS[protocol])
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=PROTOCOLS[protocol])
         self._client.max_queued_messages_set(_QUEUED_MOST)
         self._client.max_inflight_messages_set(_IN_FLIGHT_MOST)
         self._client.reconnect_delay_set(min_delay=1, max_delay=5)
@@ -40,10 +56,69 @@ class MqttPublisher:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, value: float, time_ns: int) -> None:
-        """Send `{"v": value, "t": ISO 8601}`; what does not fit the queue is refused and counted."""
-        payload = json.dumps({"v": value, "t": format_time(time_ns)})
-        if self._client.publish(topic, payload, qos=1).rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+    def send(self, message: Message) -> bool:
+        """Send a message; one that does not fit the queue is refused and counted."""
+        sent = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+        if sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             self.refused += 1
             if self.refused == 1:
                 logger.warning("MQTT: the broker is away for so long that messages are refused")
+            return False
+        if message.again and sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            # As a client does whose PUBACK was lost: the same packet id again, with DUP. A broker may not drop it.
+            self._client._send_publish(  # noqa: SLF001 - paho repeats a packet only after a broken connection
+                sent.mid, message.topic.encode(), message.payload, message.qos, message.retain, dup=True
+            )
+        return True
+
+    def publish(self, topic: str, value: float, time_ns: int) -> None:
+        """Send `{"v": value, "t": ISO 8601}`; what does not fit the queue is refused and counted."""
+        self.send(Message(topic, json.dumps({"v": value, "t": format_time(time_ns)}).encode()))
+
+
+class MqttOutlet:
+    """An `Outlet` of JSON messages. Faults: those of messages, of the broker (where it is ours), `source_time_absent`.
+
+    `sent` and `refused` count messages, `faults.counts` what was done to them.
+    """
+
+    def __init__(self, wire: Wire, form: Format, broker: Broker | None = None, seed: int = 1) -> None:
+        self.faults = MessageFaults(seed)
+        self.sent = 0
+        self.refused = 0
+        self._wire = wire
+        self._format = form
+        self._broker = BrokerFaults(broker)
+        self._newest: dict[str, Update] = {}
+
+    async def write(self, updates: Sequence[Update]) -> None:
+        """Publish new values, in order; KeyError for a tag that is not published."""
+        timeless = self.faults.targets("source_time_absent")
+        told = [replace(update, time_ns=None) if {SERVER, update.name} & timeless else update for update in updates]
+        self._newest.update((update.name, update) for update in told)
+        self._send(self.faults.pass_on(self._format.message(update) for update in told))
+
+    async def fault(self, change: FaultChange) -> None:
+        """Break or mend; CannotBreak if it needs a broker that somebody else runs."""
+        self._send(self.faults.change(change))
+        if change.spec.kind == "retained_stale":
+            self._send(self._retained(change))
+        await self._broker.change(change)
+
+    def _retained(self, change: FaultChange) -> list[Message]:
+        """At the start the broker gets an old value to keep, which nobody renews; at the end the newest."""
+        age_ns = round(number(change.spec, "age") * SECOND_NS) if change.active else 0
+        chosen = [update for update in self._newest.values() if change.spec.target in (SERVER, update.name)]
+        self.faults.counts["retained_stale"] += len(chosen) if change.active else 0
+        return [replace(self._format.message(_older(update, age_ns)), retain=True) for update in chosen]
+
+    def _send(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            if self._wire.send(message):
+                self.sent += 1
+            else:
+                self.refused += 1
+
+
+def _older(update: Update, age_ns: int) -> Update:
+    return update if update.time_ns is None else replace(update, time_ns=update.time_ns - age_ns)
