@@ -10,6 +10,7 @@ class LabelKind(enum.StrEnum):
     FAULT = "fault"  # something was broken
     OUTSIDE = "outside"  # a true value was outside a range of its phase
     HOLD = "hold"  # a hold was really over its limit
+    WAITING = "waiting"  # a hold was in the second half of its limit: whoever warns then is right, nobody has to
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Label:
     A fault is visible from `visible_ns` on: the true value of a measured tag (`seen_on`) is beyond a limit, or beyond
     3 standard deviations of its normal phase profile, for 60 s. For a fault of an instrument, a server or the network
     it is what the tag reports, without its noise, that counts. `hidden` says that the control loop made up for it:
-    never visible in this run. For the other kinds onset and visibility are one.
+    never visible in this run. For the other kinds onset and visibility are one; there `hidden` says that it was too
+    brief (less than 60 s) or too small (less than the instrument's standard deviation) for anybody to see.
     """
 
     kind: LabelKind
@@ -34,3 +36,5 @@ class Label:
     visible_ns: int | None = None
     seen_on: tuple[str, ...] = ()
     hidden: bool = False
+    effect_end_ns: int | None = None  # until when a fault that is over could be seen; None: it left no trace
+    because: str = ""  # what a perfect observer saw: tag, value, limit
