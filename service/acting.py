@@ -16,8 +16,8 @@ class Requests(Protocol):
         ...
 
 
-async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Event) -> None:
-    """Journal each waiting request once; the judge applies and answers it. Woken, or once a second."""
+async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Event, poll_s: float = 1.0) -> None:
+    """Journal each waiting request once; the judge applies and answers it. Woken, or every `poll_s`."""
     journaled: set[str] = set()
     while True:
         waiting = await asyncio.to_thread(requests.waiting_requests)
@@ -26,7 +26,7 @@ async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Even
             await journal.append(*fresh)
         journaled = {action.id for action in waiting}
         try:
-            await asyncio.wait_for(woken.wait(), 1.0)
+            await asyncio.wait_for(woken.wait(), poll_s)
         except TimeoutError:
             continue
         woken.clear()

@@ -18,7 +18,6 @@ from service.judging import Judge
 from service.mirroring import MirrorFollower
 from service.space import SpaceWatch
 
-_EVERY_S = 1.0
 _FRESH_WITHIN_S = 15.0
 _NAME = "core.json"
 
@@ -89,13 +88,13 @@ class Reporter:
         }
 
 
-async def report_for_ever(folder: Path, reporter: Reporter) -> None:
+async def report_for_ever(folder: Path, reporter: Reporter, every_s: float = 1.0) -> None:
     """Write the report for ever; the file goes with the process."""
     try:
         while True:
             report = await asyncio.to_thread(reporter.report)
             await asyncio.to_thread(_write, folder / _NAME, report)
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(every_s)
     finally:
         (folder / _NAME).unlink(missing_ok=True)
 

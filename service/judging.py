@@ -76,8 +76,12 @@ class Judge:
         notices_for: Callable[[Sequence[Transition]], Sequence[Notice]],
         committed: Callable[[Effects], None],
         last_beat_ns: int = 0,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`last_beat_ns`: the newest heartbeat of the time before, which ends what other rules left open."""
+        """`last_beat_ns`: the newest heartbeat of the time before, which ends what other rules left open.
+
+        `now_s` says when the cursor and the snapshot are due.
+        """
         self._journal = journal
         self._records = records
         self._bank = bank
@@ -85,6 +89,7 @@ class Judge:
         self._notices_for = notices_for
         self._committed = committed
         self._last_beat_ns = last_beat_ns
+        self._now_s = now_s
         self._rules_changed = False  # until the replay has come to where the other rules had judged
         self._replayed_phases: list[PhaseRecord] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
@@ -151,7 +156,7 @@ class Judge:
             return
         effects = self._effects(entry, concluded)
         self.rechecks += len(effects.rechecks)
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if effects or now_s - self._written_s > _CURSOR_EVERY_S:
             self._write(position, effects, now_s)
 
@@ -169,7 +174,7 @@ class Judge:
         effects = Effects(findings=cleared, phases=self._replayed_phases)
         effects.transitions += self._book.apply(*cleared)
         effects.notices += self._notices_for(effects.transitions)
-        self._write(self.position, effects, time.monotonic(), snapshot=True)
+        self._write(self.position, effects, self._now_s(), snapshot=True)
         log.info("the rules changed: %d open findings are followed on, %d cleared", len(followed), len(cleared))
         self._rules_changed, self._replayed_phases = False, []
 

@@ -30,7 +30,7 @@ def make_source(
     if section.opcua is not None:
         return OpcUaSource(opcua_settings(configuration, name, section.opcua), tags, clock, state)
     assert section.mqtt is not None
-    routes = [_route(configuration, tag) for tag in tags]
+    routes = [route_of(configuration, tag) for tag in tags]
     return MqttSource(mqtt_settings(configuration, name, section.mqtt), tags, routes, clock, state)
 
 
@@ -90,6 +90,7 @@ def _refusals(name: str) -> Iterator[None]:
         raise Refused(f"source {name!r}: {str(error).removeprefix(f'source {name!r}: ')}") from error
 
 
-def _route(configuration: Configuration, tag: Tag) -> Route:
+def route_of(configuration: Configuration, tag: Tag) -> Route:
+    """Where an MQTT tag's values stand in the messages."""
     route = configuration.routes[tag.name]
     return Route(int(tag.id), route.topic, route.value, route.time, route.time_unit, route.status)

@@ -1,5 +1,6 @@
 """Puts the judge together: detectors, alarm book and routing, as they were when the process last stopped."""
 
+import time
 from collections.abc import Callable
 
 from alarms.book import AlarmBook
@@ -22,6 +23,7 @@ def make_judge(
     records: SqlRecords,
     last_beat_ns: int,
     committed: Callable[[Effects], None],
+    now_s: Callable[[], float] = time.monotonic,
 ) -> tuple[Judge, Bank]:
     """The judge and its detectors, of this configuration, with the alarm book rebuilt from what was committed."""
     rulebook = configuration.rulebook
@@ -36,6 +38,7 @@ def make_judge(
         lambda transitions: notices_for_all(transitions, audiences, wording),
         committed,
         last_beat_ns,
+        now_s,
     )
     return judge, bank
 

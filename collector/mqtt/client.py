@@ -16,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collector.mqtt.frames import DUP, OVERSIZED, RETAIN, Control, FrameError, FrameReader, Publish
 from collector.mqtt.settings import MqttSettings
@@ -60,6 +61,21 @@ class Client(paho.Client):
         frames[:, 0] = _PUBACK << 8 | 2
         frames[:, 1] = packet_ids
         self._packet_queue(_PUBACK, frames.tobytes(), 0, 0)
+
+    def is_open(self) -> bool:
+        """Whether the connection stands."""
+        return self.socket() is not None
+
+    def ask_for(self, filters: Sequence[str]) -> int | None:
+        """Subscribe with QoS 1, in MQTT 5 without what is retained where the filter stands already."""
+        if self._v5:
+            if_new = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            return self.subscribe([(topic, if_new) for topic in filters])[1]
+        return self.subscribe([(topic, 1) for topic in filters])[1]
+
+    def take_leave_of(self, filters: Sequence[str]) -> None:
+        """Unsubscribe."""
+        self.unsubscribe(list(filters))
 
     @property
     def heard_s(self) -> float:

@@ -26,7 +26,7 @@ _NO_LEAD_NS = 1_000_000
 
 
 class Intake:
-    """Listens to the link and makes deliveries; see `collector.mqtt.link.Listener` for the calls.
+    """Listens to the link and makes deliveries; see `collector.mqtt.session.Listener` for the calls.
 
     Messages are gathered for a moment, read by the routes, and handed over as one `Delivery` together with everything
     that must become durable with them: gaps, refusals, and the state from which the next process goes on.
@@ -40,13 +40,14 @@ class Intake:
         saved: SavedState,
         emit: Callable[[Delivery], int],
         wake: Callable[[], None],
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._now_s = now_s
         self._reader = reader
         self._clock = clock
         self._emit = emit  # returns how many deliveries wait
         same_session = saved.client_id == settings.client_id
-        now_s = time.monotonic()
         self._topics = list(saved.topics)
         self._marked = saved.marked and same_session
         self._continuity = Continuity(
@@ -60,10 +61,10 @@ class Intake:
         )
         self._identities = Identities(2 * settings.receive_maximum)
         if same_session:
-            self._identities.load(saved.identities, now_s)
+            self._identities.load(saved.identities, now_s())
         self._window = Window(settings.receive_maximum, wake)
         self._quarantine = QuarantineBook(settings.name)
-        self._quarantine.load(saved.waiting, now_s)
+        self._quarantine.load(saved.waiting, now_s())
         self._online = False  # it is known whose session this is
         self._early = 0  # messages that came before it was known
         self._subscribed = False
@@ -143,7 +144,7 @@ class Intake:
         self._detail = f"the broker refused the subscription {'; '.join(refused)}" if refused else ""
         if granted:
             self._gaps += self._continuity.subscribed(self._clock.now_ns())
-        self._settle_s, self._settle_window = time.monotonic() + _SETTLE_S, 0
+        self._settle_s, self._settle_window = self._now_s() + _SETTLE_S, 0
         self._flush(force=True)
 
     def disconnected(self, reason: str) -> None:
@@ -155,7 +156,7 @@ class Intake:
         self._online = self._subscribed = False
         self._early = 0
         self._settle_s = self._subscribe_after = None
-        self._identities.disconnected(time.monotonic())
+        self._identities.disconnected(self._now_s())
         self._continuity.disconnected()
 
     def malformed(self, problem: str) -> None:
@@ -178,14 +179,14 @@ class Intake:
 
     def next_due_s(self) -> float:
         """Seconds until the gathered messages are due, or the backlog is judged."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if self._pending:
             return max(0.0, self._flushed_s + _FLUSH_S - now_s)
         return _PROBE_S if self._settle_s is None else max(0.0, self._settle_s - now_s)
 
     def work(self) -> tuple[list[int], bool]:
         """Do what is due; return what to acknowledge now, and whether to probe after it."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         packet_ids = self._window.settle()
         if packet_ids and self._identities.known:
             self._identities.acknowledged(packet_ids)
@@ -235,7 +236,7 @@ class Intake:
         messages, self._pending = self._pending, []
         if not messages and not force:
             return None
-        self._flushed_s = time.monotonic()
+        self._flushed_s = self._now_s()
         now_ns = self._clock.now_ns()
         received_ns = self._next_stamp(now_ns)
         reading = self._reader.read(messages, received_ns, self._identities.known)
@@ -266,7 +267,7 @@ class Intake:
             entries.append(reading.texts)
         waiting = self._quarantine.waiting
         entries += self._refuse(reading)
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if (
             force_state
             or self._state_wanted
@@ -286,7 +287,7 @@ class Intake:
     def _refuse(self, reading: Reading) -> list[Entry]:
         """Entries for what could not be read; what only adds to a count is `received` when the count is told."""
         entries: list[Entry] = []
-        received_ns, now_s = self._clock.now_ns(), time.monotonic()
+        received_ns, now_s = self._clock.now_ns(), self._now_s()
         for refusal in reading.refusals:
             entry = self._quarantine.take(refusal, received_ns, now_s)
             if entry is None:

@@ -1,0 +1,90 @@
+"""What the core is made of where there is a choice: its clock, its files, its sources, its way to the other process."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from domain.entries import Position
+from domain.ports import Channel, Clock, Source
+from domain.tags import Tag
+from historian.chunks.store import ChunkStore
+from historian.journal.reader import ReadOnlyJournal
+from historian.journal.writer import SqliteJournal
+from records.database import SqlRecords
+from service.clock import make_clock
+from service.config.build import Configuration
+from service.files import Files
+from service.judging import Effects
+from service.sources import make_source
+from service.tag_table import new_uuid
+from service.tellers import channels_of
+from service.wake import Waker, listening
+
+
+class Bell(Protocol):
+    """Tells the web process that there is something new."""
+
+    def wake(self, *_: object) -> None:
+        """From any thread; never blocks."""
+        ...
+
+    def close(self) -> None:
+        """Let go."""
+        ...
+
+
+class MakeSource(Protocol):
+    """Makes a configured source of its name, its tags and the state that it left in the journal."""
+
+    def __call__(self, name: str, tags: Sequence[Tag], clock: Clock, state: str | None) -> Source:
+        """A source that has not begun."""
+        ...
+
+
+def _nobody(_: Effects) -> None:
+    """Nobody else is told what was concluded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one core. What opens a file is called once, in this order, and closed in the opposite one."""
+
+    clock: Clock
+    bell: Callable[[], Bell]
+    open_journal: Callable[[Callable[[Position], None]], SqliteJournal]  # with what to call after each commit
+    open_reader: Callable[[], ReadOnlyJournal]
+    open_store: Callable[[], ChunkStore]
+    open_records: Callable[[], SqlRecords]
+    make_source: MakeSource
+    listening: Callable[[asyncio.Event], AbstractContextManager[None]]  # for requests of people
+    channels: Sequence[Channel]
+    concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
+    now_s: Callable[[], float] = time.monotonic
+    wall_ns: Callable[[], int] = time.time_ns
+    identity: Callable[[], str] = new_uuid  # of a new tag
+    look_every_s: float = 1.0  # for requests of which no bell told
+    report_every_s: float = 1.0
+
+
+def usual_parts(configuration: Configuration, files: Files) -> Parts:
+    """The clock, the disk, the network and the threads of this machine."""
+    return Parts(
+        clock=make_clock(configuration.clock),
+        bell=partial(Waker, files.run, "web.sock"),
+        open_journal=lambda on_commit: SqliteJournal.open(
+            files.journal,
+            flush_interval_s=configuration.flush_interval_ns / 1e9,
+            quota_bytes=configuration.quota_bytes,
+            on_commit=on_commit,
+        ),
+        open_reader=partial(ReadOnlyJournal, files.journal),
+        open_store=partial(ChunkStore.open, files.history),
+        open_records=partial(SqlRecords.open, files.records),
+        make_source=partial(make_source, configuration),
+        listening=partial(listening, files.run, "core.sock"),
+        channels=channels_of(configuration),
+    )
