@@ -4,8 +4,9 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from simulators.faults.kind import SERVERS, FaultKind, Target
+from simulators.faults.kind import SERVERS, FaultKind, Target, sort_of_unit
 from simulators.faults.kinds import CATALOGUE, PAUSED_KINDS
+from simulators.faults.measuring import temperature_tag
 from simulators.faults.spec import AtCondition, AtPhase, AtTime, FaultSpec, Shape
 from simulators.layout import Layout
 
@@ -27,7 +28,7 @@ def check(
         return [f"kind: {spec.kind!r} is none of {', '.join(CATALOGUE)}"]
     return [
         *_target_problems(spec, kind, layout, tag_names),
-        *_setting_problems(spec, kind),
+        *_setting_problems(spec, kind, tag_names),
         *_start_problems(spec, layout, tag_names, phases),
         *_shape_problems(spec, kind),
     ]
@@ -37,12 +38,8 @@ def target_of(target: str, layout: Layout, tag_names: Collection[str]) -> Target
     """What a target is; None: there is no such thing."""
     if target in SERVERS:
         return Target(target)
-    if target in layout.reactors:
-        return Target.REACTOR
-    for line in layout.lines:
-        sorts = {line.tank: Target.TANK, line.crystalliser: Target.CRYSTALLISER, line.still: Target.STILL}
-        if target in sorts:
-            return sorts[target]
+    if target in layout.units:
+        return sort_of_unit(target, layout)
     return Target.TAG if target in tag_names else None
 
 
@@ -72,7 +69,7 @@ def _possible(kind: FaultKind, layout: Layout) -> str:
     return " or ".join(said)
 
 
-def _setting_problems(spec: FaultSpec, kind: FaultKind) -> Iterator[str]:
+def _setting_problems(spec: FaultSpec, kind: FaultKind, tag_names: Collection[str]) -> Iterator[str]:
     for name, value in spec.settings.items():
         setting = kind.settings.get(name)
         if setting is None:
@@ -85,6 +82,8 @@ def _setting_problems(spec: FaultSpec, kind: FaultKind) -> Iterator[str]:
             yield f"settings.{name}: {spec.kind} needs it: {setting.does}"
     if spec.kind == "clip":
         yield from _clip_problems(spec)
+    if "compensated_at" in spec.settings and temperature_tag(spec.target) not in tag_names:
+        yield f"settings.compensated_at: the plant does not measure the liquid's temperature, {temperature_tag(spec.target)}"
 
 
 def _clip_problems(spec: FaultSpec) -> Iterator[str]:

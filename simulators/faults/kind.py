@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from simulators.layout import Layout
+
 
 class Domain(enum.StrEnum):
     """Where a fault sits."""
@@ -81,3 +83,11 @@ class FaultKind:
     def value(self, settings: Mapping[str, float | str], name: str) -> float | str | None:
         """What a fault of this kind has for a setting: its own, or the default; KeyError."""
         return settings.get(name, self.settings[name].default)
+
+
+def sort_of_unit(unit: str, layout: Layout) -> Target:
+    """What sort of unit a unit is; KeyError: there is no such unit."""
+    if unit in layout.reactors:
+        return Target.REACTOR
+    line = layout.lines[layout.line_of(unit)]
+    return {line.tank: Target.TANK, line.crystalliser: Target.CRYSTALLISER, line.still: Target.STILL}[unit]

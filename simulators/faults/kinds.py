@@ -59,7 +59,7 @@ _PROCESS: Final = (
     FaultKind(
         "agitator_stop",
         Domain.PROCESS,
-        (Target.REACTOR, Target.CRYSTALLISER),
+        (Target.REACTOR,),
         "The agitator runs down: heat and material are badly mixed.",
         {"left": Setting("share of the speed that is left", default=0.0, low=0.0, high=0.99)},
         gradual=True,
