@@ -1,196 +1,343 @@
-"""An OPC UA server for a plant: typed nodes in a folder per unit, with the plant's times."""
+"""A real OPC UA server for a plant: typed nodes in folders, history, security, and faults on demand."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
-from asyncua import Node, Server, ua
-from asyncua.crypto.cert_gen import setup_self_signed_certificate
-from asyncua.crypto.permission_rules import User, UserRole
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from asyncua import Server, ua
 
-from domain.status import GOOD
+from simulators.faults.spec import FaultChange
+from simulators.outlets import Update
+from simulators.servers.opcua_conditions import NEED_SECURITY, Conditions, number, setting
+from simulators.servers.opcua_history import HistoryReads, RecentHistory, Row
+from simulators.servers.opcua_nodes import NodeSpec, Place, build, build_neighbour
+from simulators.servers.opcua_queues import LimitedReads, OverflowingSubscriptions, Thinning
+from simulators.servers.opcua_security import Gate, Security, Users, secure, stand_before
+from simulators.servers.opcua_times import to_datetime
+
+__all__ = ["NAMESPACE", "NEIGHBOUR", "Limits", "NodeSpec", "OpcUaServer", "Security", "Update"]
 
 NAMESPACE: Final = "urn:thermowell:simulated-plant"
-_CEFACT: Final = "http://www.opcfoundation.org/UA/units/un/cefact"
-_COMMON_CODES: Final = {"degC": "CEL", "bar": "BAR", "m3": "MTQ", "pH": "Q30", "W": "WTT", "l/h": "E32"}
-_VARIANTS: Final = {
-    float: ua.VariantType.Double,
-    int: ua.VariantType.Int32,
-    bool: ua.VariantType.Boolean,
-    str: ua.VariantType.String,
-}
+NEIGHBOUR: Final = "urn:thermowell:simulated-neighbour"
+"""The other namespace, with nodes of the same names: before the plant's, or behind it."""
+
+_APPLICATION: Final = f"{NAMESPACE}:server"
+_CLOCK_EVERY_S: Final = 1.0
 _CLOSING_S: Final = 0.05
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BIND_WITHIN_S: Final = 10.0  # a port that was just let go may be held by its last connections
+_LOOK_AGAIN_S: Final = 0.02
+_UNKNOWN: Final = ua.StatusCodes.BadNodeIdUnknown
 
-Value = float | int | bool | str
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSpec:
-    """A variable `FOLDER.ROLE`, of the type `kind` (float, int, bool, str); a number has its unit and range."""
-
-    name: str
-    kind: type
-    description: str
-    unit: str = ""
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def folder(self) -> str:
-        """The unit that it belongs to."""
-        return self.name.partition(".")[0]
+Extension = Callable[[Server, int], Awaitable[None]]
+"""Adds what is not a tag to a server that is about to start, under the plant's namespace index: methods."""
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """A new value of a node; times are UTC ns of the plant's clock."""
+class Limits:
+    """What the server takes in one call, as it tells in its capabilities, and how much history it keeps per node."""
 
-    name: str
-    value: Value
-    time_ns: int
-    status: int = GOOD
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """Basic256Sha256 with a certificate made in `directory`, and the users who may come in."""
-
-    directory: Path
-    users: dict[str, str]  # name -> password
-
-
-class _Users:
-    """asyncua's user manager: those with the right password, as plain users who may not write."""
-
-    def __init__(self, passwords: dict[str, str]) -> None:
-        self._passwords = passwords
-
-    def get_user(
-        self,
-        iserver: object,  # noqa: ARG002 - asyncua passes it
-        username: str | None = None,
-        password: str | None = None,
-        certificate: object = None,  # noqa: ARG002 - asyncua passes it
-    ) -> User | None:
-        if username is None or self._passwords.get(username) != password:
-            return None
-        return User(role=UserRole.User, name=username)
-
-
-def to_datetime(time_ns: int) -> datetime:
-    """UTC ns as asyncua wants it; OPC UA's own resolution is 100 ns, a datetime's 1 µs."""
-    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+    reads: int = 1000
+    monitored_items: int = 1000
+    history_rows: int = 5000
 
 
 class OpcUaServer:
-    """Serves nodes on the loopback; `async with` starts and stops it."""
+    """Serves nodes on the loopback; `async with` starts and stops it. It is a `simulators.outlets.Outlet`.
 
-    def __init__(self, port: int, nodes: Sequence[NodeSpec], security: Security | None = None) -> None:
+    `now_ns` is the plant's clock, and `origin_ns` the plant's time at second 0 of its campaign, where faults start.
+    Values that come while the server is down are what it starts with; nobody is told those between.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        nodes: Sequence[NodeSpec],
+        security: Security | None = None,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        origin_ns: int = 0,
+        limits: Limits = Limits(),
+        extension: Extension | None = None,
+    ) -> None:
+        self.port = port
         self.url = f"opc.tcp://127.0.0.1:{port}/"
+        self.starts = 0
         self._specs = tuple(nodes)
         self._security = security
-        self._server = Server(user_manager=_Users(security.users) if security else None)
-        self._ids: dict[str, tuple[object, object]] = {}
+        self._now_ns = now_ns
+        self._origin_ns = origin_ns
+        self._limits = limits
+        self._extension = extension
+        self._conditions = Conditions(tuple(spec.name for spec in nodes))
+        self._history = RecentHistory(limits.history_rows)
+        self._newest: dict[str, Update] = {}
+        self._neighbour_first = False
+        self._gate = Gate()
+        self._thinning = Thinning()
+        self._running: _Run | None = None
 
     async def __aenter__(self) -> Self:
         """Build the address space and listen."""
-        server = self._server
-        await server.init()
-        server.set_endpoint(self.url)
-        server.set_server_name("Simulated plant")
-        await server.set_application_uri(f"{NAMESPACE}:server")
-        await self._secure()
-        await self._build(await server.register_namespace(NAMESPACE))
-        await server.start()
+        await self._start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening and end every session."""
+        await self._stop()
+
+    async def write(self, updates: Iterable[Update]) -> None:
+        """Publish new values, in order; KeyError for a name that is none of the nodes."""
+        absent = self._conditions.befallen("source_time_absent")
+        for update in updates:
+            shown = self._as_shown(update, without_source_time=update.name in absent)
+            self._newest[update.name] = shown
+            self._remember(shown)
+            if self._running is not None:
+                await self._running.publish(shown)
+
+    async def fault(self, change: FaultChange) -> None:
+        """Let a fault of this server begin or end; ValueError for one that it cannot show."""
+        if change.active and change.spec.kind in NEED_SECURITY and self._security is None:
+            message = f"fault {change.spec.id}: {change.spec.kind} needs a server with security"
+            raise ValueError(message)
+        if not self._conditions.take(change, self._origin_ns):
+            return
+        handler = self._handlers().get(change.spec.kind)
+        if handler is not None:
+            await handler(change)
+
+    async def taken(self, limit_s: float) -> bool:
+        """Wait until subscribers have fetched what is queued for them; False: not within the limit."""
+        give_up_s = time.monotonic() + limit_s
+        while self._running is not None and self._running.waiting():
+            if time.monotonic() >= give_up_s:
+                return False
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        return True
+
+    def _handlers(self) -> Mapping[str, Callable[[FaultChange], Awaitable[None]]]:
+        return {
+            "server_restart": self._restart,
+            "certificate_expired": self._change_certificate,
+            "certificate_refused": self._refuse_clients,
+            "nodes_invalid": self._change_nodes,
+            "queue_overflow": self._change_queues,
+        }
+
+    async def _restart(self, change: FaultChange) -> None:
+        """Go down while the fault lasts. Without an end it comes back at once."""
+        swapped = setting(change.spec, "namespace_order") == "swapped"
+        if change.active:
+            await self._stop()
+            if change.spec.lasts_s is not None:
+                return
+        if swapped:
+            self._neighbour_first = not self._neighbour_first
+        if change.active or not self._conditions.any_of("server_restart"):
+            await self._start()
+
+    async def _change_certificate(self, change: FaultChange) -> None:  # noqa: ARG002 - what is so now counts
+        if self._running is not None:
+            await self._stop()
+            await self._start()
+
+    async def _refuse_clients(self, change: FaultChange) -> None:
+        self._gate.closed = self._conditions.any_of("certificate_refused")
+        if change.active and self._running is not None:
+            self._running.hang_up()
+
+    async def _change_nodes(self, change: FaultChange) -> None:  # noqa: ARG002 - as above
+        if self._running is not None:
+            await self._running.keep_away(self._conditions.befallen("nodes_invalid"), self._newest)
+
+    async def _change_queues(self, change: FaultChange) -> None:
+        self._thinning.end(change.spec.id)
+        if change.active:
+            share = number(change.spec, "dropped")
+            self._thinning.begin(change.spec.id, frozenset(self._conditions.tags(change.spec)), share)
+
+    def _as_shown(self, update: Update, *, without_source_time: bool) -> Update:
+        """An update with the times that this server's clock gives it."""
+        source_ns = update.time_ns
+        server_ns = update.server_ns if update.server_ns is not None else source_ns
+        if source_ns is not None:
+            source_ns += self._conditions.clock_error_ns(source_ns)
+        if server_ns is not None:
+            server_ns += self._conditions.clock_error_ns(server_ns)
+        source_ns = None if without_source_time else source_ns
+        return Update(update.name, update.value, source_ns, update.status, server_ns)
+
+    def _remember(self, update: Update) -> None:
+        time_ns = update.time_ns if update.time_ns is not None else update.server_ns
+        if time_ns is not None:
+            value = None if ua.StatusCode(update.status).is_bad() else update.value
+            row = Row(time_ns, value, update.status, update.server_ns if update.server_ns is not None else time_ns)
+            self._history.add(update.name, row)
+
+    def _server_now(self) -> datetime:
+        """What this server's clock shows."""
+        now_ns = self._now_ns()
+        return to_datetime(now_ns + self._conditions.clock_error_ns(now_ns))
+
+    async def _start(self) -> None:
+        if self._running is not None:
+            return
+        server = await self._new_server()
+        await secure(server, self._security, _APPLICATION, expired=self._conditions.any_of("certificate_expired"))
+        places = await self._address_space(server)
+        run = _Run(server, places, self._server_now)
+        run.add_history(self._history)
+        await run.keep_away(self._conditions.befallen("nodes_invalid"), self._newest)
+        for update in self._newest.values():
+            await run.publish(update)
+        await run.start(self._gate)
+        self._running = run
+        self.starts += 1
+
+    async def _stop(self) -> None:
+        if self._running is not None:
+            run, self._running = self._running, None
+            await run.stop()
+
+    async def _new_server(self) -> Server:
+        server = Server(user_manager=Users(self._security))
+        internal = server.iserver
+        thinning, limits = self._thinning, self._limits
+        subscriptions = OverflowingSubscriptions(internal, thinning, self._server_now, limits.monitored_items)
+        internal.subscription_service = internal.isession.subscription_service = subscriptions
+        internal.attribute_service = LimitedReads(internal.aspace, limits.reads)
+        server.disable_clock()  # it is the wall's; `_Run` keeps the plant's
+        await server.init()
+        server.set_endpoint(self.url)
+        server.set_server_name("Simulated plant")
+        await server.set_application_uri(_APPLICATION)
+        return server
+
+    async def _address_space(self, server: Server) -> dict[str, Place]:
+        """Register the namespaces in their order, and build what is in them."""
+        order = (NEIGHBOUR, NAMESPACE) if self._neighbour_first else (NAMESPACE, NEIGHBOUR)
+        index = {uri: await server.register_namespace(uri) for uri in order}
+        places = await build(server, self._specs, index[NAMESPACE])
+        if self._neighbour_first:
+            await build_neighbour(server, self._specs, index[NEIGHBOUR])
+        if self._extension is not None:
+            await self._extension(server, index[NAMESPACE])
+        await _tell_limits(server, self._limits)
+        return places
+
+
+class _Run:
+    """One run of the server, from a start to a stop."""
+
+    def __init__(self, server: Server, places: Mapping[str, Place], now: Callable[[], datetime]) -> None:
+        self._server = server
+        self._places = places
+        self._now = now
+        self._away: dict[str, object] = {}  # asyncua's nodes that are not in the address space now, by name
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def start(self, gate: Gate) -> None:
+        """Listen; OSError if the port stays taken."""
+        give_up_s = time.monotonic() + _BIND_WITHIN_S
+        while True:
+            try:
+                await self._server.start()
+                break
+            except OSError:
+                if time.monotonic() >= give_up_s:
+                    raise
+                await asyncio.sleep(_LOOK_AGAIN_S)
+        stand_before(self._server, gate)
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """Stop listening and end every session and subscription."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticking
+        self.hang_up()
+        for session in list(self._server.iserver._external_sessions.values()):  # noqa: SLF001 - else they wait for their time-out
+            await session.close_session(True)
         await self._server.stop()
         # asyncua closes its connections without waiting: let the loop finish that before it may end.
         await asyncio.sleep(_CLOSING_S)
 
-    async def write(self, updates: Iterable[Update]) -> None:
-        """Publish new values, in order: straight into the address space, without a session's checks."""
-        write = self._server.iserver.aspace.write_attribute_value
-        for update in updates:
-            node_id, variant_type = self._ids[update.name]
-            when = to_datetime(update.time_ns)
-            value = ua.DataValue(
-                ua.Variant(update.value, variant_type), ua.StatusCode(update.status), when, ServerTimestamp=when
-            )
-            status = await write(node_id, ua.AttributeIds.Value, value)
-            if not status.is_good():
-                message = f"node {update.name}: {update.value!r} is refused, {status.name}"
-                raise ValueError(message)
+    def add_history(self, history: RecentHistory) -> None:
+        """Let clients read the past of every tag."""
+        internal = self._server.iserver
+        variants = {place.node: (name, place.variant) for name, place in self._places.items()}
+        internal.history_manager = HistoryReads(internal, history, variants)
 
-    async def _secure(self) -> None:
-        if self._security is None:
-            self._server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-            self._server.set_identity_tokens([ua.AnonymousIdentityToken])
+    def waiting(self) -> int:
+        """Values in the fullest queue of a subscription."""
+        count: int = self._server.iserver.subscription_service.waiting()
+        return count
+
+    def hang_up(self) -> None:
+        """End every connection."""
+        for transport in list(self._server.iserver.asyncio_transports):
+            transport.abort()
+
+    async def publish(self, update: Update) -> None:
+        """Give a node its new value, without a session's checks; one that is away gets it when it is back."""
+        if update.name in self._away:
             return
-        directory = self._security.directory
-        directory.mkdir(parents=True, exist_ok=True)
-        key, certificate = directory / "server-key.pem", directory / "server.der"
-        await setup_self_signed_certificate(
-            key,
-            certificate,
-            f"{NAMESPACE}:server",
-            "localhost",
-            [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
-            {"commonName": "Simulated plant"},
+        place = self._places[update.name]
+        value = ua.DataValue(
+            ua.Variant(update.value, place.variant),
+            ua.StatusCode(update.status),
+            None if update.time_ns is None else to_datetime(update.time_ns),
+            ServerTimestamp=None if update.server_ns is None else to_datetime(update.server_ns),
         )
-        key.chmod(0o600)
-        await self._server.load_certificate(str(certificate))
-        await self._server.load_private_key(str(key))
-        self._server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
-        self._server.set_identity_tokens([ua.UserNameIdentityToken])
+        write = self._server.iserver.aspace.write_attribute_value
+        status = await write(place.node, ua.AttributeIds.Value, value)
+        if not status.is_good():
+            message = f"node {update.name}: {update.value!r} is refused, {status.name}"
+            raise ValueError(message)
 
-    async def _build(self, namespace: int) -> None:
-        folders: dict[str, Node] = {}
-        for spec in self._specs:
-            if spec.folder not in folders:
-                folders[spec.folder] = await self._server.nodes.objects.add_folder(
-                    ua.NodeId(spec.folder, namespace), ua.QualifiedName(spec.folder, namespace)
-                )
-            await self._add(folders[spec.folder], spec, namespace)
+    async def keep_away(self, names: frozenset[str], newest: Mapping[str, Update]) -> None:
+        """Take exactly these nodes out of the address space, and put back the others with their newest value.
 
-    async def _add(self, folder: Node, spec: NodeSpec, namespace: int) -> None:
-        variant_type = _VARIANTS[spec.kind]
-        node_id = ua.NodeId(spec.name, namespace)
-        node = await folder.add_variable(
-            node_id, ua.QualifiedName(spec.name.partition(".")[2], namespace), spec.kind(), variant_type
-        )
-        text = ua.DataValue(ua.Variant(ua.LocalizedText(spec.description), ua.VariantType.LocalizedText))
-        await node.write_attribute(ua.AttributeIds.Description, text)
-        if spec.low is not None and spec.high is not None:
-            await _make_analog(node, spec)
-        self._ids[spec.name] = (node_id, variant_type)
+        Whoever monitored a node is told Bad_NodeIdUnknown once, and nothing more: its item is dead, also when the node
+        is back.
+        """
+        space = self._server.iserver.aspace
+        for name in sorted(names - self._away.keys()):
+            node = self._places[name].node
+            value = space[node].attributes[ua.AttributeIds.Value]
+            gone = ua.DataValue(StatusCode=ua.StatusCode(_UNKNOWN), ServerTimestamp=self._now())
+            for handle, tell in list(value.datachange_callbacks.items()):
+                await tell(handle, gone)
+                space.delete_datachange_callback(handle)
+            self._away[name] = space[node]
+            del space[node]
+        for name in sorted(self._away.keys() - names):
+            space[self._places[name].node] = self._away.pop(name)
+            if name in newest:
+                await self.publish(newest[name])
+
+    async def _tick(self) -> None:
+        """Keep the server's own clock, which asyncua would set to the wall's."""
+        while True:
+            await self._server.iserver.current_time_node.write_value(self._now())
+            await asyncio.sleep(_CLOCK_EVERY_S)
 
 
-async def _make_analog(node: Node, spec: NodeSpec) -> None:
-    """Turn a variable into an AnalogItem (part 8, 5.3.2.3) with its range and unit."""
-    has_type = ua.ObjectIds.HasTypeDefinition
-    await node.delete_reference(ua.ObjectIds.BaseDataVariableType, has_type)
-    await node.add_reference(ua.ObjectIds.AnalogItemType, has_type)
-    unit = ua.EUInformation(
-        NamespaceUri=_CEFACT,
-        UnitId=int.from_bytes(_COMMON_CODES[spec.unit].encode()),  # part 8, 5.6.3.3
-        DisplayName=ua.LocalizedText(spec.unit),
-        Description=ua.LocalizedText(spec.unit),
-    )
-    properties = {"EURange": ua.Range(spec.low, spec.high), "EngineeringUnits": unit}
-    for name, value in properties.items():
-        await node.add_property(
-            ua.NodeId(f"{spec.name}.{name}", node.nodeid.NamespaceIndex),
-            ua.QualifiedName(name, 0),
-            value,
-        )
+async def _tell_limits(server: Server, limits: Limits) -> None:
+    """Write what one call may ask into the server's capabilities (part 5, 6.3.11)."""
+    told = {
+        ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead: limits.reads,
+        ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall: limits.monitored_items,
+    }
+    for node, limit in told.items():
+        await server.get_node(ua.NodeId(node)).write_value(ua.Variant(limit, ua.VariantType.UInt32))
+    history = ua.NodeId(ua.ObjectIds.HistoryServerCapabilities_AccessHistoryDataCapability)
+    await server.get_node(history).write_value(True)
