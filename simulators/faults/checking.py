@@ -82,8 +82,9 @@ def _setting_problems(spec: FaultSpec, kind: FaultKind, tag_names: Collection[st
             yield f"settings.{name}: {spec.kind} needs it: {setting.does}"
     if spec.kind == "clip":
         yield from _clip_problems(spec)
-    if "compensated_at" in spec.settings and temperature_tag(spec.target) not in tag_names:
-        yield f"settings.compensated_at: the plant does not measure the liquid's temperature, {temperature_tag(spec.target)}"
+    liquid = temperature_tag(spec.target)
+    if "compensated_at" in spec.settings and liquid not in tag_names:
+        yield f"settings.compensated_at: the plant does not measure the liquid's temperature, {liquid}"
 
 
 def _clip_problems(spec: FaultSpec) -> Iterator[str]:

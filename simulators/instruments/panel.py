@@ -101,7 +101,8 @@ class Panel:
         """The standard deviation of a healthy instrument's readings around the truth: noise, wander and rounding."""
         self._schedule = Schedule([each.period_s for each in instruments], [each.offset_s for each in instruments])
         self._keys = keys([each.tag for each in instruments], seed)
-        self._wanders, self._sticks, self._rolls = self._wander > 0, self._deadband > 0, self._rollover > 0
+        self._wanders, self._rolls, self._sticks = self._wander > 0, self._rollover > 0, bool(self._deadband.any())
+        self._wanderers = np.flatnonzero(self._wanders)
         self._tick_ms = 0
         self._followed: Array | None = None
         self._moved = np.empty(0)  # where the truth was when a sticking instrument last moved
@@ -115,7 +116,7 @@ class Panel:
         """Let the instruments follow the truth for a while, in their plant units."""
         if self._followed is None:
             self._followed, self._moved = truth.copy(), truth.copy()
-        if self._sticks.any():
+        if self._sticks:
             self._moved = np.where(np.abs(truth - self._moved) > self._deadband, truth, self._moved)
             truth = self._moved
         self._followed += self._share_of(seconds) * (truth - self._followed)
@@ -163,10 +164,9 @@ class Panel:
 
     def _wander_now(self, at: _At) -> Array:
         """The slow noise, moved on from the instrument's last reading: exact for any time between."""
-        if not self._wanders.any():
+        which = self._wanderers if isinstance(at, slice) else at[self._wanders[at]]
+        if not len(which):
             return self._wandered[at]
-        which = np.arange(len(self.instruments))[at]
-        which = which[self._wanders[which]]
         gone_s = (self._tick_ms - self._wandered_ms[which]) / _MS_PER_S
         kept = np.exp(-gone_s / self._wander_s[which])
         push = self._wander[which] * np.sqrt(1.0 - kept**2)
@@ -178,9 +178,9 @@ class Panel:
         """What an output says: rounded, rolled over, cut to its range, stuck; and how sure it is of it."""
         condition = self.condition
         counts = np.round(exact * self._steps[at]) + 0.0  # no -0.0
-        if self._rolls.any():
-            rollover = self._rollover[at]
-            counts = np.where(rollover > 0, np.mod(counts, np.where(rollover > 0, rollover, 1.0)), counts)
+        rolls = self._rolls[at]
+        if rolls.any():
+            counts[rolls] = np.mod(counts[rolls], self._rollover[at][rolls])
         rounded = counts / self._steps[at]
         value = between(rounded, condition.low[at], condition.high[at])
         flagged = (value != rounded) & ~condition.silent[at]
