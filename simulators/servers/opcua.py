@@ -15,8 +15,9 @@ from simulators.faults.spec import FaultChange
 from simulators.outlets import Update
 from simulators.servers.opcua_conditions import NEED_SECURITY, Conditions, number, setting
 from simulators.servers.opcua_history import HistoryReads, RecentHistory, Row
+from simulators.servers.opcua_internal import PlantInternalServer
 from simulators.servers.opcua_nodes import NodeSpec, Place, build, build_neighbour
-from simulators.servers.opcua_queues import LimitedReads, OverflowingSubscriptions, Thinning
+from simulators.servers.opcua_queues import Thinning
 from simulators.servers.opcua_security import Gate, Security, Users, secure, stand_before
 from simulators.servers.opcua_times import to_datetime
 
@@ -207,13 +208,10 @@ class OpcUaServer:
             await run.stop()
 
     async def _new_server(self) -> Server:
-        server = Server(user_manager=Users(self._security))
-        internal = server.iserver
-        thinning, limits = self._thinning, self._limits
-        subscriptions = OverflowingSubscriptions(internal, thinning, self._server_now, limits.monitored_items)
-        internal.subscription_service = internal.isession.subscription_service = subscriptions
-        internal.attribute_service = LimitedReads(internal.aspace, limits.reads)
-        server.disable_clock()  # it is the wall's; `_Run` keeps the plant's
+        limits = self._limits
+        users = Users(self._security)
+        inner = PlantInternalServer(users, self._thinning, self._server_now, limits.reads, limits.monitored_items)
+        server = Server(inner)
         await server.init()
         server.set_endpoint(self.url)
         server.set_server_name("Simulated plant")
