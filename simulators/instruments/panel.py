@@ -47,6 +47,9 @@ class Instrument:
         period_s = self.period_s if change.period_s is None else change.period_s
         bias = self.bias if change.bias is None else change.bias
         try:
+            if period_s < 1:
+                message = f"a period of {period_s} s is impossible"
+                raise ValueError(message)  # noqa: TRY301 - it gets the tag's name like the others
             figures = changed(self.is_like, change)
         except ValueError as error:
             message = f"instrument {self.tag}: {error}"
