@@ -1,151 +1,98 @@
-"""The derivative of a train's state: material, heat, gas, hold tank."""
+"""The rates of change of everything: what flows, reacts, warms, boils, crystallises and distils."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
-from simulators.plant.chemistry import first_rate, second_rate
-from simulators.plant.controllers import Actions
-from simulators.plant.headspace import nitrogen_pa, vapour_pa
-from simulators.plant.parameters import Parameters
-from simulators.plant.state import ATMOSPHERE_PA, HEEL_M3, HOLD_MOLS, INTEGRALS, LOST_MOLS, REACTOR_MOLS, ROW, Array
+from simulators.plant.crystalliser import crystallise
+from simulators.plant.held import SIGNAL, Held
+from simulators.plant.stage import Quantities
+from simulators.plant.state import ATMOSPHERE_PA, GAS_CONSTANT, ROW, Array
+from simulators.plant.still import distil
 
-_FULL: Final = 0.93  # of the vessel: feeds stop
 _REFLUX_MARGIN_PA: Final = 2e3
+_TEMPERATURES_OF_EXPONENTIALS: Final = np.array(
+    [
+        *(ROW[name] for name in ("crystalliser_temperature", "hold_temperature", "temperature")),
+        *[ROW["temperature"]] * 3,
+        *[ROW["still_temperature"]] * 2,
+    ]
+)
 
 
-class Flows(NamedTuple):
-    """Liquid flows of a train, m3/s; they hold for a step."""
-
-    charge: Array
-    feed: Array
-    base: Array
-    transfer: Array
-    rinse: Array
-    outlet: Array
-    entering: Array  # the sum of what comes into the reactor
-
-
-def flows(state: Array, actions: Actions, parameters: Parameters) -> Flows:
-    """What pumps and valves let through; a full vessel takes nothing, an empty one gives nothing."""
-    volume = state[ROW["volume"]]
-    room = volume < _FULL * parameters.vessel_volume
-    charge = parameters.charge_flow * room
-    feed = parameters.feed_flow_most * parameters.feed_opening * room
-    base = parameters.base_flow_most * actions.base_opening * room
-    transfer = parameters.transfer_flow_most * parameters.transfer_opening * (volume > HEEL_M3)
-    outlet = parameters.outlet_flow_most * parameters.outlet_opening * (state[ROW["hold_volume"]] > HEEL_M3)
-    rinse = parameters.rinse_flow
-    return Flows(charge, feed, base, transfer, rinse, outlet, charge + feed + base + rinse)
+def derivative(change: Quantities, now: Quantities, held: Held) -> None:
+    """Set the rate of change of every state, per second; the controllers' integrals move with the scan, not here."""
+    temperatures = now.array.take(_TEMPERATURES_OF_EXPONENTIALS, axis=0)
+    exponentials = np.exp(held.intercept - held.slope / (temperatures + held.offset))
+    constants = held.rate_four * exponentials[:4]
+    second = constants[:3] * now.mol_c_three
+    first = constants[3] * now.mol_a * now.mol_b / now.volume
+    held.write_constants(change)
+    share = _flow(change, now, held)
+    _react(change, first, second)
+    reflux = _gas(change, now, exponentials[4:6], held)
+    _heat(change, now, first, second[2], reflux, held)
+    change.warmth_two += held.line_transfers * (held.line_setpoints - now.temperature_two)
+    crystallise(change, now, share[0], held.seeds, held.parameters)
+    vapour = distil(change, now, exponentials[6:], held.liquor, held.still_duty, held.parameters)
+    held.signals[SIGNAL["flow_reflux"]] = reflux
+    held.signals[SIGNAL["flow_vapour"]] = vapour
 
 
-class Rates(NamedTuple):
-    """Reactions (mol/s) and pressures (Pa) at a state."""
-
-    first: Array
-    second: Array
-    vapour: Array
-    pressure: Array
-
-
-def derivative(state: Array, flow: Flows, actions: Actions, parameters: Parameters) -> Array:
-    """The rate of change of every state, per second; the controllers' integrals move with the scan, not here."""
-    temperature = state[ROW["temperature"]]
-    vapour = vapour_pa(temperature, parameters.methanol_fraction)
-    rates = Rates(
-        first_rate(state, parameters),
-        second_rate(state[ROW["mol_c"]], temperature, parameters),
-        vapour,
-        nitrogen_pa(state, parameters) + vapour,
-    )
-    change = np.empty_like(state)
-    change[INTEGRALS] = 0.0
-    change[ROW["agitator_speed"]] = 0.0  # solved exactly, beside
-    _material(change, state, flow, rates, parameters)
-    _heat(change, state, flow, rates, actions.supply_setpoint, parameters)
-    _gas(change, rates, actions.gas_opening, parameters)
-    _hold_heat(change, state, flow, parameters)
-    return change
+def _flow(change: Quantities, now: Quantities, held: Held) -> Array:
+    """What moves between the vessels; returns the share of each vessel's contents that leaves per second."""
+    share = held.leaving_three / now.volume_three
+    left, inflow = change.left_three, held.inflow_three
+    np.multiply(share[:, np.newaxis], now.contents_three, out=left)
+    np.multiply(held.leaving_three, now.temperature_three, out=left[:, 0])  # walls stay
+    np.multiply(held.share_rinsed, left[2], out=change.rinsed)
+    held.feeding.gather(left[2] - change.rinsed, inflow[1])
+    inflow[0] = left[1]
+    np.subtract(inflow, left, out=change.contents_three)
+    return share
 
 
-def _material(change: Array, state: Array, flow: Flows, rates: Rates, parameters: Parameters) -> None:
-    volume = state[ROW["volume"]]
-    rinsed, given = flow.rinse / volume, flow.transfer / volume
-    drained = flow.outlet / state[ROW["hold_volume"]]
-    leaving = rinsed + given
-    reactor, hold = state[REACTOR_MOLS], state[HOLD_MOLS]
-    change[REACTOR_MOLS] = -leaving * reactor
-    change[ROW["mol_a"]] += flow.charge * parameters.charge_strength - rates.first
-    change[ROW["mol_b"]] += flow.feed * parameters.feed_strength - rates.first
-    change[ROW["mol_c"]] += rates.first - rates.second
-    change[ROW["mol_d"]] += rates.second
-    change[HOLD_MOLS] = given * reactor - drained * hold
-    aged = second_rate(state[ROW["hold_mol_c"]], state[ROW["hold_temperature"]], parameters)
-    change[ROW["hold_mol_c"]] -= aged
-    change[ROW["hold_mol_d"]] += aged
-    change[LOST_MOLS] = rinsed * reactor + drained * hold
-    change[ROW["volume"]] = flow.entering - flow.rinse - flow.transfer
-    change[ROW["hold_volume"]] = flow.transfer - flow.outlet
-    neutralised = flow.base * parameters.base_strength + leaving * state[ROW["net_charge"]]
-    change[ROW["net_charge"]] = flow.charge * parameters.charge_net + rates.first - neutralised
-    change[ROW["carbonate"]] = flow.charge * parameters.charge_carbonate - leaving * state[ROW["carbonate"]]
-    change[ROW["total_charged"]] = flow.charge
-    change[ROW["total_fed"]] = flow.feed
-    change[ROW["total_base"]] = flow.base
+def _react(change: Quantities, first: Array, second: Array) -> None:
+    change.reagents -= first
+    change.product_and_acid += first
+    change.mol_c_three -= second
+    change.mol_d_three += second
 
 
-def shaft_power_w(speed: Array, parameters: Parameters) -> Array:
-    """Agitator power, W."""
-    return parameters.power_number * parameters.density * speed**3 * parameters.impeller_diameter**5
+def _gas(change: Quantities, now: Quantities, pressures: Array, held: Held) -> Array:
+    """Nitrogen in and out; returns what boils and comes back from the condenser, mol/s."""
+    parameters = held.parameters
+    methanol, water = pressures
+    vapour = water + parameters.methanol_fraction * (methanol - water)
+    room = parameters.vessel_volume - now.volume
+    pressure = vapour + now.mol_nitrogen * now.temperature * GAS_CONSTANT / room
+    entering = held.nitrogen_way * np.maximum(parameters.nitrogen_pressure - pressure, 0.0)
+    leaving = held.vent_way * np.maximum(pressure - ATMOSPHERE_PA, 0.0) * (1.0 - vapour / pressure)
+    change.total_nitrogen[...] = entering
+    np.subtract(entering, leaving, out=change.mol_nitrogen)
+    superheat = vapour - np.maximum(pressure - _REFLUX_MARGIN_PA, ATMOSPHERE_PA)
+    reflux: Array = parameters.boiling_rate * np.maximum(superheat, 0.0)
+    return reflux
 
 
-def turn_agitator(state: Array, parameters: Parameters, seconds: float) -> None:
-    """Move the agitator towards its set point: the exact answer of a lag that is shorter than many a step."""
-    left = np.exp(-seconds / parameters.agitator_lag)
-    setpoint = parameters.agitator_setpoint
-    state[ROW["agitator_speed"]] = setpoint + (state[ROW["agitator_speed"]] - setpoint) * left
-
-
-def _heat(
-    change: Array, state: Array, flow: Flows, rates: Rates, supply_setpoint: Array, parameters: Parameters
-) -> None:
-    volume, temperature = state[ROW["volume"]], state[ROW["temperature"]]
-    wall, jacket = state[ROW["wall_temperature"]], state[ROW["jacket_temperature"]]
-    supply, speed = state[ROW["supply_temperature"]], state[ROW["agitator_speed"]]
-    wetted = (np.pi / 4.0) * parameters.diameter**2 + 4.0 * volume / parameters.diameter
-    agitation = 0.08 + 0.92 * (speed / parameters.agitator_nominal) ** 0.67
-    to_wall = parameters.inner_transfer * agitation * wetted * (temperature - wall)
-    to_jacket = parameters.outer_transfer * parameters.jacket_cleanness * wetted * (wall - jacket)
-    superheat = rates.vapour - np.maximum(rates.pressure - _REFLUX_MARGIN_PA, ATMOSPHERE_PA)
-    boiling = parameters.boiling_rate * np.maximum(superheat, 0.0)
-    neutralised = np.minimum(flow.base * parameters.base_strength, rates.first)
-    released = (
-        parameters.enthalpy_1 * rates.first
-        + parameters.enthalpy_2 * rates.second
-        + parameters.enthalpy_neutralisation * neutralised
-    )
-    to_room = parameters.loss_coefficient * (temperature - parameters.room_temperature)
-    lost = released + to_wall + to_room + parameters.evaporation_enthalpy * boiling
-    sensible = flow.entering * (parameters.feed_temperature - temperature)
-    gained = shaft_power_w(speed, parameters) - lost
-    change[ROW["temperature"]] = (gained / parameters.volumetric_heat + sensible) / volume
-    change[ROW["wall_temperature"]] = (to_wall - to_jacket) / parameters.wall_heat
-    exchanged = parameters.jacket_flow * (supply - jacket) + to_jacket / parameters.jacket_heat
-    change[ROW["jacket_temperature"]] = exchanged / parameters.jacket_volume
-    change[ROW["supply_temperature"]] = (supply_setpoint - supply) / parameters.supply_lag
-
-
-def _gas(change: Array, rates: Rates, opening: Array, parameters: Parameters) -> None:
-    driving = np.maximum(parameters.nitrogen_pressure - rates.pressure, 0.0)
-    entering = parameters.nitrogen_valve * parameters.nitrogen_supply * np.maximum(opening, 0.0) * driving
-    outlet = parameters.vent_valve * np.maximum(-opening, 0.0) + parameters.leak
-    nitrogen_share = 1.0 - rates.vapour / rates.pressure
-    change[ROW["mol_nitrogen"]] = entering - outlet * np.maximum(rates.pressure - ATMOSPHERE_PA, 0.0) * nitrogen_share
-
-
-def _hold_heat(change: Array, state: Array, flow: Flows, parameters: Parameters) -> None:
-    temperature = state[ROW["hold_temperature"]]
-    capacity = parameters.volumetric_heat * state[ROW["hold_volume"]] + parameters.hold_wall_heat
-    mixing = parameters.volumetric_heat * flow.transfer * (state[ROW["temperature"]] - temperature)
-    cooling = parameters.hold_transfer * (parameters.hold_setpoint - temperature)
-    change[ROW["hold_temperature"]] = (mixing + cooling) / capacity
+def _heat(change: Quantities, now: Quantities, first: Array, second: Array, reflux: Array, held: Held) -> None:
+    parameters = held.parameters
+    chain = now.chain
+    wetted = held.bottom + held.per_volume * now.volume
+    flux = held.coefficients * (chain[:3] - chain[1:])  # contents to wall, wall to jacket, jacket to utility
+    flux[:2] *= wetted
+    np.divide(flux[:2] - flux[1:], held.capacities, out=change.wall_and_jacket)
+    np.divide(held.supply_setpoint - now.supply_temperature, parameters.supply_lag, out=change.supply_temperature)
+    cooling = np.maximum(flux[2], 0.0)
+    change.total_cooling[...] = cooling
+    np.subtract(cooling, flux[2], out=change.total_heating)
+    reactions = change.heat_reactions
+    reactions[0] = first
+    reactions[1] = second
+    np.minimum(held.base_mol, first, out=reactions[2])
+    reactions *= held.released
+    np.negative(flux[0], out=change.heat_wall)
+    np.multiply(parameters.loss_coefficient, parameters.room_temperature - now.temperature, out=change.heat_room)
+    np.multiply(-parameters.evaporation_enthalpy, reflux, out=change.heat_reflux)
+    np.multiply(-parameters.volumetric_heat, change.left_three[2, 0], out=change.heat_left)
+    np.divide(np.add.reduce(change.heats, axis=0), parameters.volumetric_heat, out=change.warmth)

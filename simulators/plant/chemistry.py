@@ -1,4 +1,4 @@
-"""Reaction rates, and pH from two reaction invariants (Henson and Seborg 1994)."""
+"""pH from two reaction invariants (Henson and Seborg 1994), and the rate constants' temperature."""
 
 from typing import Final
 
@@ -7,28 +7,15 @@ import numpy as np
 from simulators.plant.parameters import Parameters
 from simulators.plant.state import ROW, Array, between
 
+REFERENCE_K: Final = 333.15
+"""The temperature that the rate constants hold for."""
+
 _LN_10: Final = float(np.log(10.0))
 _WATER: Final = 1e-14  # ion product, (mol/L)2
 _BISECTIONS: Final = 48  # 16 pH units down to 6e-14
 _NEWTON_MOST: Final = 30
 _NEWTON_CLOSE: Final = 3e-6  # a last move this small leaves an error of its square
 _LITRES: Final = 1e-3  # mol/m3 to mol/L
-
-
-def first_rate(state: Array, parameters: Parameters) -> Array:
-    """A + B -> C + H+, mol/s; poor mixing throttles it."""
-    speed = state[ROW["agitator_speed"]]
-    warmth = 1.0 / parameters.reference_temperature - 1.0 / state[ROW["temperature"]]
-    mixing = speed / (speed + parameters.mixing_speed)
-    concentration = state[ROW["mol_a"]] * state[ROW["mol_b"]] / state[ROW["volume"]]
-    rate: Array = parameters.rate_1 * np.exp(parameters.activation_1 * warmth) * concentration * mixing
-    return rate
-
-
-def second_rate(mol_c: Array, temperature: Array, parameters: Parameters) -> Array:
-    """C -> D, mol/s, wherever the product is."""
-    warmth = 1.0 / parameters.reference_temperature - 1.0 / temperature
-    return parameters.rate_2 * np.exp(parameters.activation_2 * warmth) * mol_c
 
 
 def imbalance(ph: Array, net_charge: Array, carbonate: Array, parameters: Parameters) -> Array:
@@ -55,7 +42,8 @@ def solve_ph(net_charge: Array, carbonate: Array, parameters: Parameters) -> Arr
 def track_ph(net_charge: Array, carbonate: Array, parameters: Parameters, last_ph: Array) -> Array:
     """The pH by Newton's method from the last one, each step at most 1 pH; concentrations in mol/L."""
     ph = last_ph
-    first, second = 10.0**parameters.acid_constant_1, 10.0**-parameters.acid_constant_2
+    first = np.exp(_LN_10 * parameters.acid_constant_1)
+    second = np.exp(-_LN_10 * parameters.acid_constant_2)
     for _ in range(_NEWTON_MOST):
         hydrogen = np.exp(-_LN_10 * ph)
         hydroxide = _WATER / hydrogen

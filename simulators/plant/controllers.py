@@ -1,18 +1,24 @@
 """PI controllers as a control system runs them: one scan, and the outputs hold until the next."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from simulators.plant.parameters import Parameters
-from simulators.plant.state import INTEGRALS, ROW, Array, between
+from simulators.plant.parameters import ParameterTable
+from simulators.plant.stage import Quantities
+from simulators.plant.state import Array, between
+
+_VALVE_SPAN_K: Final = 50.0  # a supply set point so far from the jacket's temperature opens its valve fully
 
 
-class Loop(NamedTuple):
-    """A controller's answer: its output within its limits, and the rate of its integral."""
+class Actions(NamedTuple):
+    """What the controllers hold until their next scan."""
 
-    output: Array
-    integral_rate: Array
+    jacket_setpoint: Array  # K
+    supply_setpoint: Array  # of the heat-transfer fluid, K
+    heating_opening: Array  # of the steam valve, 0..1; below 0: the brine valve's, negative
+    base_opening: Array  # of the base pump, 0..1
+    gas_opening: Array  # 1: nitrogen fully in, -1: vent fully open
 
 
 def proportional_integral(
@@ -22,63 +28,71 @@ def proportional_integral(
     integral_time: Array,
     low: Array | float,
     high: Array | float,
-    feed_forward: Array | float = 0.0,
-) -> Loop:
-    """PI with limits; while the output is at a limit the integral runs back instead of winding up."""
+    feed_forward: Array | float,
+) -> tuple[Array, Array]:
+    """The output of a PI controller within its limits, and the rate of its integral.
+
+    While the output is at a limit the integral runs back instead of winding up.
+    """
     wanted = feed_forward + gain * (error + integral)
     output = between(wanted, low, high)
-    return Loop(output, (error + (output - wanted) / gain) / integral_time)
+    return output, (error + (output - wanted) / gain) / integral_time
 
 
-class Actions(NamedTuple):
-    """What the controllers hold until their next scan."""
+class Controllers:
+    """Temperature by cascade over the jacket, pH by base, pressure by nitrogen and vent in split range."""
 
-    supply_setpoint: Array  # of the heat-transfer fluid, K
-    base_opening: Array  # of the base pump, 0..1
-    gas_opening: Array  # 1: nitrogen fully in, -1: vent fully open
+    def __init__(self, table: ParameterTable) -> None:
+        width = table.values.shape[1]
+        self._parameters = table.wide
+        self._gain = table.block("temperature_gain", "pressure_gain")
+        self._integral_time = table.block("temperature_integral_time", "pressure_integral_time")
+        self._setpoint = table.block("temperature_setpoint", "pressure_setpoint")
+        self._seen = np.zeros((3, width))  # by the controllers: temperature, pH, pressure
+        self._forward = np.zeros((3, width))
+        self._low = np.zeros((3, width))
+        self._high = np.ones((3, width))
+        self._low[2] = -1.0
+        self._running = np.ones((3, width))
 
-
-def scan(state: Array, ph: Array, pressure: Array, parameters: Parameters, seconds: float) -> Actions:
-    """One scan: temperature by cascade over the jacket, pH by base, pressure by split range; moves the integrals."""
-    integral = state[INTEGRALS]
-    jacket = proportional_integral(
-        parameters.temperature_setpoint - state[ROW["temperature"]],
-        integral[0],
-        parameters.temperature_gain,
-        parameters.temperature_integral_time,
-        parameters.jacket_coldest,
-        parameters.jacket_hottest,
-        parameters.temperature_setpoint,
-    )
-    jacket_temperature = state[ROW["jacket_temperature"]]
-    supply = proportional_integral(
-        jacket.output - jacket_temperature,
-        integral[1],
-        parameters.jacket_gain,
-        parameters.jacket_integral_time,
-        parameters.supply_coldest,
-        parameters.supply_hottest,
-        jacket.output,
-    )
-    base = proportional_integral(
-        parameters.ph_setpoint - parameters.ph_control_bias - ph,
-        integral[2],
-        parameters.ph_gain,
-        parameters.ph_integral_time,
-        0.0,
-        1.0,
-    )
-    gas = proportional_integral(
-        parameters.pressure_setpoint - pressure,
-        integral[3],
-        parameters.pressure_gain,
-        parameters.pressure_integral_time,
-        -1.0,
-        1.0,
-    )
-    integral[0] += seconds * jacket.integral_rate
-    integral[1] += seconds * supply.integral_rate
-    integral[2] += seconds * base.integral_rate * parameters.base_enabled
-    integral[3] += seconds * gas.integral_rate
-    cooling = np.minimum(supply.output - jacket_temperature, 0.0) * (1.0 - parameters.cooling_duty)
-    return Actions(supply.output - cooling, base.output * parameters.base_enabled * parameters.base_pump, gas.output)
+    def scan(self, now: Quantities, ph: Array, pressure: Array, seconds: float) -> Actions:
+        """One scan: what is measured goes in, the integrals move on, what is held comes out."""
+        parameters = self._parameters
+        self._seen[0] = now.temperature
+        np.add(ph, parameters.ph_control_bias, out=self._seen[1])
+        self._seen[2] = pressure
+        self._forward[0] = parameters.temperature_setpoint
+        self._low[0], self._high[0] = parameters.jacket_coldest, parameters.jacket_hottest
+        self._running[1] = parameters.base_enabled
+        outputs, rates = proportional_integral(
+            self._setpoint - self._seen,
+            now.integrals,
+            self._gain,
+            self._integral_time,
+            self._low,
+            self._high,
+            self._forward,
+        )
+        now.integrals += rates * (seconds * self._running)
+        wanted, base, gas = outputs
+        jacket = now.jacket_temperature
+        supply, rate = proportional_integral(
+            wanted - jacket,
+            now.jacket_integral,
+            parameters.jacket_gain,
+            parameters.jacket_integral_time,
+            parameters.supply_coldest,
+            parameters.supply_hottest,
+            wanted,
+        )
+        now.jacket_integral += seconds * rate
+        difference = supply - jacket
+        heating = np.maximum(difference, 0.0)
+        reached = jacket + heating * parameters.heating_duty + (difference - heating) * parameters.cooling_duty
+        return Actions(
+            wanted,
+            reached,
+            between(difference / _VALVE_SPAN_K, -1.0, 1.0),
+            base * parameters.base_enabled,
+            gas,
+        )

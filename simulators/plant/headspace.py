@@ -9,16 +9,18 @@ from simulators.plant.state import GAS_CONSTANT, ROW, ZERO_CELSIUS_K, Array
 
 _PA_PER_MMHG: Final = 133.322
 _LN_10: Final = float(np.log(10.0))
-# Antoine for mmHg and degC; first row methanol, second row water.
-_CONSTANT: Final = np.array([[8.08097], [8.07131]])
-_SLOPE: Final = np.array([[1582.271], [1730.63]])
-_OFFSET: Final = np.array([[239.726], [233.426]])
+# Antoine for mmHg and degC, log10 p = A - B / (t + C); first row methanol, second row water.
+_ANTOINE: Final = np.array([[8.08097, 1582.271, 239.726], [8.07131, 1730.63, 233.426]])
+
+LN_PA: Final[Array] = _ANTOINE[:, :1] * _LN_10 + np.log(_PA_PER_MMHG)
+SLOPE_K: Final[Array] = _ANTOINE[:, 1:2] * _LN_10
+OFFSET_K: Final[Array] = _ANTOINE[:, 2:] - ZERO_CELSIUS_K
+"""The same for Pa and K: ln p = LN_PA - SLOPE_K / (T + OFFSET_K)."""
 
 
 def saturation_pa(temperature: Array) -> Array:
     """Vapour pressures of pure methanol and pure water (two rows), Pa at K."""
-    exponent = _CONSTANT - _SLOPE / (temperature - ZERO_CELSIUS_K + _OFFSET)
-    pressure: Array = _PA_PER_MMHG * np.exp(_LN_10 * exponent)
+    pressure: Array = np.exp(LN_PA - SLOPE_K / (temperature + OFFSET_K))
     return pressure
 
 
@@ -29,13 +31,10 @@ def vapour_pa(temperature: Array, methanol_fraction: Array) -> Array:
     return pressure
 
 
-def nitrogen_pa(state: Array, parameters: Parameters) -> Array:
-    """Partial pressure of the nitrogen, Pa (ideal gas)."""
-    room = parameters.vessel_volume - state[ROW["volume"]]
-    pressure: Array = state[ROW["mol_nitrogen"]] * state[ROW["temperature"]] * GAS_CONSTANT / room
-    return pressure
-
-
 def pressure_pa(state: Array, parameters: Parameters) -> Array:
-    """Absolute pressure in the reactor, Pa."""
-    return nitrogen_pa(state, parameters) + vapour_pa(state[ROW["temperature"]], parameters.methanol_fraction)
+    """Absolute pressure in the reactor, Pa: nitrogen (ideal gas) and vapour."""
+    temperature = state[ROW["temperature"]]
+    room = parameters.vessel_volume - state[ROW["volume"]]
+    nitrogen = state[ROW["mol_nitrogen"]] * temperature * GAS_CONSTANT / room
+    pressure: Array = nitrogen + vapour_pa(temperature, parameters.methanol_fraction)
+    return pressure
