@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Final
 
 from domain.time import SECOND_NS, ScaledTime
-from simulators.campaign import Campaign, Moment
+from simulators.campaign import Campaign, Moment, updates
 from simulators.clock import ScaledClock
-from simulators.demo.plan import SPEED, demo_plan, normal_plan
+from simulators.demo.plan import SPEED, demo_scenario, normal_scenario
 from simulators.instruments.kinds import KINDS
 from simulators.servers.mqtt import MqttPublisher
-from simulators.servers.opcua import NodeSpec, OpcUaServer, Security, Update
+from simulators.servers.opcua import NodeSpec, OpcUaServer, Security
 from simulators.servers.ports import free_port
-from simulators.tags import MEASURED, STATES
+from simulators.tags import PlantTags, plant_tags
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +35,12 @@ _LONGEST_RUN_S: Final = 0.1  # of physics before the servers get their turn
 _TURN_S: Final = 10  # of plant time, at least one step; then it looks at the clock again
 _BEHIND_S: Final = 2.0  # of the wall's clock: then it says so
 _SAY_AGAIN_S: Final = 10.0
-_PLANS: Final = {"demo": demo_plan, "normal": normal_plan}
+_SCENARIOS: Final = {"demo": demo_scenario, "normal": normal_scenario}
 
 
-def node_specs() -> list[NodeSpec]:
+def node_specs(tags: PlantTags | None = None) -> list[NodeSpec]:
     """The nodes of the OPC UA server: what is not published over MQTT."""
+    tags = tags or plant_tags()
     measured = [
         NodeSpec(
             tag.name,
@@ -49,36 +50,30 @@ def node_specs() -> list[NodeSpec]:
             KINDS[tag.instrument.kind].low,
             KINDS[tag.instrument.kind].high,
         )
-        for tag in MEASURED
+        for tag in tags.measured
         if tag.topic is None
     ]
-    return [*measured, *(NodeSpec(tag.name, tag.kind, tag.description) for tag in STATES)]
+    return [*measured, *(NodeSpec(tag.name, tag.kind, tag.description) for tag in tags.states)]
 
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
     """Where the plant's values go; None: there is no such server."""
 
+    tags: PlantTags
     opcua: OpcUaServer | None
     mqtt: MqttPublisher | None
     plant_origin_ns: int
 
     async def send(self, moments: Iterable[Moment]) -> None:
         """Publish everything that is new at some moments."""
-        updates: list[Update] = []
-        for moment in moments:
-            time_ns = self.plant_origin_ns + moment.second * SECOND_NS
-            readings = moment.readings
-            rows = zip(readings.instrument.tolist(), readings.value.tolist(), readings.status.tolist(), strict=True)
-            for index, value, status in rows:
-                tag = MEASURED[index]
-                if tag.topic is None:
-                    updates.append(Update(tag.name, value, time_ns, status))
-                elif self.mqtt is not None:
-                    self.mqtt.publish(tag.topic, value, time_ns)
-            updates.extend(Update(name, value, time_ns) for name, value in moment.changed.items())
+        rows = [row for moment in moments for row in updates(moment, self.tags, self.plant_origin_ns)]
+        topics = {tag.name: tag.topic for tag in self.tags.measured if tag.topic is not None}
+        for row in rows:
+            if self.mqtt is not None and row.name in topics and row.time_ns is not None:
+                self.mqtt.publish(topics[row.name], float(row.value), row.time_ns)
         if self.opcua is not None:
-            await self.opcua.write(updates)
+            await self.opcua.write([row for row in rows if row.name not in topics])
 
 
 class Pacer:
@@ -115,13 +110,13 @@ async def run(arguments: argparse.Namespace) -> None:
     clock = ScaledClock(ScaledTime(arguments.wall_origin, plant_origin_ns, arguments.speed))
     security = Security(arguments.security, {arguments.user: _password(arguments)}) if arguments.security else None
     server = OpcUaServer(arguments.opcua_port or free_port(), node_specs(), security)
-    campaign = Campaign(_PLANS[arguments.plan](), arguments.seed, arguments.step)
+    campaign = Campaign(_SCENARIOS[arguments.plan](arguments.seed, arguments.step))
     with ExitStack() as stack:
         mqtt = None
         if arguments.mqtt_port:
             mqtt = stack.enter_context(MqttPublisher("127.0.0.1", arguments.mqtt_port, arguments.protocol))
         async with server:
-            outlets = Outlets(server, mqtt, plant_origin_ns)
+            outlets = Outlets(campaign.tags, server, mqtt, plant_origin_ns)
             await outlets.send([campaign.opening])
             _say_ready(server.url, arguments)
             pacer = Pacer(campaign, clock)
@@ -160,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--plant-origin", type=int, default=now_ns, help="ns UTC: the plant's time at the wall origin")
     options.add_argument("--step", type=int, choices=(1, 5), default=5, help="plant seconds; 1 costs 5 times as much")
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--plan", choices=sorted(_PLANS), default="demo")
+    options.add_argument("--plan", choices=sorted(_SCENARIOS), default="demo")
     options.add_argument("--security", type=Path, help="folder for the certificate: Basic256Sha256 and a user")
     options.add_argument("--user", default="historian")
     options.add_argument("--password-file", type=Path, help="with --security")

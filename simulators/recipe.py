@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from simulators.layout import Layout
+
 COLD_K: Final = 293.15
 HOT_K: Final = 333.15
 _MINUTE_S: Final = 60
@@ -29,25 +31,63 @@ class RecipePhase:
     settings: Mapping[str, float]
     temperature: float = COLD_K
     ramp_s: int = 0
+    operation: str = ""  # ISA-88: what the OPERATION tag says; empty between batches
 
 
 _STIRRED: Final = {"agitator_setpoint": 1.6}
 _NEUTRAL: Final = _STIRRED | {"base_enabled": 1.0}
+_PREPARE: Final = "PREPARATION"
+_REACT: Final = "REACTION"
+_WORK_UP: Final = "WORK-UP"
 
 PHASES: Final = (
-    RecipePhase("charge", 10, 20 * _MINUTE_S, _STIRRED | {"charge_flow": 1.25e-3}),
-    RecipePhase("heat", 15, 50 * _MINUTE_S, _NEUTRAL, HOT_K, 35 * _MINUTE_S),
-    RecipePhase("dose", 20, 180 * _MINUTE_S, _NEUTRAL | {"feed_opening": 1.0}, HOT_K),
-    RecipePhase("react", 30, 90 * _MINUTE_S, _NEUTRAL, HOT_K),
-    RecipePhase("cool", 40, 60 * _MINUTE_S, _NEUTRAL, COLD_K, 45 * _MINUTE_S),
-    RecipePhase("transfer", 50, 27 * _MINUTE_S, _STIRRED | {"transfer_opening": 1.0}),
-    RecipePhase("clean", 60, 40 * _MINUTE_S, {"rinse_flow": 5.0e-4}),
+    RecipePhase("charge", 10, 20 * _MINUTE_S, _STIRRED | {"charge_flow": 1.25e-3}, operation=_PREPARE),
+    RecipePhase("heat", 15, 50 * _MINUTE_S, _NEUTRAL, HOT_K, 35 * _MINUTE_S, _PREPARE),
+    RecipePhase("dose", 20, 180 * _MINUTE_S, _NEUTRAL | {"feed_opening": 1.0}, HOT_K, operation=_REACT),
+    RecipePhase("react", 30, 90 * _MINUTE_S, _NEUTRAL, HOT_K, operation=_REACT),
+    RecipePhase("cool", 40, 60 * _MINUTE_S, _NEUTRAL, COLD_K, 45 * _MINUTE_S, _WORK_UP),
+    RecipePhase("transfer", 50, 27 * _MINUTE_S, _STIRRED | {"transfer_opening": 1.0}, operation=_WORK_UP),
+    RecipePhase("clean", 60, 40 * _MINUTE_S, {"rinse_flow": 5.0e-4}, operation="CLEANING"),
     RecipePhase("idle", 0, 20 * _MINUTE_S, {}),
 )
 """One cycle of a reactor; a batch is everything up to the end of `transfer`."""
 
-IDLE: Final = len(PHASES) - 1
-FIRST_OF_CLEANING: Final = next(index for index, phase in enumerate(PHASES) if phase.name == "clean")
+
+HOLDING: Final = (
+    RecipePhase("fill", 10, 0, {}),
+    RecipePhase("wait", 20, 0, {}),
+    RecipePhase("empty", 30, 0, {"outlet_opening": 1.0}),
+    RecipePhase("idle", 0, 0, {}),
+)
+"""One cycle of a hold tank; how long it waits is the campaign's plan."""
+
+_WARM_JACKET_K: Final = 338.15
+_SEEDING_JACKET_K: Final = 320.15
+
+CRYSTALLISATION: Final = (
+    RecipePhase("fill", 10, 0, {}, _WARM_JACKET_K),
+    RecipePhase("dissolve", 15, 35 * _MINUTE_S, {}, _WARM_JACKET_K),
+    RecipePhase("seed", 20, 25 * _MINUTE_S, {}, _SEEDING_JACKET_K),
+    RecipePhase("cool", 30, 100 * _MINUTE_S, {}, 278.15, 70 * _MINUTE_S),
+    RecipePhase("isolate", 40, 0, {"discharge_opening": 1.0}, 278.15),
+    RecipePhase("idle", 0, 0, {}),
+)
+"""One cycle of a crystalliser; `temperature` is its jacket's. `fill` and `isolate` last until a vessel is empty."""
+
+SEED_AFTER_S: Final = 18 * _MINUTE_S
+SEED_FOR_S: Final = _MINUTE_S
+"""When in the phase `seed` the crystals are put in, and for how long."""
+
+DISTILLATION: Final = (
+    RecipePhase("charge", 10, 0, {}),
+    RecipePhase("distil", 20, 240 * _MINUTE_S, {"still_duty": 200e3}),
+    RecipePhase("empty", 30, 30 * _MINUTE_S, {"receiver_opening": 1.0, "residue_opening": 1.0}),
+    RecipePhase("idle", 0, 0, {}),
+)
+"""One cycle of a still. `charge` lasts until the crystalliser is empty, `distil` to its end point, but not longer."""
+
+DISTILLED_K: Final = 364.15
+"""The end point: by the pot's temperature little methanol is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +130,15 @@ USUAL: Final = Recipe(
 """The product that the plant makes unless a scenario says otherwise; figures as in the demo's configuration."""
 
 
-def seconds_until(name: str) -> int:
+def seconds_until(name: str, phases: tuple[RecipePhase, ...] = PHASES) -> int:
     """Seconds from the start of a batch to the start of one of its phases."""
-    names = [phase.name for phase in PHASES]
-    return sum(phase.lasts_s for phase in PHASES[: names.index(name)])
+    names = [phase.name for phase in phases]
+    return sum(phase.lasts_s for phase in phases[: names.index(name)])
+
+
+def phases_of(layout: Layout, recipe: Recipe, unit: str) -> tuple[RecipePhase, ...]:
+    """The phases that a unit goes through, in order, rest last; KeyError."""
+    if unit in layout.reactors:
+        return recipe.phases
+    line = layout.lines[layout.line_of(unit)]
+    return {line.tank: HOLDING, line.crystalliser: CRYSTALLISATION, line.still: DISTILLATION}[unit]

@@ -16,16 +16,17 @@
 |   75   | +7 h 28 min  | R101 transfers and is cleaned; R102 doses its next batch, as it should        |
 """
 
+from dataclasses import replace
 from typing import Final
 
-from simulators.campaign import CampaignPlan
-from simulators.faults.parameters import Fault
-from simulators.recipe import seconds_until
-from simulators.tags import REACTORS
+from domain.time import SECOND_NS
+from simulators.faults.spec import AtTime, FaultSpec, Shape
+from simulators.layout import SMALL
+from simulators.recipe import USUAL, seconds_until
+from simulators.scenario import CampaignPlan, Scenario
 
 SPEED: Final = 360.0
 _MINUTE_S: Final = 60
-_R101: Final = REACTORS.index("R101")
 
 BATCH_STARTS_S: Final = 48 * _MINUTE_S
 """When R101 starts its batch."""
@@ -43,30 +44,49 @@ FOULING_STARTS_S: Final = DOSE_STARTS_S + 30 * _MINUTE_S
 FOULED_PH: Final = -0.5
 """What the fouled probe reads at the end of the dosing, against a clean one."""
 
-_R102_BATCH: Final = 41
+_FOULED: Final = FaultSpec(
+    id="probe_fouled",
+    kind="ph_control_bias",
+    target="R101",
+    start=AtTime(FOULING_STARTS_S),
+    lasts_s=DOSE_ENDS_S + 4 * _MINUTE_S - FOULING_STARTS_S,
+    shape=Shape.RAMP,
+    ramp_s=DOSE_ENDS_S - FOULING_STARTS_S,
+    power=2.0,
+    settings={"bias": FOULED_PH},
+)
+_LATE: Final = FaultSpec(
+    id="crude_late",
+    kind="late_transfer",
+    target="T201",
+    start=AtTime(TRANSFER_STARTS_S),
+    lasts_s=LATE_WAIT_S,
+    settings={"delay": float(LATE_WAIT_S - NORMAL_WAIT_S)},
+)
+_ORIGIN_NS: Final = 1_790_000_000 * SECOND_NS
 
 
-def demo_plan() -> CampaignPlan:
-    """The plan of the demo."""
-    fouling = Fault(
-        "ph_control_bias",
-        _R101,
-        FOULED_PH,
-        FOULING_STARTS_S,
-        DOSE_ENDS_S + 4 * _MINUTE_S,
-        DOSE_ENDS_S - FOULING_STARTS_S,
-        power=2.0,
+def demo_scenario(seed: int = 1, step_s: int = 5) -> Scenario:
+    """The demo: the controller's pH probe of R101 fouls, and the crude in T201 is held too long."""
+    return Scenario(
+        name="demo",
+        teaches="A drift is told before its range is left, and a hold before it is over its limit.",
+        seed=seed,
+        start_ns=_ORIGIN_NS,
+        lasts_s=9 * 3600,
+        layout=SMALL,
+        recipe=USUAL,
+        plan=CampaignPlan(
+            start_s=(BATCH_STARTS_S, TRANSFER_STARTS_S - seconds_until("transfer")),
+            first_batch=(17, 41),
+            wait_s=NORMAL_WAIT_S,
+        ),
+        step_s=step_s,
+        speed=SPEED,
+        faults=(_FOULED, _LATE),
     )
-    return CampaignPlan(
-        start_s=(BATCH_STARTS_S, TRANSFER_STARTS_S - seconds_until("transfer")),
-        first_batch=(17, _R102_BATCH),
-        wait_s=NORMAL_WAIT_S,
-        late_s={_R102_BATCH: LATE_WAIT_S},
-        faults=(fouling,),
-    )
 
 
-def normal_plan() -> CampaignPlan:
+def normal_scenario(seed: int = 1, step_s: int = 5) -> Scenario:
     """The same plant with nothing going wrong."""
-    usual = demo_plan()
-    return CampaignPlan(start_s=usual.start_s, first_batch=usual.first_batch, wait_s=NORMAL_WAIT_S)
+    return replace(demo_scenario(seed, step_s), name="normal", teaches="A normal campaign is quiet.", faults=())

@@ -11,9 +11,8 @@ from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
 from domain.time import SECOND_NS
 from service.config.build import Configuration, load
-from simulators.campaign import Campaign, Moment
+from simulators.campaign import Campaign, Moment, updates
 from simulators.demo.configuration import demo_config
-from simulators.tags import MEASURED
 
 ORIGIN_NS = 1_790_000_000 * SECOND_NS
 PUBLISHED_EVERY_S = 40  # of plant time: 100 ms of ours, or so
@@ -46,28 +45,25 @@ def entries(campaign: Campaign, tags: Sequence[Tag], until_s: int) -> Iterator[E
     waiting = [campaign.opening]
     for second in range(PUBLISHED_EVERY_S, until_s + 1, PUBLISHED_EVERY_S):
         waiting.extend(campaign.advance(second))
-        yield from _delivered(waiting, by_name, second)
+        yield from _delivered(campaign, waiting, by_name, second)
         waiting = []
         now_ns = ORIGIN_NS + second * SECOND_NS
         for source in ("train", "floor"):
             yield Heartbeat(source, now_ns, connected=True, heard_ns=now_ns)
 
 
-def _delivered(moments: Sequence[Moment], by_name: dict[str, Tag], second: int) -> Iterator[Entry]:
+def _delivered(campaign: Campaign, moments: Sequence[Moment], by_name: dict[str, Tag], second: int) -> Iterator[Entry]:
     """One notification of each source: all values of one tag, then all of the next, as a server sends them."""
     received_ns = ORIGIN_NS + second * SECOND_NS
     rows: dict[str, list[tuple[int, float, int]]] = {}
     texts: list[tuple[int, int, str]] = []
-    for moment in moments:
-        time_ns = ORIGIN_NS + moment.second * SECOND_NS
-        readings = moment.readings
-        for index, value, status in zip(readings.instrument, readings.value, readings.status, strict=True):
-            rows.setdefault(MEASURED[index].name, []).append((time_ns, float(value), int(status)))
-        for name, told in moment.changed.items():
-            if isinstance(told, str):
-                texts.append((by_name[name].id, time_ns, told))
-            else:
-                rows.setdefault(name, []).append((time_ns, float(told), 0))
+    for update in (row for moment in moments for row in updates(moment, campaign.tags, ORIGIN_NS)):
+        if update.name not in by_name or update.time_ns is None:
+            continue
+        if isinstance(update.value, str):
+            texts.append((by_name[update.name].id, update.time_ns, update.value))
+        else:
+            rows.setdefault(update.name, []).append((update.time_ns, float(update.value), update.status))
     for source in ("train", "floor"):
         chosen = [
             (by_name[name].id, *row) for name, told in rows.items() if by_name[name].source == source for row in told

@@ -8,7 +8,7 @@ from detectors.bank import Bank
 from domain.findings import Finding, Stage
 from domain.time import HOUR_NS, SECOND_NS
 from simulators.campaign import Campaign
-from simulators.demo.plan import SPEED, demo_plan, normal_plan
+from simulators.demo.plan import SPEED, demo_scenario, normal_scenario
 from tests.acceptance.simulators.stream import ORIGIN_NS, demo_rules, entries
 
 _NORMAL_H = 9  # a whole cycle of each reactor, and a hold in T201
@@ -27,7 +27,7 @@ def judged(campaign: Campaign, folder: Path, until_s: int) -> list[Finding]:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
     """What is found in the demo's first 80 wall seconds."""
-    return judged(Campaign(demo_plan(), 1, step_s=5), tmp_path_factory.mktemp("demo"), round(80 * SPEED))
+    return judged(Campaign(demo_scenario()), tmp_path_factory.mktemp("demo"), round(80 * SPEED))
 
 
 def first_wall_s(found: list[Finding], rule: str, subject: str) -> float:
@@ -71,6 +71,6 @@ def test_the_excursion_ends_when_the_probe_has_been_exchanged(found: list[Findin
 
 
 def test_a_normal_campaign_gives_no_finding_at_all(tmp_path: Path) -> None:
-    found = judged(Campaign(normal_plan(), 1, step_s=5), tmp_path, _NORMAL_H * HOUR_NS // SECOND_NS)
+    found = judged(Campaign(normal_scenario()), tmp_path, _NORMAL_H * HOUR_NS // SECOND_NS)
 
     assert [each.message for each in found] == []

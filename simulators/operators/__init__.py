@@ -1,0 +1,1 @@
+"""Who runs the units: a sequence for each, and what people do wrong."""
