@@ -29,11 +29,17 @@ SPECS = (
 
 
 def change(
-    kind: str, *, active: bool = True, target: str = "opcua", lasts_s: int | None = 60, second: int = 0, **settings
-):
+    kind: str,
+    *,
+    active: bool = True,
+    target: str = "opcua",
+    lasts_s: int | None = 60,
+    second: int = 0,
+    id: str = "a fault",  # noqa: A002 - as the field is called
+    **settings: float | str,
+) -> FaultChange:
     """A fault that begins, or ends."""
-    spec = FaultSpec(f"the {kind}", kind, target, AtTime(second), lasts_s, settings=settings)
-    return FaultChange(spec, active, second)
+    return FaultChange(FaultSpec(id, kind, target, AtTime(second), lasts_s, settings=settings), active, second)
 
 
 def seconds(when: datetime) -> float:

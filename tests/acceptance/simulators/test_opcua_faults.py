@@ -111,16 +111,19 @@ async def test_a_certificate_fault_needs_a_secured_server():
 
 
 async def test_a_node_that_is_gone_is_unknown_and_comes_back_with_its_newest_value():
-    async with server_here() as server, Client(server.url) as client:
-        async with subscribed(client, "R101.TT", "R101.PT") as heard:
-            node = await node_of(client, "R101.TT")
-            await server.fault(change("nodes_invalid", target="R101.TT"))
-            with pytest.raises(ua.uaerrors.BadNodeIdUnknown):
-                await node.read_value()
-            await server.write([update("R101.TT", 5.0, 1), update("R101.PT", 1.0, 1)])
-            await until(lambda: len(heard.values) == 4, "the other node's value")
-            await server.fault(change("nodes_invalid", active=False, target="R101.TT"))
-            value = await node.read_data_value()
+    async with (
+        server_here() as server,
+        Client(server.url) as client,
+        subscribed(client, "R101.TT", "R101.PT") as heard,
+    ):
+        node = await node_of(client, "R101.TT")
+        await server.fault(change("nodes_invalid", target="R101.TT"))
+        with pytest.raises(ua.uaerrors.BadNodeIdUnknown):
+            await node.read_value()
+        await server.write([update("R101.TT", 5.0, 1), update("R101.PT", 1.0, 1)])
+        await until(lambda: len(heard.values) == 4, "the other node's value")
+        await server.fault(change("nodes_invalid", active=False, target="R101.TT"))
+        value = await node.read_data_value()
 
     assert sorted(heard.codes[2:]) == [0, ua.StatusCodes.BadNodeIdUnknown]
     assert heard.status == []

@@ -63,11 +63,14 @@ def test_a_unit_without_a_common_code_is_served_as_text():
 
 
 async def test_a_subscriber_gets_every_update_in_order():
-    async with OpcUaServer(free_port(), SPECS) as server, Client(server.url) as client:
-        async with subscribed(client, "R101.TT") as heard:
-            await server.write([update("R101.TT", float(n), n) for n in range(1, 101)])
-            taken = await server.taken(10.0)
-            await until(lambda: len(heard.values) == 101, "every value")
+    async with (
+        OpcUaServer(free_port(), SPECS) as server,
+        Client(server.url) as client,
+        subscribed(client, "R101.TT") as heard,
+    ):
+        await server.write([update("R101.TT", float(n), n) for n in range(1, 101)])
+        taken = await server.taken(10.0)
+        await until(lambda: len(heard.values) == 101, "every value")
 
     assert taken
     assert heard.numbers[1:] == [float(n) for n in range(1, 101)]
@@ -75,11 +78,14 @@ async def test_a_subscriber_gets_every_update_in_order():
 
 
 async def test_a_full_queue_loses_its_oldest_and_says_so_on_the_next():
-    async with OpcUaServer(free_port(), SPECS) as server, Client(server.url) as client:
-        async with subscribed(client, "R101.TT", "R101.PT", queue=3) as heard:
-            await server.write([update("R101.TT", float(n), n) for n in range(1, 11)])
-            await server.write([update("R101.PT", 1.0, 11)])
-            await until(lambda: len(heard.values) == 2 + 4, "what is left")
+    async with (
+        OpcUaServer(free_port(), SPECS) as server,
+        Client(server.url) as client,
+        subscribed(client, "R101.TT", "R101.PT", queue=3) as heard,
+    ):
+        await server.write([update("R101.TT", float(n), n) for n in range(1, 11)])
+        await server.write([update("R101.PT", 1.0, 11)])
+        await until(lambda: len(heard.values) == 2 + 4, "what is left")
 
     assert heard.numbers[2:] == [8.0, 9.0, 10.0, 1.0]
     assert heard.codes[2:] == [OVERFLOW, 0, 0, 0]
@@ -128,26 +134,30 @@ async def test_what_has_no_history_says_so():
 
 
 async def test_more_than_one_call_may_ask_is_refused_as_the_server_tells():
-    async with OpcUaServer(free_port(), SPECS, limits=Limits(reads=3, monitored_items=2)) as server:
-        async with Client(server.url) as client:
-            limit = ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead
-            told = await client.get_node(ua.NodeId(limit)).read_value()
-            nodes = [await node_of(client, spec.name) for spec in SPECS]
-            few = await client.read_values(nodes[:3])
-            with pytest.raises(ua.uaerrors.BadTooManyOperations):
-                await client.read_values(nodes)
-            subscription = await client.create_subscription(100, object())
-            with pytest.raises(ua.uaerrors.BadTooManyOperations):
-                await subscription.subscribe_data_change(nodes)
+    async with (
+        OpcUaServer(free_port(), SPECS, limits=Limits(reads=3, monitored_items=2)) as server,
+        Client(server.url) as client,
+    ):
+        limit = ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead
+        told = await client.get_node(ua.NodeId(limit)).read_value()
+        nodes = [await node_of(client, spec.name) for spec in SPECS]
+        few = await client.read_values(nodes[:3])
+        with pytest.raises(ua.uaerrors.BadTooManyOperations):
+            await client.read_values(nodes)
+        subscription = await client.create_subscription(100, object())
+        with pytest.raises(ua.uaerrors.BadTooManyOperations):
+            await subscription.subscribe_data_change(nodes)
 
     assert told == 3
     assert len(few) == 3
 
 
 async def test_the_servers_clock_is_the_plants():
-    async with OpcUaServer(free_port(), SPECS, now_ns=lambda: PLANT_NS + 5 * SECOND_NS) as server:
-        async with Client(server.url) as client:
-            now = await client.get_node(ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)).read_value()
+    async with (
+        OpcUaServer(free_port(), SPECS, now_ns=lambda: PLANT_NS + 5 * SECOND_NS) as server,
+        Client(server.url) as client,
+    ):
+        now = await client.get_node(ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)).read_value()
 
     assert seconds(now) == 5.0
 
