@@ -26,7 +26,7 @@ from simulators.faults.catalogue import (
 )
 from simulators.faults.spec import AtCondition, AtPhase, AtTime, FaultSpec, Shape, Trigger
 from simulators.layout import Layout
-from simulators.recipe import Recipe
+from simulators.recipe import Recipe, phases_of
 from simulators.scenario import CampaignPlan, Servers
 from simulators.tags import PlantTags
 
@@ -60,7 +60,8 @@ class Scene:
 
     def phases(self) -> dict[str, tuple[str, ...]]:
         """The phases of each unit that has any."""
-        return phases_of(self.layout, self.recipe)
+        units = self.layout.units
+        return {unit: tuple(phase.name for phase in phases_of(self.layout, self.recipe, unit)) for unit in units}
 
     def earliest_s(self, start: AtPhase) -> int | None:
         """The earliest second at which a phase of a reactor has lasted so long; None where only the run can tell."""
@@ -247,11 +248,6 @@ class _FaultReader:
             at = format_time(scene.start_ns + second * SECOND_NS)
             end = format_time(scene.start_ns + scene.lasts_s * SECOND_NS)
             self._complain("start", f"is {at} at the earliest, and the run ends {end}")
-
-
-def phases_of(layout: Layout, recipe: Recipe) -> dict[str, tuple[str, ...]]:
-    """The phases of each unit that has any, in their order."""
-    return {reactor: tuple(phase.name for phase in recipe.phases) for reactor in layout.reactors}
 
 
 def _targets(kind: FaultKind, scene: Scene) -> list[str]:

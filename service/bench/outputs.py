@@ -1,0 +1,193 @@
+"""What a run leaves on disk, and the table over many runs."""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from detectors.identity import detector_hash
+from service.bench.findings import Told
+from service.bench.scoring import Check, Score
+from service.bench.world import WorldResult
+from service.config.build import Configuration
+from service.version import VERSION
+from simulators.scenario import Scenario
+
+RUN_JSON: Final = "run.json"
+FINDINGS_JSON: Final = "findings.json"
+SCORE_JSON: Final = "score.json"
+JUNIT_XML: Final = "junit.xml"
+CONFIGURATION: Final = "thermowell.yaml"
+
+_LIBRARIES: Final = ("numpy", "scipy", "pydantic", "pyarrow")
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one run. `failures` are what did not hold, in words; `repeat` is the command that runs it again."""
+
+    scenario: Scenario
+    seed: int
+    score: Score
+    checks: tuple[Check, ...]
+    complaints: tuple[str, ...]
+    repeat: str
+    cpu_s: float
+    folder: Path
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What did not hold: lines of the acceptance, and works of the service that failed."""
+        return (*(each.failure for each in self.checks if each.failure is not None), *self.complaints)
+
+    @property
+    def held(self) -> bool:
+        """Tell whether everything held."""
+        return not self.failures
+
+
+def told_of(result: WorldResult) -> tuple[Told, ...]:
+    """The service's findings as anybody's: the first version tells when, the last until when."""
+    annunciated = {each.finding for each in result.transitions if each.facts.active}
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for index, concluded in enumerate(result.findings):
+        first.setdefault(concluded.finding.id, index)
+        last[concluded.finding.id] = index
+    told = []
+    for id_, index in first.items():
+        opening, newest = result.findings[index], result.findings[last[id_]].finding
+        told.append(
+            Told(
+                id=id_,
+                rule=newest.rule,
+                subject=newest.subject,
+                detected_ns=opening.at_ns,
+                unit=newest.unit,
+                onset_ns=newest.onset_ns,
+                end_ns=newest.end_ns,
+                message=newest.message,
+                alarm=id_ in annunciated,
+            )
+        )
+    return tuple(told)
+
+
+def run_facts(
+    scenario: Scenario, seed: int, configuration: Configuration, result: WorldResult, more: Mapping[str, object]
+) -> Json:
+    """`run.json`: everything that is needed to repeat the run, and to tell whether it was the same."""
+    accounts = result.accounts.values()
+    return {
+        "scenario": scenario.name,
+        "seed": seed,
+        "file": scenario.file,
+        "text": scenario.text,
+        "hashes": {
+            "scenario": _hash(scenario.text),
+            "recipe": _hash(repr(scenario.recipe)),
+            "rules": configuration.rulebook.hash,
+            "configuration": configuration.hash,
+            "detectors": detector_hash(),
+            "findings": _hash(repr([(each.at_ns, each.finding) for each in result.findings])),
+        },
+        "versions": {
+            "thermowell": VERSION,
+            "python": platform.python_version(),
+            "platform": sys.platform,
+            **{name: _version(name) for name in _LIBRARIES},
+        },
+        "plant_seconds": result.seconds,
+        "cpu_s": round(result.cpu_s, 2),
+        "samples": {
+            field: sum(getattr(account, field) for account in accounts)
+            for field in ("sent", "kept", "in_gap", "lost", "doubled", "invented")
+        }
+        if accounts
+        else None,
+        "gaps": len(result.gaps),
+        "notices": len(result.notices),
+        **more,
+    }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # optional, or vendored
+        return ""
+
+
+def write_json(values: Mapping[str, object], file: Path) -> None:
+    """Write a mapping as JSON that people can read."""
+    file.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def table_rows(outcomes: Sequence[Outcome]) -> list[Json]:
+    """One row a run: scenario by (found, delay, false, lost, doubled)."""
+    return [_table_row(outcome) for outcome in outcomes]
+
+
+def _table_row(outcome: Outcome) -> Json:
+    score = outcome.score
+    groups = ("fault", "validated", "par", "hold")
+    return {
+        "scenario": outcome.scenario.name,
+        "teaches": outcome.scenario.teaches,
+        "seed": outcome.seed,
+        "hours": round(outcome.scenario.lasts_s / 3600, 1),
+        "found": sum(score.found[group].hits for group in groups),
+        "visible": sum(score.found[group].trials for group in groups),
+        "hidden": sum(label.kind.value == "fault" for label in score.hidden),
+        "delay_s": max(
+            (delays.most_s for delays in score.from_visible.values() if delays.most_s is not None), default=None
+        ),
+        "false": len(score.false_alarms),
+        "lost": score.lost,
+        "doubled": score.doubled,
+        "held": outcome.held,
+        "missed": [f"{miss.label.what} on {miss.label.subject}" for miss in score.misses],
+        "cpu_s": round(outcome.cpu_s, 1),
+    }
+
+
+def as_markdown(rows: Sequence[Mapping[str, object]]) -> str:
+    """The table for people: what was missed stands in it."""
+    lines = [
+        "| scenario | seed | hours | found | longest delay | false | lost | doubled | held | missed |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|---|",
+    ]
+    for row in rows:
+        delay_s = row["delay_s"]
+        delay = f"{float(str(delay_s)) / 60:.0f} min" if delay_s is not None else ""
+        missed = row["missed"]
+        assert isinstance(missed, list)
+        cells = (
+            row["scenario"],
+            row["seed"],
+            row["hours"],
+            f"{row['found']} of {row['visible']}",
+            delay,
+            row["false"],
+            _counted(row["lost"]),
+            _counted(row["doubled"]),
+            "yes" if row["held"] else "no",
+            ", ".join(dict.fromkeys(missed)),
+        )
+        lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _counted(value: object) -> str:
+    return "not counted" if value is None else str(value)

@@ -1,0 +1,294 @@
+"""The configuration of a service that watches a scenario's plant: its tags, units, recipe, holds and alarms.
+
+What is watched on a reactor's tags, and the texts of its alarms, are those of the demo's configuration: one source of
+truth. Ranges, phases and hold limits are the scenario's own.
+"""
+
+import copy
+import io
+from dataclasses import dataclass
+from typing import Final
+
+from ruamel.yaml import YAML
+
+from domain.errors import Complaint, ConfigError
+from domain.time import ScaledTime
+from service.config.document import Plain
+from simulators.demo.configuration import demo_config
+from simulators.instruments.kinds import KINDS
+from simulators.recipe import USUAL, Recipe, TrueRanges, phases_of
+from simulators.scenario import Scenario
+from simulators.servers.mqtt_payloads import JsonFormat, PublishedTag, UnsFormat
+from simulators.tags import MeasuredTag, PlantTags, StateTag, scenario_tags
+
+Section = dict[str, Plain]
+
+NAMESPACE: Final = "urn:thermowell:simulated-plant"
+OPCUA_SOURCE: Final = "train"
+MQTT_SOURCE: Final = "floor"
+_WATCHED: Final = ("unit", "reference", "sensor", "limits", "rate", "stale", "frozen", "drift", "alarms")
+_SILENT_AFTER: Final = {"TT": "20min", "PT": "20min", "AT": "20min"}  # their noise changes them with each reading
+_POINTERS: Final = {
+    "json": {"value": "/v", "time": "/t", "status": "/s"},
+    "uns": {"value": "/value", "time": "/timestamp", "status": "/quality"},
+}
+_KINDS: Final = {int: "number", float: "number", bool: "boolean", str: "text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the plant's servers are, where the service keeps its data, and where it answers."""
+
+    opcua_url: str = "opc.tcp://127.0.0.1:4840/"
+    mqtt_url: str = "mqtt://127.0.0.1:1883"
+    data: str = "./data"
+    listen: str = "127.0.0.1:8087"
+
+
+def service_config(
+    scenario: Scenario,
+    addresses: Addresses = Addresses(),
+    clock: ScaledTime | str | None = None,
+) -> str:
+    """The text of a `thermowell.yaml` for the service under test.
+
+    `clock`: the plant's scaled time, or the file that has it; None: the wall's. ConfigError where the service cannot
+    read what the plant publishes.
+    """
+    if scenario.servers.mqtt == "sparkplug":
+        message = "the service cannot read Sparkplug B yet: `bench serve` serves it to others, `bench run` cannot"
+        raise ConfigError((Complaint(scenario.file, 1, 1, "servers.mqtt", message),))
+    tags = scenario_tags(scenario)
+    demo = _demo()
+    sections: Section = {
+        "site": scenario.name,
+        "data": addresses.data,
+        "approval": "off",
+        "heartbeat": "30s",
+        "http": {"listen": addresses.listen},
+        "journal": {"flush_interval": "100ms"},
+        **_clock(clock),
+        "sources": _sources(scenario, tags, addresses),
+        "tags": _tags(scenario, tags, demo),
+        "units": _units(scenario, tags),
+        "recipes": {
+            scenario.recipe.product: _recipe(scenario.recipe, tags, demo),
+            _work_up(scenario): {"version": 1, "change": "CR-1234", "phases": {}},
+        },
+        "holds": _holds(scenario),
+        "notify": {"console": {"url": "console://", "priority": "low"}},
+    }
+    return f"# What watches the plant of the scenario {scenario.name}. {scenario.teaches}\n{_yaml(sections)}"
+
+
+def _demo() -> Section:
+    """The demo's configuration as plain values."""
+    text = demo_config(
+        opcua_url="opc.tcp://127.0.0.1:1/",
+        mqtt_port=1,
+        http_port=1,
+        mail_port=1,
+        protocol="5",
+        data_dir=".",
+        speed=1.0,
+        wall_origin_ns=0,
+        plant_origin_ns=0,
+    )
+    values: Section = YAML(typ="safe", pure=True).load(text)
+    return values
+
+
+def _yaml(sections: Section) -> str:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.width = 120
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel types its default, None
+    told = io.StringIO()
+    yaml.dump(copy.deepcopy(sections), told)
+    return told.getvalue()
+
+
+def _clock(clock: ScaledTime | str | None) -> Section:
+    if clock is None:
+        return {}
+    if isinstance(clock, str):
+        return {"clock": {"file": clock}}
+    return {"clock": {"speed": clock.speed, "wall_origin": clock.wall_origin_ns, "plant_origin": clock.plant_origin_ns}}
+
+
+def _sources(scenario: Scenario, tags: PlantTags, addresses: Addresses) -> Section:
+    """The servers that have any tag."""
+    servers = scenario.servers
+    found: Section = {}
+    used = set(tags.outlets.values())
+    if "opcua" in used:
+        opcua: Section = {"url": addresses.opcua_url, "publishing_interval": f"{servers.publishing_ms}ms"}
+        found[OPCUA_SOURCE] = {"opcua": opcua}
+    if "mqtt" in used:
+        filters: list[Plain] = [
+            f"{root}/#" for root in sorted({topic.split("/")[0] for topic in _topics(scenario, tags).values()})
+        ]
+        found[MQTT_SOURCE] = {"mqtt": {"url": addresses.mqtt_url, "topics": filters, "protocol": servers.protocol}}
+    return found
+
+
+def _topics(scenario: Scenario, tags: PlantTags) -> dict[str, str]:
+    """The topic of every tag that is published over MQTT; by name."""
+    uns = scenario.servers.mqtt == "uns"
+    own = {tag.name: tag.topic or "" for tag in tags.measured if not uns}
+    published = [
+        PublishedTag(name, topic=own.get(name, "")) for name, outlet in tags.outlets.items() if outlet == "mqtt"
+    ]
+    return dict((UnsFormat if uns else JsonFormat)(published).topics)
+
+
+def _tags(scenario: Scenario, tags: PlantTags, demo: Section) -> Section:
+    topics = _topics(scenario, tags)
+    found: Section = {}
+    for tag in tags.measured:
+        watched = _watched(tag, demo) if tag.place in scenario.layout.reactors else _watched_behind(tag)
+        address = _address(scenario, tag, topics)
+        found[tag.name] = {**address, "description": tag.description, **_instrument(tag), **watched}
+    for state in tags.states:
+        address = _address(scenario, state, topics)
+        found[state.name] = {**address, "description": state.description, "kind": _KINDS[state.kind]}
+    return found
+
+
+def _address(scenario: Scenario, tag: MeasuredTag | StateTag, topics: dict[str, str]) -> Section:
+    if tag.outlet == "opcua":
+        return {"source": OPCUA_SOURCE, "node": f"nsu={NAMESPACE};s={tag.name}"}
+    return {"source": MQTT_SOURCE, "topic": topics[tag.name], **_POINTERS[scenario.servers.mqtt or "json"]}
+
+
+def _instrument(tag: MeasuredTag) -> Section:
+    kind = KINDS[tag.instrument.kind]
+    found: Section = {"unit": kind.unit, "sensor": {"range": [kind.low, kind.high]}}
+    if kind.unit == "bar":
+        found["reference"] = "gauge"
+    return found
+
+
+def _watched(tag: MeasuredTag, demo: Section) -> Section:
+    """What the demo watches on a reactor's tag of that role."""
+    text = _at(demo, "templates", "reactor", "tags").get(f"{{unit}}.{tag.role}", {})
+    assert isinstance(text, dict)
+    found = {key: value for key, value in text.items() if key in _WATCHED}
+    if tag.role in _SILENT_AFTER:
+        found["stale"] = _SILENT_AFTER[tag.role]
+    return found
+
+
+def _watched_behind(tag: MeasuredTag) -> Section:
+    """What is watched behind the reactors: that a crude does not become warm."""
+    return {"limits": {"high": 25}} if tag.quantity == "hold_temperature" else {}
+
+
+def _units(scenario: Scenario, tags: PlantTags) -> Section:
+    names = set(tags.names)
+    found: Section = {}
+    for unit in scenario.layout.units:
+        phases = phases_of(scenario.layout, scenario.recipe, unit)
+        reacts = unit in scenario.layout.reactors
+        section: Section = {"recipe": scenario.recipe.product if reacts else _work_up(scenario)}
+        if f"{unit}.BATCH" in names:
+            section["batch"] = {"tag": f"{unit}.BATCH", "idle": ["", "0"], "settle": "2min"}
+        if f"{unit}.STEP" in names:
+            named: Section = {str(phase.code): phase.name if phase.code else "" for phase in phases}
+            section["phase"] = {"tag": f"{unit}.STEP", "map": named}
+        for key, role in (("transfer_in", "XFER_IN"), ("transfer_out", "XFER_OUT")):
+            if f"{unit}.{role}" in names:
+                section[key] = f"{unit}.{role}"
+        found[unit] = section
+    return found
+
+
+def _work_up(scenario: Scenario) -> str:
+    """What is done behind the reactors: its phases have names as theirs, and nobody has validated ranges for them."""
+    return f"{scenario.recipe.product} work-up"
+
+
+def _recipe(recipe: Recipe, tags: PlantTags, demo: Section) -> Section:
+    """The master recipe: durations as the demo's, in proportion; ranges as the plant's own."""
+    units = {tag.role: tag.unit for tag in tags.measured}
+    phases: Section = {}
+    for phase in recipe.phases:
+        section: Section = {}
+        limits = _duration(recipe, phase.name, demo)
+        if limits:
+            section["duration"] = limits
+        for (name, role), ranges in recipe.ranges.items():
+            if name == phase.name:
+                section[role] = _ranges(ranges, units[role])
+        if section:
+            phases[phase.name] = section
+    return {"version": 7, "change": "CR-1234", "phases": phases}
+
+
+def _duration(recipe: Recipe, name: str, demo: Section) -> Section:
+    (product,) = _at(demo, "recipes").values()
+    assert isinstance(product, dict)
+    text = _at(product, "phases").get(name, {})
+    assert isinstance(text, dict)
+    given = text.get("duration")
+    if not isinstance(given, dict):
+        return {}
+    lasts_s = {each.name: each.lasts_s for each in recipe.phases}
+    usual_s = {each.name: each.lasts_s for each in USUAL.phases}
+    limits = given["validated"]
+    assert isinstance(limits, list)
+    times = lasts_s[name] / usual_s[name]
+    return {"unit": given["unit"], "validated": [_scaled(limit, times) for limit in limits]}
+
+
+def _scaled(limit: Plain, times: float) -> Plain:
+    return round(limit * times, 4) if isinstance(limit, int | float) else limit
+
+
+def _ranges(ranges: TrueRanges, unit: str) -> Section:
+    found: Section = {"unit": unit}
+    if unit == "bar":
+        found["reference"] = "gauge"
+    if ranges.after_s:
+        found["after"] = f"{ranges.after_s}s"
+    for kind in ("nor", "validated", "par"):
+        low, high = getattr(ranges, kind)
+        if low is not None or high is not None:
+            found[kind] = [low, high]
+    return {**found, "study": "VR-12"}
+
+
+def _holds(scenario: Scenario) -> Section:
+    """A crude waits in each tank, and each reactor is dirty between its use and its cleaning."""
+    limit_s = scenario.recipe.hold_limit_s
+    found: Section = {}
+    for line in scenario.layout.lines:
+        found[f"{line.tank}_crude"] = {
+            "kind": "intermediate",
+            "unit": line.tank,
+            "start": "first_transfer_in",
+            "stop": "last_transfer_out",
+            "limit": f"{limit_s}s",
+            "warn_before": [f"{limit_s // 4}s"],
+            "study": "HT-31",
+        }
+    for reactor in scenario.layout.reactors:
+        found[f"{reactor}_dirty"] = {
+            "kind": "dirty",
+            "unit": reactor,
+            "start": "last_use_end",
+            "stop": "cleaning_start",
+            "limit": "2h",
+            "warn_before": ["30min"],
+            "study": "CV-9",
+        }
+    return found
+
+
+def _at(section: Section, *keys: str) -> Section:
+    """A section within a section; it is there, or the demo's configuration is not what it was."""
+    for key in keys:
+        inner = section[key]
+        assert isinstance(inner, dict)
+        section = inner
+    return section
