@@ -13,7 +13,7 @@ STYLES: Final = ("json", "uns", "sparkplug")
 
 
 @contextmanager
-def open_outlet(  # noqa: PLR0913 - what a scenario says about its MQTT side
+def open_outlet(
     style: str,
     tags: Sequence[PublishedTag],
     host: str,
