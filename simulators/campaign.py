@@ -17,7 +17,7 @@ from simulators.operators.logbook import Situation, StateValue
 from simulators.outlets import Update
 from simulators.plant.state import Array
 from simulators.plant.train import Trains
-from simulators.quantities import places, quantities
+from simulators.quantities import Quantities
 from simulators.scenario import Scenario
 from simulators.tags import Outlet, PlantTags, scenario_tags
 
@@ -63,8 +63,9 @@ class Campaign:
         self.panel = Panel([tag.instrument for tag in self.tags.measured], self.seed)
         self.engine = FaultEngine(scenario.faults)
         self.observers: list[Observer] = []
-        self._places = places([(tag.quantity, tag.place) for tag in self.tags.measured], scenario.layout)
-        self._truth = self._true_now()
+        wanted = [(tag.quantity, tag.place) for tag in self.tags.measured]
+        self._quantities = Quantities(self.trains, scenario.layout, wanted)
+        self._truth = self._quantities.now()
         self._crew = Crew(scenario, self.seed, self.trains, self.engine, self.second)
         self._act()
         self.panel.advance(self._truth, 0)
@@ -119,7 +120,7 @@ class Campaign:
     def _step(self, seconds: int) -> tuple[FaultChange, ...]:
         self.trains.step(seconds)
         self.second += seconds
-        self._truth = self._true_now()
+        self._truth = self._quantities.now()
         faults = self._act()
         self.panel.advance(self._truth, seconds)
         return faults
@@ -128,9 +129,6 @@ class Campaign:
         """Operators act at this second, then what is broken breaks."""
         self._crew.control(self.second)
         return self.engine.update(self)
-
-    def _true_now(self) -> Array:
-        return quantities(self.trains, self.layout)[self._places]
 
 
 def _check(scenario: Scenario, coarsest_s: int) -> None:

@@ -1,87 +1,60 @@
 """What is really so, in plant units: the instruments see it through their faults, the tests see it as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulators.layout import Layout
 from simulators.plant.state import ATMOSPHERE_PA, ZERO_CELSIUS_K, Array
 from simulators.plant.still import M3_PER_MOL
 from simulators.plant.train import Trains
 
-OF_REACTORS: Final = (
-    "temperature",  # degC
-    "pressure",  # bar, gauge
-    "ph",
-    "jacket",  # degC
-    "volume",  # m3
-    "feed",  # l/h
-    "fed",  # l since the start
-    "power",  # W
-    "speed",  # 1/min
-    "gas_valve",  # %: nitrogen in above 0, vent below
-    "base_valve",  # %
-    "supply",  # degC
-)
-"""What there is of every reactor."""
-
-OF_LINES: Final = (
-    "hold_volume",
-    "hold_temperature",
-    "crystalliser_volume",
-    "crystalliser_temperature",
-    "dissolved",  # mol/m3
-    "still_volume",
-    "still_temperature",
-    "distilled",  # l since the start
-)
-"""What there is of every line of hold tank, crystalliser and still."""
-
-_PA_PER_BAR: Final = 1e5
+_BAR_PER_PA: Final = 1e-5
 _PER_MINUTE: Final = 60.0  # per 1/s
 _PERCENT: Final = 100.0
 _LITRES: Final = 1e3  # per m3
 _LITRES_PER_HOUR: Final = 3.6e6  # per m3/s
 
+_LINEAR: Final[Mapping[str, tuple[str, float, float]]] = {
+    # quantity: state of the physics, factor, what is added
+    "temperature": ("temperature", 1.0, -ZERO_CELSIUS_K),  # degC
+    "jacket": ("jacket_temperature", 1.0, -ZERO_CELSIUS_K),  # degC
+    "supply": ("supply_temperature", 1.0, -ZERO_CELSIUS_K),  # degC
+    "volume": ("volume", 1.0, 0.0),  # m3
+    "fed": ("total_fed", _LITRES, 0.0),  # l since the start
+    "speed": ("agitator_speed", _PER_MINUTE, 0.0),  # 1/min
+    "hold_volume": ("hold_volume", 1.0, 0.0),  # m3
+    "hold_temperature": ("hold_temperature", 1.0, -ZERO_CELSIUS_K),  # degC
+    "crystalliser_volume": ("crystalliser_volume", 1.0, 0.0),  # m3
+    "crystalliser_temperature": ("crystalliser_temperature", 1.0, -ZERO_CELSIUS_K),  # degC
+    "still_temperature": ("still_temperature", 1.0, -ZERO_CELSIUS_K),  # degC
+}
+"""What is one state of the physics in another unit."""
 
-def quantities(trains: Trains, layout: Layout) -> Array:
-    """Every quantity: `OF_REACTORS` of each reactor, then `OF_LINES` of each line, as one row; see `places`."""
-    reactors, lines = len(layout.reactors), len(layout.lines)
-    values = np.empty(len(OF_REACTORS) * reactors + len(OF_LINES) * lines)
-    split = len(OF_REACTORS) * reactors
-    _of_reactors(trains, values[:split].reshape(len(OF_REACTORS), reactors))
-    _of_lines(trains, values[split:].reshape(len(OF_LINES), lines))
-    return values
+_OF_REACTORS: Final[Mapping[str, Callable[[Trains], Array]]] = {
+    "pressure": lambda trains: (trains.pressure_pa - ATMOSPHERE_PA) * _BAR_PER_PA,  # bar, gauge
+    "ph": lambda trains: trains.ph,
+    "power": lambda trains: trains.shaft_power_w(),  # W
+    "feed": lambda trains: trains["flow_feed"] * _LITRES_PER_HOUR,  # l/h
+    "gas_valve": lambda trains: (trains["nitrogen_opening"] - trains["vent_opening"]) * _PERCENT,  # nitrogen: above 0
+    "base_valve": lambda trains: trains["base_opening"] * _PERCENT,
+}
+_OF_LINES: Final[Mapping[str, Callable[[Trains], Array]]] = {
+    "dissolved": lambda trains: trains["crystalliser_mol_c"] / trains["crystalliser_volume"],  # mol/m3
+    "still_volume": lambda trains: _m3(trains["pot_methanol"], trains["pot_water"]),
+    "distilled": lambda trains: _LITRES * (_recovered_m3(trains, "distillate") + _recovered_m3(trains, "recovered")),
+}
+"""What follows from several states; a value per reactor or line."""
+
+LINE_QUANTITIES: Final = frozenset(
+    {*_OF_LINES, *(name for name in _LINEAR if name.startswith(("hold_", "crystalliser_", "still_")))}
+)
+REACTOR_QUANTITIES: Final = frozenset({*_LINEAR, *_OF_REACTORS}) - LINE_QUANTITIES
 
 
-def _of_reactors(trains: Trains, values: Array) -> None:
-    values[0] = trains["temperature"] - ZERO_CELSIUS_K
-    values[1] = (trains.pressure_pa - ATMOSPHERE_PA) / _PA_PER_BAR
-    values[2] = trains.ph
-    values[3] = trains["jacket_temperature"] - ZERO_CELSIUS_K
-    values[4] = trains["volume"]
-    values[5] = trains["flow_feed"] * _LITRES_PER_HOUR
-    values[6] = trains["total_fed"] * _LITRES
-    values[7] = trains.shaft_power_w()
-    values[8] = trains["agitator_speed"] * _PER_MINUTE
-    values[9] = (trains["nitrogen_opening"] - trains["vent_opening"]) * _PERCENT
-    values[10] = trains["base_opening"] * _PERCENT
-    values[11] = trains["supply_temperature"] - ZERO_CELSIUS_K
-
-
-def _of_lines(trains: Trains, values: Array) -> None:
-    values[0] = trains["hold_volume"]
-    values[1] = trains["hold_temperature"] - ZERO_CELSIUS_K
-    values[2] = trains["crystalliser_volume"]
-    values[3] = trains["crystalliser_temperature"] - ZERO_CELSIUS_K
-    values[4] = trains["crystalliser_mol_c"] / trains["crystalliser_volume"]
-    values[5] = _m3(trains["pot_methanol"], trains["pot_water"])
-    values[6] = trains["still_temperature"] - ZERO_CELSIUS_K
-    methanol = trains["distillate_methanol"] + trains["recovered_methanol"]
-    water = trains["distillate_water"] + trains["recovered_water"]
-    values[7] = _m3(methanol, water) * _LITRES
+def _recovered_m3(trains: Trains, vessel: str) -> Array:
+    return _m3(trains[f"{vessel}_methanol"], trains[f"{vessel}_water"])
 
 
 def _m3(methanol_mol: Array, water_mol: Array) -> Array:
@@ -90,17 +63,45 @@ def _m3(methanol_mol: Array, water_mol: Array) -> Array:
     return volume
 
 
-def places(wanted: Sequence[tuple[str, str]], layout: Layout) -> NDArray[np.intp]:
-    """Where (quantity, unit) pairs stand in `quantities`; KeyError where a unit has no such quantity."""
-    reactors, lines = len(layout.reactors), len(layout.lines)
-    split = len(OF_REACTORS) * reactors
-    found = []
-    for quantity, unit in wanted:
-        if unit in layout.reactors and quantity in OF_REACTORS:
-            found.append(OF_REACTORS.index(quantity) * reactors + layout.reactors.index(unit))
-        elif unit not in layout.reactors and quantity in OF_LINES:
-            found.append(split + OF_LINES.index(quantity) * lines + layout.line_of(unit))
-        else:
-            message = f"{unit} has no {quantity}"
-            raise KeyError(message)
-    return np.array(found, np.intp)
+class Quantities:
+    """Looks at a plant: one value for each (quantity, unit) that is `wanted`, in their order.
+
+    KeyError where a unit has no such quantity. What is looked up is looked up here, as a step of a campaign is short.
+    """
+
+    def __init__(self, trains: Trains, layout: Layout, wanted: Sequence[tuple[str, str]]) -> None:
+        self._trains = trains
+        columns = [_column(layout, quantity, unit) for quantity, unit in wanted]
+        linear = [place for place, (quantity, _) in enumerate(wanted) if quantity in _LINEAR]
+        self._number = len(wanted)
+        self._linear = np.array(linear, np.intp)
+        self._states = tuple(dict.fromkeys(_LINEAR[wanted[place][0]][0] for place in linear))
+        starts = np.cumsum([0, *(len(trains[state]) for state in self._states)]).tolist()
+        start_of = dict(zip(self._states, starts, strict=False))
+        self._cells = np.array([start_of[_LINEAR[wanted[place][0]][0]] + columns[place] for place in linear], np.intp)
+        self._factor = np.array([_LINEAR[wanted[place][0]][1] for place in linear])
+        self._added = np.array([_LINEAR[wanted[place][0]][2] for place in linear])
+        self._derived = [
+            (derive, np.array(places, np.intp), np.array([columns[place] for place in places], np.intp))
+            for quantity, derive in (*_OF_REACTORS.items(), *_OF_LINES.items())
+            if (places := [place for place, (name, _) in enumerate(wanted) if name == quantity])
+        ]
+
+    def now(self) -> Array:
+        """The values now, in plant units; a new array at every call."""
+        values = np.empty(self._number)
+        states = np.concatenate([self._trains[state] for state in self._states])
+        values[self._linear] = states.take(self._cells) * self._factor + self._added
+        for derive, places, columns in self._derived:
+            values[places] = derive(self._trains).take(columns)
+        return values
+
+
+def _column(layout: Layout, quantity: str, unit: str) -> int:
+    """The column of a unit's quantity in the physics."""
+    if unit in layout.reactors and quantity in REACTOR_QUANTITIES:
+        return layout.reactors.index(unit)
+    if unit in layout.units and unit not in layout.reactors and quantity in LINE_QUANTITIES:
+        return layout.line_of(unit)
+    message = f"{unit} has no {quantity}"
+    raise KeyError(message)

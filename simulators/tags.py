@@ -17,7 +17,7 @@ _SCAN_SPREAD_S: Final = 5  # between the controllers of two units
 
 @dataclass(frozen=True, slots=True)
 class MeasuredTag:
-    """A number from an instrument. `quantity` names the truth (see `quantities.QUANTITIES`) of the unit `place`.
+    """A number from an instrument. `quantity` names the truth (see `quantities`) of the unit `place`.
 
     `sampled_before_ns`: how long before the full second its controller reads it, the inputs of a unit in turn.
     """
