@@ -34,13 +34,11 @@ class Outcome:
     """What came of one run. `failures` are what did not hold, in words; `repeat` is the command that runs it again."""
 
     scenario: Scenario
-    seed: int
     score: Score
     checks: tuple[Check, ...]
     complaints: tuple[str, ...]
     repeat: str
     cpu_s: float
-    folder: Path
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -51,6 +49,16 @@ class Outcome:
     def held(self) -> bool:
         """Tell whether everything held."""
         return not self.failures
+
+    def line(self) -> str:
+        """The run in one line."""
+        row = _table_row(self)
+        verdict = "held  " if self.held else "FAILED"
+        counts = f"lost {_counted(row['lost'])}, doubled {_counted(row['doubled'])}"
+        return (
+            f"{verdict} {self.scenario.name} (seed {self.scenario.seed}): found {row['found']} of {row['visible']}, "
+            f"false {row['false']}, {counts}; {self.cpu_s:.0f} s of CPU"
+        )
 
 
 def told_of(result: WorldResult) -> tuple[Told, ...]:
@@ -80,14 +88,12 @@ def told_of(result: WorldResult) -> tuple[Told, ...]:
     return tuple(told)
 
 
-def run_facts(
-    scenario: Scenario, seed: int, configuration: Configuration, result: WorldResult, more: Mapping[str, object]
-) -> Json:
+def run_facts(scenario: Scenario, configuration: Configuration, result: WorldResult) -> Json:
     """`run.json`: everything that is needed to repeat the run, and to tell whether it was the same."""
     accounts = result.accounts.values()
     return {
         "scenario": scenario.name,
-        "seed": seed,
+        "seed": scenario.seed,
         "file": scenario.file,
         "text": scenario.text,
         "hashes": {
@@ -114,7 +120,6 @@ def run_facts(
         else None,
         "gaps": len(result.gaps),
         "notices": len(result.notices),
-        **more,
     }
 
 
@@ -134,6 +139,13 @@ def write_json(values: Mapping[str, object], file: Path) -> None:
     file.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def write_table(outcomes: Sequence[Outcome], folder: Path) -> None:
+    """Write `table.json` and `table.md` of many runs, and one `junit.xml`."""
+    rows = table_rows(outcomes)
+    (folder / "table.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "table.md").write_text(as_markdown(rows), encoding="utf-8")
+
+
 def table_rows(outcomes: Sequence[Outcome]) -> list[Json]:
     """One row a run: scenario by (found, delay, false, lost, doubled)."""
     return [_table_row(outcome) for outcome in outcomes]
@@ -145,7 +157,7 @@ def _table_row(outcome: Outcome) -> Json:
     return {
         "scenario": outcome.scenario.name,
         "teaches": outcome.scenario.teaches,
-        "seed": outcome.seed,
+        "seed": outcome.scenario.seed,
         "hours": round(outcome.scenario.lasts_s / 3600, 1),
         "found": sum(score.found[group].hits for group in groups),
         "visible": sum(score.found[group].trials for group in groups),

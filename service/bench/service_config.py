@@ -146,7 +146,8 @@ def _tags(scenario: Scenario, tags: PlantTags, demo: Section) -> Section:
     topics = _topics(scenario, tags)
     found: Section = {}
     for tag in tags.measured:
-        watched = _watched(tag, demo) if tag.place in scenario.layout.reactors else _watched_behind(tag)
+        of_reactor = tag.name == f"{tag.place}.{tag.role}" and tag.place in scenario.layout.reactors
+        watched = _watched(tag, demo) if of_reactor else _watched_behind(tag)
         address = _address(scenario, tag, topics)
         found[tag.name] = {**address, "description": tag.description, **_instrument(tag), **watched}
     for state in tags.states:

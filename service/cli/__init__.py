@@ -12,6 +12,7 @@ VERBS = {
     "run": "run the service: collect, keep, judge, tell and show",
     "check": "check a configuration file",
     "demo": "show it all with a simulated plant",
+    "bench": "a plant that can be broken on purpose: run, serve, score",
     "browse": "write an OPC UA server's variables as a tag file",
     "try": "show a source's live values without storing",
     "export": "export a tag's samples as CSV or Parquet",
