@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -16,7 +16,7 @@ import numpy as np
 from simulators.campaign import Campaign
 from simulators.layout import Layout, Line
 from simulators.scenario import InstrumentChange, Scenario
-from simulators.tags import MeasuredTag
+from simulators.tags import MeasuredTag, scenario_tags
 from simulators.truth.profile import GRID_S, Array, Band, Profile, Run, band
 
 BATCHES: Final = 20
@@ -27,26 +27,43 @@ _FOULED_GENERATIONS: Final = 3
 _LONGEST_S: Final = 4 * 86_400  # of plant time: a plant that has not got there by then tells what it has told
 _SEED: Final = 20_251_122
 _KEPT: Final = 16  # profiles, in memory
+_LOOK_S: Final = 600  # how often it looks whether everybody has done
 
 _profiles: dict[str, Profile] = {}
 
 
-def profile_of(scenario: Scenario, folder: Path | None = None) -> Profile:
+def profile_of(scenario: Scenario, folder: Path | None = None, *, whole: bool = False) -> Profile:
     """The profile of a scenario's plant, from memory, from a file in `folder`, or by running normal batches.
 
-    A file is keyed by everything that a profile depends on, the program's own text included.
+    It holds the units that a fault of the scenario befalls, and those of their class; `whole`: every unit, for a plant
+    in which anything may be broken later. A file is keyed by everything that a profile depends on, the program's own
+    text included: scenarios of the same plant and plan share it.
     """
-    key = _key(scenario)
+    sorts = _sorts(scenario)
+    wanted = frozenset(sorts.values()) if whole else frozenset(sorts[unit] for unit in _befallen(scenario, sorts))
+    if not wanted:
+        return Profile({})
+    batches = _FOULED_GENERATIONS if scenario.plan.fouling_per_batch else _GENERATIONS
+    fewest = min(list(sorts.values()).count(sort) for sort in sorts.values())
+    normal = _several(scenario, -(-BATCHES // fewest), batches)
+    key = _key(normal, wanted)
     profile = _profiles.get(key)
     if profile is None:
         file = None if folder is None else folder / f"profile-{key}.npz"
-        profile = (_load(file) if file is not None and file.exists() else None) or _run(scenario)
+        profile = (_load(file) if file is not None and file.exists() else None) or _run(normal, sorts, wanted)
         if file is not None and not file.exists():
             _save(profile, file)
         while len(_profiles) >= _KEPT:
             del _profiles[next(iter(_profiles))]
         _profiles[key] = profile
     return profile
+
+
+def _befallen(scenario: Scenario, units: Iterable[str]) -> set[str]:
+    """The units whose values a fault of the scenario can move."""
+    return {
+        unit for fault in scenario.faults for unit in units if unit in (fault.target, fault.target.rpartition(".")[0])
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +86,12 @@ def _sorts(scenario: Scenario) -> dict[str, _Sort]:
     return {unit: _Sort(sort, tuple(changes[unit])) for unit, sort in of.items()}
 
 
-def _run(scenario: Scenario) -> Profile:
-    """Run normal batches and make the profile of the scenario's units."""
-    sorts = _sorts(scenario)
-    fewest = min(list(sorts.values()).count(sort) for sort in sorts.values())
-    generations = _FOULED_GENERATIONS if scenario.plan.fouling_per_batch else _GENERATIONS
-    copies = -(-BATCHES // fewest)
+def _run(normal: Scenario, sorts: Mapping[str, _Sort], wanted: frozenset[_Sort]) -> Profile:
+    """Run normal batches, until each wanted unit has had its own, and make the profile of the scenario's units."""
+    wanted_units = [unit for unit in normal.layout.units if sorts[_original(unit)] in wanted]
+    reference = _Reference(normal, wanted_units)
     runs: dict[tuple[_Sort, str], defaultdict[int, list[Run]]] = {}
     sigma: dict[_Sort, Array] = {}
-    reference = _Reference(_several(scenario, copies, generations), generations)
     for unit, phase, generation, run in reference.runs():
         sort = sorts[_original(unit)]
         runs.setdefault((sort, phase), defaultdict(list))[generation].append(run)
@@ -87,8 +101,9 @@ def _run(scenario: Scenario) -> Profile:
         for (sort, phase), by_generation in runs.items()
         if max(len(each) for each in by_generation.values()) > 2  # fewer tell no spread
     }
+    units = [unit for unit, sort in sorts.items() if sort in wanted]
     return Profile(
-        {(unit, phase): each for unit in sorts for (sort, phase), each in bands.items() if sort == sorts[unit]}
+        {(unit, phase): each for unit in units for (sort, phase), each in bands.items() if sort == sorts[unit]}
     )
 
 
@@ -108,18 +123,28 @@ def _several(scenario: Scenario, copies: int, batches: int) -> Scenario:
             ),
             tuple(feed + copy * len(layout.lines) for copy in range(copies) for feed in layout.feeds),
         ),
-        plan=replace(plan, start_s=tuple(begins_s * copies), first_batch=plan.first_batch * copies, batches=batches),
-        instruments={
-            f"{_named(unit, copy)}.{role}": change
-            for tag, change in scenario.instruments.items()
-            for unit, _, role in [tag.rpartition(".")]
-            if unit in layout.units
-            for copy in range(copies)
-        },
+        plan=replace(
+            plan,
+            start_s=tuple(begins_s * copies),
+            first_batch=(1,) * (copies * len(layout.reactors)),
+            batches=batches,
+        ),
+        instruments=_unread(scenario, copies),
         faults=(),
         step_s=Campaign.COARSE_STEP_S,
         lasts_s=_LONGEST_S,
     )
+
+
+def _unread(scenario: Scenario, copies: int) -> dict[str, InstrumentChange]:
+    """The same instruments, but nobody has to hear their readings: what they would report is asked."""
+    own = {tag.name for tag in scenario_tags(scenario).measured if tag.name.rpartition(".")[0] in scenario.layout.units}
+    return {
+        f"{_named(unit, copy)}.{role}": replace(scenario.instruments.get(tag, InstrumentChange()), period_s=_LONGEST_S)
+        for tag in sorted(own)
+        for unit, _, role in [tag.rpartition(".")]
+        for copy in range(copies)
+    }
 
 
 def _named(unit: str, copy: int) -> str:
@@ -131,14 +156,14 @@ def _original(unit: str) -> str:
 
 
 class _Reference:
-    """Normal batches of several plants, run until each unit has had its batches."""
+    """Normal batches of several plants, run until each of some units has had all of its batches."""
 
-    def __init__(self, scenario: Scenario, batches: int) -> None:
-        self._batches = batches
-        self._units = scenario.layout.units
-        self._campaign = Campaign(scenario, _SEED)
+    def __init__(self, normal: Scenario, wanted: Sequence[str]) -> None:
+        self._batches = normal.plan.batches or 0
+        self._units = wanted
+        self._campaign = Campaign(normal, _SEED)
         tags = self._campaign.tags.measured
-        self._columns = {unit: _columns_of(unit, tags) for unit in self._units}
+        self._columns = {unit: _columns_of(unit, tags) for unit in wanted}
         self._endless = np.array([tag.instrument.is_like.rollover > 0 for tag in tags])
         self._everything = np.arange(len(tags))
 
@@ -160,18 +185,19 @@ class _Reference:
         """True and reported values, a row per `GRID_S`; and when which phase began on each unit."""
         campaign = self._campaign
         true, reported = [], []
-        begins: dict[str, list[tuple[int, str, int]]] = {unit: [] for unit in self._units}
-        while campaign.second < _LONGEST_S and not self._done():
+        begins: dict[str, list[tuple[int, str, int]]] = {unit: [self._begin(unit)] for unit in self._units}
+        while campaign.second < _LONGEST_S and (campaign.second % _LOOK_S or not self._done()):
             true.append(campaign.true_values().copy())
             reported.append(campaign.panel.noise_free(self._everything).value)
-            for unit, changes in begins.items():
-                now = campaign.situation(unit)
-                begin = (now.since_s, now.phase, now.batch_number)
-                if not changes or changes[-1][:2] != begin[:2]:
-                    changes.append(begin)
-            for _ in campaign.advance(campaign.second + GRID_S):
-                pass
+            for moment in campaign.advance(campaign.second + GRID_S):
+                for unit in (name.removesuffix(".STEP") for name in moment.changed if name.endswith(".STEP")):
+                    if unit in begins:
+                        begins[unit].append(self._begin(unit))
         return np.stack(true), np.stack(reported), begins
+
+    def _begin(self, unit: str) -> tuple[int, str, int]:
+        now = self._campaign.situation(unit)
+        return now.since_s, now.phase, now.batch_number
 
     def _done(self) -> bool:
         situations = [self._campaign.situation(unit) for unit in self._units]
@@ -183,8 +209,8 @@ def _columns_of(unit: str, tags: Sequence[MeasuredTag]) -> slice:
     return slice(own[0], own[-1] + 1)
 
 
-def _key(scenario: Scenario) -> str:
-    depends = (scenario.layout, scenario.recipe, scenario.plan, sorted(scenario.instruments.items()), BATCHES)
+def _key(normal: Scenario, wanted: frozenset[_Sort]) -> str:
+    depends = (normal.layout, normal.recipe, normal.plan, sorted(normal.instruments.items()), sorted(map(repr, wanted)))
     return hashlib.sha256(f"{_program()}{depends!r}".encode()).hexdigest()[:32]
 
 
