@@ -1,22 +1,33 @@
-"""The plant's clock: the wall's, from an agreed origin on and faster."""
+"""The plant's clock: the wall's, from an agreed origin on and faster; it may be set ahead, stopped, or sped up."""
 
 import asyncio
+import json
 import time
+from pathlib import Path
 from typing import Final
 
 from domain.time import SECOND_NS, ScaledTime
 
 _LONGEST_SLEEP_S: Final = 1.0  # the wall's clock may be set meanwhile: look again
+_LOOK_AGAIN_S: Final = 0.1  # while the plant's clock stands
 
 
 class ScaledClock:
-    """A `domain.ports.Clock` that every process with the same three numbers shares."""
+    """A `domain.ports.Clock` that every process with the same three numbers shares.
+
+    With a `file` the numbers are kept there, replaced as a whole whenever they change: who reads it follows.
+    """
 
     simulated = True
 
-    def __init__(self, scaled: ScaledTime) -> None:
-        self.scaled = scaled
-        self.speed = scaled.speed
+    def __init__(self, scaled: ScaledTime, file: Path | None = None) -> None:
+        self._file = file
+        self._set(scaled)
+
+    @property
+    def speed(self) -> float:
+        """Plant seconds per second; 0: the clock stands."""
+        return self.scaled.speed
 
     def now_ns(self) -> int:
         """The plant's time, UTC ns."""
@@ -24,5 +35,31 @@ class ScaledClock:
 
     async def sleep_until(self, when_ns: int) -> None:
         """Return once the plant's clock has reached `when_ns`."""
-        while (left_ns := self.scaled.wall_ns(when_ns) - time.time_ns()) > 0:  # noqa: ASYNC110 - a clock sets no event
-            await asyncio.sleep(min(left_ns / SECOND_NS, _LONGEST_SLEEP_S))
+        while (left_ns := when_ns - self.now_ns()) > 0:
+            left_s = left_ns / SECOND_NS / self.speed if self.speed else _LOOK_AGAIN_S
+            await asyncio.sleep(min(left_s, _LONGEST_SLEEP_S))
+
+    def set_ahead(self, plant_ns: int) -> None:
+        """Let it be `plant_ns` now, and go on from there; ValueError for a time that has passed."""
+        wall_ns = time.time_ns()
+        if plant_ns < self.scaled.plant_ns(wall_ns):
+            message = "a plant's clock is not set back"
+            raise ValueError(message)
+        self._set(ScaledTime(wall_ns, plant_ns, self.speed))
+
+    def set_speed(self, speed: float) -> None:
+        """Run on from now at another speed; 0 stops it."""
+        wall_ns = time.time_ns()
+        self._set(ScaledTime(wall_ns, self.scaled.plant_ns(wall_ns), speed))
+
+    def _set(self, scaled: ScaledTime) -> None:
+        self.scaled = scaled
+        if self._file is not None:
+            numbers = {
+                "wall_origin": scaled.wall_origin_ns,
+                "plant_origin": scaled.plant_origin_ns,
+                "speed": scaled.speed,
+            }
+            replacement = self._file.with_name(f"{self._file.name}.new")
+            replacement.write_text(json.dumps(numbers), encoding="utf-8")
+            replacement.replace(self._file)

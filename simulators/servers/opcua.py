@@ -32,6 +32,7 @@ _CLOCK_EVERY_S: Final = 1.0
 _CLOSING_S: Final = 0.05
 _BIND_WITHIN_S: Final = 10.0  # a port that was just let go may be held by its last connections
 _LOOK_AGAIN_S: Final = 0.02
+_HALF_FULL: Final = 0.5
 _UNKNOWN: Final = ua.StatusCodes.BadNodeIdUnknown
 
 Extension = Callable[[Server, int], Awaitable[None]]
@@ -114,10 +115,16 @@ class OpcUaServer:
         if handler is not None:
             await handler(change)
 
+    async def settle(self, limit_s: float) -> bool:
+        """Wait, where a subscriber's queue is half full, until all is fetched; False: not within the limit."""
+        if self._running is None or self._running.fullness() < _HALF_FULL:
+            return True
+        return await self.taken(limit_s)
+
     async def taken(self, limit_s: float) -> bool:
         """Wait until subscribers have fetched what is queued for them; False: not within the limit."""
         give_up_s = time.monotonic() + limit_s
-        while self._running is not None and self._running.waiting():
+        while self._running is not None and self._running.fullness() > 0:
             if time.monotonic() >= give_up_s:
                 return False
             await asyncio.sleep(_LOOK_AGAIN_S)
@@ -274,10 +281,10 @@ class _Run:
         variants = {place.node: (name, place.variant) for name, place in self._places.items()}
         internal.history_manager = HistoryReads(internal, history, variants)
 
-    def waiting(self) -> int:
-        """Values in the fullest queue of a subscription."""
-        count: int = self._server.iserver.subscription_service.waiting()
-        return count
+    def fullness(self) -> float:
+        """How full the fullest queue of a subscription is, 0 … 1."""
+        share: float = self._server.iserver.subscription_service.fullness()
+        return share
 
     def hang_up(self) -> None:
         """End every connection."""

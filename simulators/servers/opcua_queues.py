@@ -78,17 +78,17 @@ class OverflowingSubscriptions(SubscriptionService):  # type: ignore[misc]  # as
         results: Sequence[ua.MonitoredItemCreateResult] = await super().create_monitored_items(params)
         return results
 
-    def waiting(self) -> int:
-        """How many values wait in queues of subscriptions that may publish, the fullest queue's."""
-        return max(
-            (
-                len(queue)
-                for subscription in self.subscriptions.values()
-                if subscription._publishing_enabled  # noqa: SLF001 - asyncua has no other way to see its queues
-                for queue in subscription._triggered_datachanges.values()  # noqa: SLF001 - as above
-            ),
-            default=0,
-        )
+    def fullness(self) -> float:
+        """How full the fullest queue is of a subscription that publishes, 0 … 1; an item of size 1 wants no more."""
+        most = 0.0
+        for subscription in self.subscriptions.values():
+            if not subscription._publishing_enabled:  # noqa: SLF001 - asyncua has no other way to see its queues
+                continue
+            items = subscription.monitored_item_srv._monitored_items  # noqa: SLF001 - as above
+            for item, queue in subscription._triggered_datachanges.items():  # noqa: SLF001 - as above
+                size = items[item].queue_size if item in items else 1
+                most = max(most, len(queue) / size if size > 1 else 0.0)
+        return most
 
 
 class LimitedReads(AttributeService):  # type: ignore[misc]  # asyncua is not typed here
