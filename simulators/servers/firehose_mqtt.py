@@ -17,6 +17,7 @@ from simulators.servers.firehose_frames import PACKET_IDS, PublishFrames, packet
 _CONNECT_WITHIN_S: Final = 10.0
 _LONGEST_WAIT_S: Final = 0.5  # for the socket; then it looks whether it should stop
 _TURN_S: Final = 0.005  # between two batches of a paced run
+_REST_S: Final = 0.001  # for acknowledgements to gather, where there is no pace
 _DEBT_MOST_S: Final = 1.0  # of messages that are late; older ones are given up
 _RECEIVED_AT_ONCE: Final = 65_536
 _CONNECT, _CONNACK, _PUBACK, _PINGREQ, _DISCONNECT = 0x10, 0x20, 0x40, 0xC0, 0xE0
@@ -73,7 +74,9 @@ class Pump:
         while not stop.is_set():
             count = min(self._allowed(), tags - self._at)
             if count <= 0:
-                self._receive(_TURN_S if self.load.rate else _LONGEST_WAIT_S)
+                # Not `select` at once: each single acknowledgement would wake it.
+                time.sleep(_TURN_S if self.load.rate else _REST_S)
+                self._receive(0.0 if self.load.rate else _LONGEST_WAIT_S)
                 continue
             if self._at == 0:
                 self.frames.scan(self._scan, self._next_time_ms())
@@ -137,7 +140,7 @@ class Pump:
 
 
 def publish_mqtt(load: MqttLoad, stop: threading.Event, sent: Sent, connected: Callable[[], None]) -> None:
-    """Publish to a broker until `stop`; `sent` is kept up to date. `connected` is called once, before the first message.
+    """Publish to a broker until `stop`; `sent` is kept up to date, and `connected` called before the first message.
 
     OSError (of which ConnectionError is one) when the broker cannot be reached, refuses or goes.
     """

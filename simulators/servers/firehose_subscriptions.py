@@ -131,7 +131,7 @@ class Subscription:
             return
         self._due += (now_ticks - self._scanned_ticks) / _SECOND_TICKS * self._plant.scans_per_s
         self._scanned_ticks = now_ticks
-        count = int(self._due)
+        count = round(self._due)  # a tick may come a little early
         self._due -= count
         period_ticks = round(_SECOND_TICKS / self._plant.scans_per_s)
         for before in range(min(count - 1, self._queue), -1, -1):  # what does not fit the queue is not made
