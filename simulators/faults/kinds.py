@@ -7,7 +7,7 @@ from simulators.faults.kind import DIFFERENCE, POINT, RATE, Domain, FaultKind, S
 
 _LEFT: Final = Setting("share of it that is left", default=0.0, low=0.0, high=0.99)
 _PROBABILITY: Final = Setting("of each reading", default=1.0, low=0.0, high=1.0)
-_OF_EACH_MESSAGE: Final = Setting("probability of each message", default=0.1, low=0.0, high=1.0)
+_OF_EACH_MESSAGE: Final = Setting("of each message", default=0.1, low=0.0, high=1.0)
 
 BAD_STATUSES: Final[Mapping[str, int]] = {
     "Bad": 0x8000_0000,
