@@ -62,25 +62,26 @@ HOLDING: Final = (
 """One cycle of a hold tank; how long it waits is the campaign's plan."""
 
 _WARM_JACKET_K: Final = 338.15
-_SEEDING_JACKET_K: Final = 320.15
+_SEEDING_JACKET_K: Final = 316.65
 
 CRYSTALLISATION: Final = (
     RecipePhase("fill", 10, 0, {}, _WARM_JACKET_K),
-    RecipePhase("dissolve", 15, 35 * _MINUTE_S, {}, _WARM_JACKET_K),
-    RecipePhase("seed", 20, 25 * _MINUTE_S, {}, _SEEDING_JACKET_K),
-    RecipePhase("cool", 30, 100 * _MINUTE_S, {}, 278.15, 70 * _MINUTE_S),
+    RecipePhase("dissolve", 15, 30 * _MINUTE_S, {}, _WARM_JACKET_K),
+    RecipePhase("seed", 20, 35 * _MINUTE_S, {}, _SEEDING_JACKET_K),
+    RecipePhase("cool", 30, 95 * _MINUTE_S, {}, 278.15, 80 * _MINUTE_S),
     RecipePhase("isolate", 40, 0, {"discharge_opening": 1.0}, 278.15),
     RecipePhase("idle", 0, 0, {}),
 )
 """One cycle of a crystalliser; `temperature` is its jacket's. `fill` and `isolate` last until a vessel is empty."""
 
-SEED_AFTER_S: Final = 18 * _MINUTE_S
+SEED_AFTER_S: Final = 22 * _MINUTE_S
+"""When in the phase `seed` the crystals are put in: the batch is just below saturation, which is at 49 degC."""
+
 SEED_FOR_S: Final = _MINUTE_S
-"""When in the phase `seed` the crystals are put in, and for how long."""
 
 DISTILLATION: Final = (
     RecipePhase("charge", 10, 0, {}),
-    RecipePhase("distil", 20, 240 * _MINUTE_S, {"still_duty": 200e3}),
+    RecipePhase("distil", 20, 240 * _MINUTE_S, {"still_duty": 300e3}),
     RecipePhase("empty", 30, 30 * _MINUTE_S, {"receiver_opening": 1.0, "residue_opening": 1.0}),
     RecipePhase("idle", 0, 0, {}),
 )
@@ -102,12 +103,16 @@ class TrueRanges:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a product asks for: the reactor's phases, the ranges by (phase, tag role), and the hold's limit."""
+    """What a product asks for: the phases of each unit, the reactor's ranges by (phase, tag role), the hold's limit."""
 
     product: str
     phases: tuple[RecipePhase, ...]
     ranges: Mapping[tuple[str, str], TrueRanges]
     hold_limit_s: int  # of an intermediate in its hold tank, wall time
+    crystallisation: tuple[RecipePhase, ...] = CRYSTALLISATION
+    distillation: tuple[RecipePhase, ...] = DISTILLATION
+    seed_after_s: int = SEED_AFTER_S  # of the phase `seed`
+    distilled_k: float = DISTILLED_K
 
 
 USUAL: Final = Recipe(
@@ -141,4 +146,4 @@ def phases_of(layout: Layout, recipe: Recipe, unit: str) -> tuple[RecipePhase, .
     if unit in layout.reactors:
         return recipe.phases
     line = layout.lines[layout.line_of(unit)]
-    return {line.tank: HOLDING, line.crystalliser: CRYSTALLISATION, line.still: DISTILLATION}[unit]
+    return {line.tank: HOLDING, line.crystalliser: recipe.crystallisation, line.still: recipe.distillation}[unit]

@@ -10,8 +10,7 @@ from simulators.operators.mistakes import Mistakes
 from simulators.operators.reactor import ReactorOperator
 from simulators.operators.still import StillOperator
 from simulators.operators.tank import TankOperator
-from simulators.operators.vessel import Vessel
-from simulators.plant.train import Trains
+from simulators.operators.vessel import Plant, Vessel
 from simulators.scenario import Scenario
 from simulators.tags import state_roles
 
@@ -21,9 +20,9 @@ Operator = ReactorOperator | TankOperator | CrystalliserOperator | StillOperator
 class Crew:
     """The operators of a scenario's plant, from `second` on."""
 
-    def __init__(self, scenario: Scenario, seed: int, trains: Trains, mistakes: Mistakes, second: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, plant: Plant, mistakes: Mistakes, second: int) -> None:
         self._logs = {unit: Logbook(unit, state_roles(scenario.layout, unit)) for unit in scenario.layout.units}
-        self._operators = tuple(_operators(scenario, seed, trains, mistakes, self._logs))
+        self._operators = tuple(_operators(scenario, seed, plant, mistakes, self._logs))
         for operator in self._operators:
             operator.open(second)
 
@@ -50,23 +49,23 @@ class Crew:
 
 
 def _operators(
-    scenario: Scenario, seed: int, trains: Trains, mistakes: Mistakes, logs: Mapping[str, Logbook]
+    scenario: Scenario, seed: int, plant: Plant, mistakes: Mistakes, logs: Mapping[str, Logbook]
 ) -> list[Operator]:
     """In the order in which they act: reactors, then each line from the tank on."""
-    layout, plan = scenario.layout, scenario.plan
+    layout, recipe, plan = scenario.layout, scenario.recipe, scenario.plan
     tanks: list[TankOperator] = []
     behind: list[Operator] = []
     for number, line in enumerate(layout.lines):
-        vessel = Vessel(trains, number)
-        still = StillOperator(vessel, logs[line.still])
-        crystalliser = CrystalliserOperator(vessel, logs[line.crystalliser], plan, still, mistakes, seed)
+        vessel = Vessel(plant, number)
+        still = StillOperator(vessel, logs[line.still], recipe)
+        crystalliser = CrystalliserOperator(vessel, logs[line.crystalliser], recipe, plan, still, mistakes, seed)
         tanks.append(TankOperator(vessel, logs[line.tank], plan, crystalliser, mistakes, seed))
         behind += [tanks[-1], crystalliser, still]
     reactors: list[Operator] = [
         ReactorOperator(
-            Vessel(trains, column),
+            Vessel(plant, column),
             logs[unit],
-            scenario.recipe,
+            recipe,
             plan,
             plan.start_s[column],
             batch_names(layout, unit, plan.first_batch[column]),

@@ -9,7 +9,7 @@ from simulators.operators.sequence import Sequence
 from simulators.operators.still import StillOperator
 from simulators.operators.vessel import Vessel
 from simulators.plant.state import HEEL_M3
-from simulators.recipe import CRYSTALLISATION, SEED_AFTER_S, SEED_FOR_S
+from simulators.recipe import SEED_FOR_S, Recipe
 from simulators.scenario import CampaignPlan
 
 _RESTING: Final = {"discharge_opening": 0.0, "seeding": 0.0}
@@ -21,16 +21,24 @@ class CrystalliserOperator:
     When the batch is cold it waits until the still is empty; the crystals stay on the filter.
     """
 
-    def __init__(
-        self, vessel: Vessel, log: Logbook, plan: CampaignPlan, still: StillOperator, mistakes: Mistakes, seed: int
+    def __init__(  # noqa: PLR0913, PLR0917 - what a crystalliser's operator must know
+        self,
+        vessel: Vessel,
+        log: Logbook,
+        recipe: Recipe,
+        plan: CampaignPlan,
+        still: StillOperator,
+        mistakes: Mistakes,
+        seed: int,
     ) -> None:
         self.log = log
         self._vessel = vessel
+        self._seed_after_s = recipe.seed_after_s
         self._plan = plan
         self._still = still
         self._mistakes = mistakes
         self._seed = seed
-        self._sequence = Sequence(vessel, log, CRYSTALLISATION, _RESTING, "crystalliser_setpoint")
+        self._sequence = Sequence(vessel, log, recipe.crystallisation, _RESTING, "crystalliser_setpoint")
         self._delay_s = 0
 
     def open(self, now_s: int) -> None:
@@ -75,7 +83,7 @@ class CrystalliserOperator:
         return now_s >= self._sequence.since_s + phase.lasts_s
 
     def _seed_batch(self, now_s: int) -> None:
-        gone_s = now_s - self._sequence.since_s
-        if SEED_AFTER_S <= gone_s <= SEED_AFTER_S + SEED_FOR_S:
-            seeds = gone_s < SEED_AFTER_S + SEED_FOR_S and not mistaken(self._mistakes, "seed_forgotten", self.log.unit)
+        seeding_s = now_s - self._sequence.since_s - self._seed_after_s
+        if 0 <= seeding_s <= SEED_FOR_S:
+            seeds = seeding_s < SEED_FOR_S and not mistaken(self._mistakes, "seed_forgotten", self.log.unit)
             self._vessel.set("seeding", float(seeds))

@@ -77,6 +77,7 @@ class ReactorOperator:
         if _transfers(self._sequence.coming):
             if not self._delayed and mistaken(self._mistakes, "late_transfer", self.log.unit):
                 self._delayed = True
+                self._tank.withdraws(self.log.unit)
                 self._next_s = now_s + amount(self._mistakes, "late_transfer", self.log.unit, "delay")
                 return False
             return self._tank.takes(self.log.unit)

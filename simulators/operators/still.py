@@ -5,7 +5,7 @@ from typing import Final
 from simulators.operators.logbook import Logbook
 from simulators.operators.sequence import Sequence
 from simulators.operators.vessel import Vessel
-from simulators.recipe import DISTILLATION, DISTILLED_K
+from simulators.recipe import Recipe
 
 _RESTING: Final = {"still_duty": 0.0, "receiver_opening": 0.0, "residue_opening": 0.0}
 
@@ -13,10 +13,11 @@ _RESTING: Final = {"still_duty": 0.0, "receiver_opening": 0.0, "residue_opening"
 class StillOperator:
     """Runs one still's sequence for each batch of mother liquor that its crystalliser gives."""
 
-    def __init__(self, vessel: Vessel, log: Logbook) -> None:
+    def __init__(self, vessel: Vessel, log: Logbook, recipe: Recipe) -> None:
         self.log = log
         self._vessel = vessel
-        self._sequence = Sequence(vessel, log, DISTILLATION, _RESTING)
+        self._distilled_k = recipe.distilled_k
+        self._sequence = Sequence(vessel, log, recipe.distillation, _RESTING)
 
     def open(self, now_s: int) -> None:
         """Tell how the unit stands at the start of the campaign."""
@@ -42,7 +43,7 @@ class StillOperator:
         if phase.name not in {"distil", "empty"}:
             return
         over = now_s >= self._sequence.since_s + phase.lasts_s
-        distilled = phase.name == "distil" and self._vessel["still_temperature"] >= DISTILLED_K
+        distilled = phase.name == "distil" and self._vessel["still_temperature"] >= self._distilled_k
         if over or distilled:
             if phase.name == "empty":
                 self.log.release(now_s)

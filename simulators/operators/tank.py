@@ -59,6 +59,11 @@ class TankOperator:
             self._asked.append(reactor)
         return self._sequence.resting and self._asked[0] == reactor
 
+    def withdraws(self, reactor: str) -> None:
+        """A reactor that may have asked will come later."""
+        if reactor in self._asked:
+            self._asked.remove(reactor)
+
     def receive(self, now_s: int, batch: str, source: Vessel) -> None:
         """A reactor opens its transfer valve."""
         self._asked.popleft()
