@@ -20,8 +20,15 @@ from domain.ports import Detector, Journal, Records
 log = logging.getLogger(__name__)
 
 NAME = "judging"
-_CURSOR_EVERY_S = 1.0
-_SNAPSHOT_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often is written down how far the judge has come: what a crash costs is judged again. `now_s` counts it."""
+
+    now_s: Callable[[], float] = time.monotonic
+    cursor_every_s: float = 1.0  # where nothing else is to be written
+    snapshot_every_s: float = 30.0
 
 
 class JudgeRecords(Records, Protocol):
@@ -76,12 +83,9 @@ class Judge:
         notices_for: Callable[[Sequence[Transition]], Sequence[Notice]],
         committed: Callable[[Effects], None],
         last_beat_ns: int = 0,
-        now_s: Callable[[], float] = time.monotonic,
+        rhythm: Rhythm = Rhythm(),
     ) -> None:
-        """`last_beat_ns`: the newest heartbeat of the time before, which ends what other rules left open.
-
-        `now_s` says when the cursor and the snapshot are due.
-        """
+        """`last_beat_ns`: the newest heartbeat of the time before, which ends what other rules left open."""
         self._journal = journal
         self._records = records
         self._bank = bank
@@ -89,7 +93,7 @@ class Judge:
         self._notices_for = notices_for
         self._committed = committed
         self._last_beat_ns = last_beat_ns
-        self._now_s = now_s
+        self._rhythm = rhythm
         self._rules_changed = False  # until the replay has come to where the other rules had judged
         self._replayed_phases: list[PhaseRecord] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
@@ -156,8 +160,8 @@ class Judge:
             return
         effects = self._effects(entry, concluded)
         self.rechecks += len(effects.rechecks)
-        now_s = self._now_s()
-        if effects or now_s - self._written_s > _CURSOR_EVERY_S:
+        now_s = self._rhythm.now_s()
+        if effects or now_s - self._written_s > self._rhythm.cursor_every_s:
             self._write(position, effects, now_s)
 
     def _judge_anew(self) -> None:
@@ -174,7 +178,7 @@ class Judge:
         effects = Effects(findings=cleared, phases=self._replayed_phases)
         effects.transitions += self._book.apply(*cleared)
         effects.notices += self._notices_for(effects.transitions)
-        self._write(self.position, effects, self._now_s(), snapshot=True)
+        self._write(self.position, effects, self._rhythm.now_s(), snapshot=True)
         log.info("the rules changed: %d open findings are followed on, %d cleared", len(followed), len(cleared))
         self._rules_changed, self._replayed_phases = False, []
 
@@ -219,7 +223,7 @@ class Judge:
         effects.actions.append((action, str(action.kind), None))
 
     def _write(self, position: Position, effects: Effects, now_s: float, *, snapshot: bool = False) -> None:
-        snapshot = snapshot or now_s - self._snapshot_s > _SNAPSHOT_EVERY_S
+        snapshot = snapshot or now_s - self._snapshot_s > self._rhythm.snapshot_every_s
         with self._records.unit_of_work() as work:
             work.findings(effects.findings)
             work.phases(effects.phases)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from records.database import SqlRecords
 from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
-from service.judging import Effects
+from service.judging import Effects, Rhythm
 from service.sources import make_source
 from service.tag_table import new_uuid
 from service.tellers import channels_of
@@ -63,7 +63,7 @@ class Parts:
     listening: Callable[[asyncio.Event], AbstractContextManager[None]]  # for requests of people
     channels: Sequence[Channel]
     concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
-    now_s: Callable[[], float] = time.monotonic
+    rhythm: Rhythm = field(default_factory=Rhythm)  # of the judge
     wall_ns: Callable[[], int] = time.time_ns
     identity: Callable[[], str] = new_uuid  # of a new tag
     look_every_s: float = 1.0  # for requests of which no bell told

@@ -1,6 +1,5 @@
 """Puts the judge together: detectors, alarm book and routing, as they were when the process last stopped."""
 
-import time
 from collections.abc import Callable
 
 from alarms.book import AlarmBook
@@ -12,7 +11,7 @@ from domain.tags import TagTable
 from records.database import SqlRecords
 from service.clock import make_clock
 from service.config.build import Configuration
-from service.judging import Effects, Judge
+from service.judging import Effects, Judge, Rhythm
 from service.tellers import audiences_of, wording_of
 
 
@@ -23,7 +22,7 @@ def make_judge(
     records: SqlRecords,
     last_beat_ns: int,
     committed: Callable[[Effects], None],
-    now_s: Callable[[], float] = time.monotonic,
+    rhythm: Rhythm = Rhythm(),  # noqa: B008  frozen
 ) -> tuple[Judge, Bank]:
     """The judge and its detectors, of this configuration, with the alarm book rebuilt from what was committed."""
     rulebook = configuration.rulebook
@@ -38,7 +37,7 @@ def make_judge(
         lambda transitions: notices_for_all(transitions, audiences, wording),
         committed,
         last_beat_ns,
-        now_s,
+        rhythm,
     )
     return judge, bank
 

@@ -246,7 +246,8 @@ class OpcUaSource:
         """Fetch and deliver until the link is lost or the subscription dead, which it raises."""
         link, stream = self._link, self._stream
         loop = asyncio.get_running_loop()
-        tick_s = min(max(stream.memory.publishing_ms, 50.0), 500.0) / 1000
+        publishing_ms = stream.memory.publishing_ms
+        tick_s = min(max(publishing_ms, 50.0), max(publishing_ms / 2, 500.0)) / 1000
         while True:
             self._top_up()
             arrivals = await link.arrivals(tick_s)

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import Final
-
-import numpy as np
 
 from domain import status as codes
 from domain.entries import Gap
@@ -14,6 +13,7 @@ from domain.tags import Tag
 from historian.journal.reader import ReadOnlyJournal
 
 _EVER: Final = (-(1 << 62), 1 << 62)
+_DOUBLE: Final = Struct("<d")
 _MOST_GAPS: Final = 1_000_000
 _MOST_TEXTS: Final = 10_000_000
 
@@ -38,7 +38,7 @@ class TagAccount:
 
 def number_key(time_ns: int | None, value: float, status: int) -> Key:
     """The key of a number; whether a queue overflowed before it is no part of what was sent."""
-    return time_ns, np.float64(value).tobytes(), _plain(status)
+    return time_ns, _DOUBLE.pack(value), _plain(status)
 
 
 def text_key(time_ns: int | None, value: str | None, status: int) -> Key:

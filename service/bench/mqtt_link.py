@@ -14,8 +14,8 @@ from simulators.model.broker import ModelBroker, Packet
 _ANSWER_S: Final = 5.0
 _DRAIN_S: Final = 1.0
 _LOOK_S: Final = 0.1
-_PROMPT_S: Final = 0.25  # what is due sooner than this is looked at in time, anything else once a second
-_WAIT_MOST_S: Final = 1.0
+_PROMPT_S: Final = 0.25  # what is due sooner than this is looked at in time, anything else when there is news
+_WAIT_MOST_S: Final = 5.0
 
 
 Hear = Callable[[Callable[[], None]], None]

@@ -1,12 +1,13 @@
 """The model servers behind a configuration's sources, and what each has sent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Final, Protocol
 
-from collector.mqtt.payloads import PayloadReader
+from collector.mqtt.frames import Publish
+from collector.mqtt.payloads import PayloadReader, Reading
 from collector.mqtt.source import MqttSource
 from collector.opcua.addresses import parse_address
 from collector.opcua.source import OpcUaSource
@@ -27,14 +28,20 @@ from simulators.outlets import Update
 from simulators.servers.mqtt import MqttOutlet
 from simulators.servers.mqtt_payloads import Format, JsonFormat, Message, PublishedTag, UnsFormat
 
+PUBLISH: Final = 0x32  # with QoS 1
+_READ_TOGETHER: Final = 1000  # messages
 _BROKER_KINDS: Final = frozenset({"broker_restart", "broker_queue_overflow"})
 
 
 class Supplier(Protocol):
-    """The model server of one source, with the way to it. `sent` is everything it gave out, by tag."""
+    """The model server of one source, with the way to it."""
 
     network: Network
-    sent: dict[str, Sent]
+
+    @property
+    def sent(self) -> Mapping[str, Sent]:
+        """Everything that it gave out, by tag."""
+        ...
 
     def concerns(self, change: FaultChange) -> bool:
         """Whether a fault hits this server, the way to it, or one of its tags."""
@@ -69,20 +76,27 @@ class OpcUaSupplier:
         addresses = {tag.name: parse_address(tag.address) for tag in configuration.tags if tag.source == name}
         self._node_of = {tag: address.identifier for tag, address in addresses.items()}
         self._tag_of = {node: tag for tag, node in self._node_of.items()}
-        self.sent = {tag: Sent() for tag in addresses}
+        self._sent = {tag: Sent() for tag in addresses}
         namespace = next((address.uri for address in addresses.values() if address.uri), NAMESPACE)
         self.server = ModelOpcUaServer(self._tag_of, clock.now_ns, namespace=namespace)
         self.server.served = self._note
         self._post = OpcUaPost(self.server, network, clock.now_ns)
         self._links: list[ModelOpcUaLink] = []
 
+    @property
+    def sent(self) -> Mapping[str, Sent]:
+        """Everything that the server could give out, by tag."""
+        return self._sent
+
     def concerns(self, change: FaultChange) -> bool:
         """Whether a fault hits this server, the way to it, or one of its tags."""
-        return change.spec.target in ("opcua", self._settings.name) or change.spec.target in self.sent
+        return change.spec.target in ("opcua", self._settings.name) or change.spec.target in self._sent
 
     async def write(self, updates: Sequence[Update]) -> None:
         """New values of its tags, in order."""
-        await self.server.write([replace(each, name=self._node_of[each.name]) for each in updates])
+        nodes = self._node_of
+        told = [each if nodes[each.name] == each.name else replace(each, name=nodes[each.name]) for each in updates]
+        await self.server.write(told)
         self._post.settle()
 
     async def fault(self, change: FaultChange) -> None:
@@ -116,7 +130,7 @@ class OpcUaSupplier:
             key = text_key(time_ns, value, served.status)
         else:
             key = number_key(time_ns, float(value), served.status)
-        self.sent[self._tag_of[node]].add(key, now_ns)
+        self._sent[self._tag_of[node]].add(key, now_ns)
 
 
 class MqttSupplier:
@@ -134,7 +148,8 @@ class MqttSupplier:
         self._chance = chance
         tags = [replace(tag, id=TagId(id_)) for id_, tag in enumerate(configuration.tags) if tag.source == name]
         self._tags = {int(tag.id): tag.name for tag in tags}
-        self.sent = {tag.name: Sent() for tag in tags}
+        self._sent = {tag.name: Sent() for tag in tags}
+        self._unread: list[tuple[Publish, int]] = []  # sent, and when
         self._reader = PayloadReader(name, [route_of(configuration, tag) for tag in tags], tags)
         self.broker = ModelBroker(clock.now_ns)
         self.broker.hang_up = network.hang_up
@@ -142,9 +157,15 @@ class MqttSupplier:
         self._outlet = MqttOutlet(self.broker, _format(configuration, tags), None, seed)
         self._links: list[ModelMqttLink] = []
 
+    @property
+    def sent(self) -> Mapping[str, Sent]:
+        """Everything that was published and can be read, by tag."""
+        self._read()
+        return self._sent
+
     def concerns(self, change: FaultChange) -> bool:
         """Whether a fault hits this broker, the way to it, or one of its tags."""
-        return change.spec.target in ("mqtt", self._settings.name) or change.spec.target in self.sent
+        return change.spec.target in ("mqtt", self._settings.name) or change.spec.target in self._sent
 
     async def write(self, updates: Sequence[Update]) -> None:
         """New values of its tags, in order."""
@@ -179,21 +200,33 @@ class MqttSupplier:
             link.vanish()
 
     def _note(self, message: Message) -> None:
-        """Note what a perfect reader reads in a message; one that cannot be read has no value."""
-        now_ns = self._clock.now_ns()
-        reading = self._reader.read([(message.topic.encode(), message.payload, 0, 0x30)], now_ns, {})
+        self._unread.append(((message.topic.encode(), message.payload, 1, PUBLISH), self._clock.now_ns()))
+        if len(self._unread) >= _READ_TOGETHER:
+            self._read()
+
+    def _read(self) -> None:
+        """Note what a perfect reader reads in the messages; those that cannot be read have no value."""
+        unread, self._unread = self._unread, []
+        reading = self._reader.read([message for message, _ in unread], 0, {})
+        if not reading.identities:  # each has a time of its own
+            self._take(reading, 0)
+            return
+        for message, at_ns in unread:
+            self._take(self._reader.read([message], at_ns, {}), at_ns)
+
+    def _take(self, reading: Reading, at_ns: int) -> None:
         if reading.samples is not None:
             rows = reading.samples
             for tag, time_ns, value, status in zip(
                 rows.tag.tolist(), rows.time_ns.tolist(), rows.value.tolist(), rows.status.tolist(), strict=True
             ):
                 known = None if status & TIME_FROM_RECEIPT else time_ns
-                self.sent[self._tags[tag]].add(number_key(known, value, status), now_ns)
+                self._sent[self._tags[tag]].add(number_key(known, value, status), at_ns)
         if reading.texts is not None:
             texts = reading.texts
             for tag, time_ns, text, status in zip(texts.tag, texts.time_ns, texts.value, texts.status, strict=True):
                 known = None if status & TIME_FROM_RECEIPT else time_ns
-                self.sent[self._tags[tag]].add(text_key(known, text, status), now_ns)
+                self._sent[self._tags[tag]].add(text_key(known, text, status), at_ns)
 
 
 def _format(configuration: Configuration, tags: Sequence[Tag]) -> Format:

@@ -32,7 +32,7 @@ from service.bench.wires import Network
 from service.config.build import Configuration
 from service.core import Core, opened, run_until
 from service.files import Files
-from service.judging import Effects
+from service.judging import Effects, Rhythm
 from service.parts import Parts
 from simulators.faults.spec import FaultChange
 from simulators.outlets import Update
@@ -193,7 +193,7 @@ class World:
             listening=lambda _: contextlib.nullcontext(),
             channels=(),
             concluded=self._note,
-            now_s=self.loop.time,
+            rhythm=Rhythm(self.loop.time, _LOOK_S, 10 * _LOOK_S),
             wall_ns=self.clock.now_ns,
             identity=lambda: str(UUID(int=self._chance.getrandbits(128), version=4)),
             look_every_s=_LOOK_S,
