@@ -61,7 +61,8 @@ class Excursions:
 
     def advance(self, second: int, value: Array) -> None:
         """Take the true values at a second."""
-        outside = np.stack((~(value >= self._limits.low), ~(value <= self._limits.high)))
+        low, high = self._limits.low, self._limits.high
+        outside = np.stack((~(value >= low) & np.isfinite(low), ~(value <= high) & np.isfinite(high)))
         for side, kind, column in np.argwhere(outside != self.outside).tolist():
             place = (side, kind, column)
             if outside[place]:

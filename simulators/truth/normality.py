@@ -31,19 +31,18 @@ class Normality:
             unit: [column for column, tag in enumerate(tags) if tag.name == f"{unit}.{tag.role}"] for unit in units
         }
         self._bands: dict[str, tuple[Band | None, int]] = {}
-        self._row: dict[str, int] = {}
+        self._row: dict[str, int | None] = {}
 
     def enter(self, unit: str, now: Situation) -> None:
         """A phase began on a unit, or a batch came or went."""
         band = None if self._profile is None else self._profile.band(unit, now.phase)
-        number, columns = self._units[unit], self._columns[unit]
+        number = self._units[unit]
         self._bands[unit] = (band, now.since_s)
         self._row[unit] = -1
         self.since_s[number] = now.since_s
         self.longest_s[number] = band.longest_s if band is not None and now.batch else math.inf
         if band is None:
-            self.true_low[columns] = self.reported_low[columns] = -math.inf
-            self.true_high[columns] = self.reported_high[columns] = math.inf
+            self._forget(unit)
 
     def advance(self, second: int) -> None:
         """Move on along the bands."""
@@ -51,13 +50,22 @@ class Normality:
             if band is None:
                 continue
             row = band.row(second - since_s)
-            if row != self._row[unit]:
-                self._row[unit] = row
-                columns = self._columns[unit]
+            if row == self._row[unit]:
+                continue
+            self._row[unit] = row
+            columns = self._columns[unit]
+            if row is None:
+                self._forget(unit)
+            else:
                 self.true_low[columns] = band.true_low[row]
                 self.true_high[columns] = band.true_high[row]
                 self.reported_low[columns] = band.reported_low[row]
                 self.reported_high[columns] = band.reported_high[row]
+
+    def _forget(self, unit: str) -> None:
+        columns = self._columns[unit]
+        self.true_low[columns] = self.reported_low[columns] = -math.inf
+        self.true_high[columns] = self.reported_high[columns] = math.inf
 
     def overrun(self, second: int) -> Array:
         """By how much each unit's phase has lasted longer than a normal one, s; negative: it has not."""

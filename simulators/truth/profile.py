@@ -22,13 +22,14 @@ GRID_S: Final = 10
 """A profile has a point so often."""
 
 SIGMAS: Final = 3.0
+_HOLDS_ON: Final = 6  # rows: the last one, for a phase that ends a moment later
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Band:
     """The normal values of a unit's tags in one phase: a row per `GRID_S`, a column per tag in the unit's order.
 
-    Where a phase lasts longer than the band, the last row holds on. `longest_s` is how long it lasts at most.
+    `longest_s` is how long the phase lasts at most.
     """
 
     true_low: Array
@@ -37,9 +38,11 @@ class Band:
     reported_high: Array
     longest_s: float
 
-    def row(self, since_s: int) -> int:
-        """The row that holds so long into the phase."""
-        return min(since_s // GRID_S, len(self.true_low) - 1)
+    def row(self, since_s: int) -> int | None:
+        """The row that holds so long into the phase; None: more than a minute after its end nothing is normal."""
+        last = len(self.true_low) - 1
+        row = since_s // GRID_S
+        return min(row, last) if row <= last + _HOLDS_ON else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +90,8 @@ def student(count: int, sigmas: float = SIGMAS) -> float:
     freedom = count - 1
     first = (sigmas**3 + sigmas) / (4 * freedom)
     second = (5 * sigmas**5 + 16 * sigmas**3 + 3 * sigmas) / (96 * freedom**2)
-    return (sigmas + first + second) * math.sqrt(1 + 1 / count)
+    third = (3 * sigmas**7 + 19 * sigmas**5 + 17 * sigmas**3 - 15 * sigmas) / (384 * freedom**3)
+    return (sigmas + first + second + third) * math.sqrt(1 + 1 / count)
 
 
 def _rows(runs: Sequence[Run]) -> int:

@@ -144,7 +144,7 @@ class TruthRecorder:
             limits = self._limits
             normal = (said >= normality.reported_low) & (said <= normality.reported_high) & (readings.status == GOOD)
             inside = ((said >= limits.low) & (said <= limits.high)).all(axis=0)
-            reported_beyond = np.concatenate((~(normal & inside), overrun))
+            reported_beyond = np.concatenate((~(normal & inside) & ~beyond[: len(value)], overrun))
         for fault, column in self._faults.advance(campaign, beyond, reported_beyond):
             fault.because = self._because(fault, column, value if fault.shows_in_truth else said)
 
