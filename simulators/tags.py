@@ -67,7 +67,8 @@ class PlantTags:
     """The server of each tag, by its name."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outlets", {tag.name: tag.outlet for tag in (*self.measured, *self.states)})
+        tags: tuple[MeasuredTag | StateTag, ...] = (*self.measured, *self.states)
+        object.__setattr__(self, "outlets", {tag.name: tag.outlet for tag in tags})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,7 +135,7 @@ def plant_tags(
     servers: Servers = Servers(),  # noqa: B008 - frozen
     instruments: Mapping[str, InstrumentChange] | None = None,
 ) -> PlantTags:
-    """The tags of a layout; ValueError where `instruments` names a tag that is not among them."""
+    """The tags of a layout; ValueError where `instruments` names no tag of it, or what no instrument can be."""
     measured = tuple(_measured(layout, servers, instruments or {}))
     unknown = sorted(set(instruments or {}) - {tag.name for tag in measured})
     if unknown:
@@ -197,10 +198,10 @@ def _tag(
     """A point's tag; `scan` is its controller's offset in s, and its place among that controller's inputs."""
     name = f"{unit}.{point.role}"
     change = changes.get(name)
-    period_s = change.period_s if change is not None and change.period_s is not None else point.period_s
+    usual = Instrument(name, point.kind, point.period_s, scan[0] % point.period_s)
     over_mqtt = (bool(servers.mqtt) and point.topic is not None) or not servers.opcua
     return MeasuredTag(
-        Instrument(name, point.kind, period_s, scan[0] % period_s),
+        usual if change is None else usual.changed(change),
         point.quantity,
         place,
         point.description,
