@@ -120,6 +120,7 @@ class LivePlant:
             while self.campaign.second + self.campaign.step_s <= target:
                 await self._send(self.campaign.advance(min(target, self.campaign.second + _TURN_S)))
                 self._set_clock(self.campaign.second)
+                await asyncio.sleep(0)  # the servers answer meanwhile
                 started_s = time.monotonic()
                 await self._settle(patience_s)
                 patience_s = max(0.0, patience_s - (time.monotonic() - started_s))

@@ -1,6 +1,5 @@
 """Real clients against the simulated plant's servers."""
 
-import asyncio
 import io
 import json
 import os
@@ -15,17 +14,11 @@ from pathlib import Path
 import apprise
 import paho.mqtt.client as paho
 import pytest
-from asyncua import Client, Node, ua
-from asyncua.crypto.cert_gen import setup_self_signed_certificate
-from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from domain.time import SECOND_NS, ScaledTime
 from simulators.clock import ScaledClock
-from simulators.plant_process import node_specs
 from simulators.servers import broker, mailbox
 from simulators.servers.mqtt import MqttPublisher
-from simulators.servers.opcua import NAMESPACE, OpcUaServer, Security, Update
 from simulators.servers.ports import free_port
 
 WITHIN_S = 20.0
@@ -37,102 +30,6 @@ def wait_until(condition, what: str) -> None:
     while not condition():
         assert time.monotonic() < give_up_s, f"not within {WITHIN_S} s: {what}"
         time.sleep(0.02)
-
-
-async def node_of(client: Client, name: str) -> Node:
-    return client.get_node(ua.NodeId(name, await client.get_namespace_index(NAMESPACE)))
-
-
-async def test_a_client_reads_typed_values_with_the_plants_times_and_units() -> None:
-    async with OpcUaServer(free_port(), node_specs()) as server:
-        await server.write(
-            [
-                Update("R101.TT", 61.5, PLANT_NS),
-                Update("R101.STEP", 20, PLANT_NS),
-                Update("R101.BATCH", "101-0017", PLANT_NS),
-                Update("T201.XFER_IN", True, PLANT_NS),
-            ]
-        )
-        async with Client(server.url) as client:
-            values = [
-                await (await node_of(client, name)).read_data_value()
-                for name in ("R101.TT", "R101.STEP", "R101.BATCH", "T201.XFER_IN")
-            ]
-            temperature = await node_of(client, "R101.TT")
-            unit = await (await temperature.get_child("0:EngineeringUnits")).read_value()
-            span = await (await temperature.get_child("0:EURange")).read_value()
-            kind = await temperature.read_type_definition()
-
-    assert [value.Value.Value for value in values] == [61.5, 20, "101-0017", True]
-    assert [value.Value.VariantType.name for value in values] == ["Double", "Int32", "String", "Boolean"]
-    assert {value.SourceTimestamp.timestamp() for value in values} == {PLANT_NS / SECOND_NS}
-    assert (unit.DisplayName.Text, span.Low, span.High) == ("degC", -50.0, 200.0)
-    assert kind == ua.NodeId(ua.ObjectIds.AnalogItemType)
-
-
-async def test_a_subscriber_gets_every_update_in_order() -> None:
-    class Heard:
-        def __init__(self) -> None:
-            self.values: list[float] = []
-            self.all = asyncio.Event()
-
-        def datachange_notification(self, node: Node, value: float, event: object) -> None:
-            self.values.append(value)
-            if value == 100.0:
-                self.all.set()
-
-    heard = Heard()
-    async with OpcUaServer(free_port(), node_specs()) as server, Client(server.url) as client:
-        subscription = await client.create_subscription(50, heard)
-        await subscription.subscribe_data_change([await node_of(client, "R101.TT")])
-        await server.write([Update("R101.TT", float(n), PLANT_NS + n * SECOND_NS) for n in range(1, 101)])
-        async with asyncio.timeout(WITHIN_S):
-            await heard.all.wait()
-        await subscription.delete()
-
-    assert heard.values[1:] == [float(n) for n in range(1, 101)]
-
-
-async def test_a_bad_reading_has_its_status_and_no_value() -> None:
-    async with OpcUaServer(free_port(), node_specs()) as server:
-        await server.write([Update("R101.AT", 7.5, PLANT_NS, 0x808C_0000)])
-        async with Client(server.url) as client:
-            value = await (await node_of(client, "R101.AT")).read_data_value(raise_on_bad_status=False)
-
-    assert (value.StatusCode.value, value.Value.Value) == (0x808C_0000, None)
-
-
-async def test_a_client_may_not_write() -> None:
-    async with OpcUaServer(free_port(), node_specs()) as server, Client(server.url) as client:
-        with pytest.raises(ua.UaStatusCodeError):
-            await (await node_of(client, "R101.TT")).write_value(1.0)
-
-
-async def test_a_secured_server_lets_in_who_has_a_certificate_and_the_password(tmp_path: Path) -> None:
-    security = Security(tmp_path / "server", {"historian": "a secret"})
-    async with OpcUaServer(free_port(), node_specs(), security) as server:
-        await server.write([Update("R101.TT", 61.5, PLANT_NS)])
-        value = await _read_secured(server.url, "a secret", tmp_path)
-        with pytest.raises(ua.UaError):
-            await _read_secured(server.url, "a guess", tmp_path)
-
-    assert value == 61.5
-
-
-async def _read_secured(url: str, password: str, folder: Path) -> float:
-    key, certificate = folder / "key.pem", folder / "client.der"
-    uri = "urn:thermowell:test"
-    await setup_self_signed_certificate(
-        key, certificate, uri, "localhost", [ExtendedKeyUsageOID.CLIENT_AUTH], {"commonName": "test"}
-    )
-    client = Client(url)
-    client.application_uri = uri
-    client.set_user("historian")
-    client.set_password(password)
-    await client.set_security(SecurityPolicyBasic256Sha256, certificate, key)
-    async with client:
-        value: float = await (await node_of(client, "R101.TT")).read_value()
-        return value
 
 
 @pytest.fixture(params=["mosquitto", "embedded"])
