@@ -19,9 +19,10 @@ class Label:
 
     A fault is visible from `visible_ns` on: the true value of a measured tag (`seen_on`) is beyond a limit, or beyond
     3 standard deviations of its normal phase profile, for 60 s. For a fault of an instrument, a server or the network
-    it is what the tag reports, without its noise, that counts, where the truth itself is not beyond. `hidden` says that
-    the control loop made up for it: never visible in this run. For the other kinds onset and visibility are one; there `hidden` says that it was too
-    brief (less than 60 s) or too small (less than the instrument's standard deviation) for anybody to see.
+    it is what the tag reports, without its noise, that counts, where the truth itself is not beyond. `hidden` says
+    that the control loop made up for it: never visible in this run. For the other kinds onset and visibility are one;
+    there `hidden` says that it was too brief (less than 60 s) or too small (less than the instrument's standard
+    deviation) for anybody to see.
     """
 
     kind: LabelKind

@@ -45,7 +45,8 @@ INSTRUMENTS = (
 
 @pytest.fixture(scope="module")
 def profile() -> Profile:
-    return profile_of(replace(SCENARIO, faults=(*BROKEN, *INSTRUMENTS)))
+    """Of the reactors: what is normal in the tanks takes longer to find out."""
+    return profile_of(replace(SCENARIO, faults=(BROKEN[0], INSTRUMENTS[0])))
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +112,6 @@ def test_a_hold_over_its_limit_begins_at_the_limit_and_ends_with_the_batch(broke
     assert (label.subject, label.batch) == ("T201", "102-0001")
     assert second(label.onset_ns) == phase_start(broken, "T201", "fill") + 1200
     assert second(label.end_ns) > 600 + 3500
-
-
-def test_a_forgotten_hold_is_seen_on_its_tank(broken: Truth) -> None:
-    label = of(broken, "forgotten")
-
-    assert label.seen_on
-    assert {tag.partition(".")[0] for tag in label.seen_on} == {"T201"}
 
 
 def test_a_hold_in_the_second_half_of_its_limit_is_told_as_waiting(broken: Truth) -> None:
