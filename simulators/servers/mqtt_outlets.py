@@ -8,6 +8,7 @@ from simulators.outlets import Outlet
 from simulators.servers.broker import Broker
 from simulators.servers.mqtt import MqttOutlet, MqttPublisher
 from simulators.servers.mqtt_payloads import JsonFormat, Place, PublishedTag, UnsFormat
+from simulators.servers.sparkplug import SparkplugEdge
 
 STYLES: Final = ("json", "uns", "sparkplug")
 
@@ -31,6 +32,10 @@ def open_outlet(
     if style not in STYLES:
         message = f"no MQTT style {style!r}: choose one of {', '.join(STYLES)}"
         raise ValueError(message)
+    if style == "sparkplug":
+        with SparkplugEdge(host, port, protocol, tags, broker=broker, seed=seed) as edge:
+            yield edge
+        return
     form = JsonFormat(tags) if style == "json" else UnsFormat(tags, place)
     with MqttPublisher(host, port, protocol) as publisher:
         yield MqttOutlet(publisher, form, broker, seed)
