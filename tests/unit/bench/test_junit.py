@@ -1,5 +1,5 @@
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -35,7 +35,7 @@ def cases(file: Path) -> dict[str, str]:
     """What became of each case."""
     return {
         f"{case.get('classname')}: {case.get('name')}": case[0].tag if len(case) else "passed"
-        for case in ElementTree.parse(file).iter("testcase")
+        for case in ET.parse(file).iter("testcase")
     }
 
 
@@ -53,7 +53,7 @@ def test_there_is_a_case_per_acceptance_line_and_per_label(file: Path) -> None:
 
 def test_a_failure_carries_its_message_and_the_command_that_repeats_it(file: Path) -> None:
     write_junit([outcome(Acceptance(lost=None, doubled=None))], file)
-    failures = list(ElementTree.parse(file).iter("failure"))
+    failures = list(ET.parse(file).iter("failure"))
 
     assert all(REPEAT in (failure.text or "") for failure in failures)
     assert "hold: 0 of 1 found" in (failures[0].get("message") or "")
@@ -69,13 +69,13 @@ def test_a_complaint_of_the_service_is_a_failure(file: Path) -> None:
     write_junit([outcome(Acceptance(None, lost=None, doubled=None), "the judge stopped: \x00 & <why>")], file)
 
     assert cases(file)["cooling.service: complaint 1"] == "failure"
-    assert next(ElementTree.parse(file).iter("failure")).get("message") == "the judge stopped: \ufffd & <why>"
+    assert next(ET.parse(file).iter("failure")).get("message") == "the judge stopped: \ufffd & <why>"
 
 
 def test_the_suites_count_their_cases(file: Path) -> None:
     run = outcome(Acceptance(lost=None, doubled=None))
     write_junit([run, run], file)
-    root = ElementTree.parse(file).getroot()
+    root = ET.parse(file).getroot()
 
     assert [root.get(name) for name in ("tests", "failures", "skipped")] == ["10", "4", "2"]
     assert [suite.get("tests") for suite in root] == ["5", "5"]
