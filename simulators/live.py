@@ -57,8 +57,8 @@ class Patient(Protocol):
 class LivePlant:
     """Runs a campaign at the plant's clock and publishes it; one thing at a time: a turn, an advance or a fault.
 
-    `outlets` are by name (opcua, mqtt); `networks` take faults and no values. NotPossible: the scenario has a fault
-    for which there is an `obstacle`.
+    `outlets` are by name (opcua, mqtt); `networks` take faults and no values. `speed` is that of a clock which stands
+    at first. NotPossible: the scenario has a fault for which there is an `obstacle`.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class LivePlant:
         outlets: Mapping[str, Outlet],
         networks: Sequence[Breakable] = (),
         obstacle: Obstacle = lambda _: None,
+        speed: float | None = None,
     ) -> None:
         self.campaign = campaign
         self.clock = clock
@@ -78,7 +79,7 @@ class LivePlant:
         self._concerned: tuple[Breakable, ...] = (*networks, *outlets.values())
         self._obstacle = obstacle
         self._turn = asyncio.Lock()
-        self._speed = clock.speed or campaign.scenario.speed  # when the clock does not stand
+        self._speed = clock.speed or speed or campaign.scenario.speed  # when the clock does not stand
         self._said_s = -_SAY_AGAIN_S
         for spec in campaign.scenario.faults:
             self._accept(spec)

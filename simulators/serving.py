@@ -47,8 +47,8 @@ class ServeOptions:
 
     `broker_port`: a broker that runs already; else one is started where the scenario has MQTT. `networks`: proxies
     stand before the servers, so that the network can be broken. `wall_origin_ns`: when the plant's clock shows the
-    scenario's start; it may lie ahead. `users` (name -> password) come in where the scenario has security. `profile`
-    is what the truth takes for normal; without it a fault is visible by limits alone.
+    scenario's start; it may lie ahead; None: when everything is up. `users` (name -> password) come in where the
+    scenario has security. `profile` is what the truth takes for normal; without it a fault is visible by limits alone.
     """
 
     opcua_port: int = 0
@@ -116,12 +116,12 @@ class _Stage:
         recorder = TruthRecorder(scenario, options.profile, keep_values=options.out is not None)
         campaign.observers.append(recorder)
         clock = self._clock()
-        addresses: dict[str, object] = {"scenario": scenario.name, "seed": campaign.seed, "speed": clock.speed}
+        addresses: dict[str, object] = {"scenario": scenario.name, "seed": campaign.seed, "speed": self._speed}
         if scenario.servers.opcua:
             addresses["opcua"] = await self._serve_opcua(campaign, clock)
         if scenario.servers.mqtt:
             addresses |= await self._serve_mqtt(campaign)
-        plant = LivePlant(campaign, clock, self._outlets, self._networks, self._obstacle)
+        plant = LivePlant(campaign, clock, self._outlets, self._networks, self._obstacle, self._speed)
         await plant.open()
         desk = Desk(plant, addresses, recorder.labels)
         if options.control_port is not None:
@@ -129,14 +129,23 @@ class _Stage:
             addresses["control"] = control.url
             if not options.token:
                 self._methods.desk = desk
+        if plant.paused and not options.paused:
+            await plant.resume()
+        origins = {"wall_origin": clock.scaled.wall_origin_ns, "plant_origin": clock.scaled.plant_origin_ns}
+        addresses |= {**origins, "paused": plant.paused}
         return _Served(plant, recorder, addresses)
 
     def _clock(self) -> ScaledClock:
-        options = self._options
-        speed = self._scenario.speed if options.speed is None else options.speed
-        wall_ns = time.time_ns() if options.wall_origin_ns is None else options.wall_origin_ns
-        scaled = ScaledTime(wall_ns, self._scenario.start_ns, 0.0 if options.paused else speed)
-        return ScaledClock(scaled, options.clock_file)
+        """The plant's clock: it stands until everything is up, unless it has an agreed origin."""
+        origin_ns = self._options.wall_origin_ns
+        runs = origin_ns is not None and not self._options.paused
+        wall_ns = time.time_ns() if origin_ns is None else origin_ns
+        scaled = ScaledTime(wall_ns, self._scenario.start_ns, self._speed if runs else 0.0)
+        return ScaledClock(scaled, self._options.clock_file)
+
+    @property
+    def _speed(self) -> float:
+        return self._scenario.speed if self._options.speed is None else self._options.speed
 
     async def _serve_opcua(self, campaign: Campaign, clock: ScaledClock) -> str:
         """Start the OPC UA server; returns its address."""
