@@ -21,7 +21,7 @@ class CrystalliserOperator:
     When the batch is cold it waits until the still is empty; the crystals stay on the filter.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a crystalliser's operator must know
+    def __init__(
         self,
         vessel: Vessel,
         log: Logbook,
