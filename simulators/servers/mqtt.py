@@ -1,8 +1,10 @@
 """Publishes values of the plant over MQTT, QoS 1, and breaks on purpose."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -23,10 +25,18 @@ logger = logging.getLogger(__name__)
 PROTOCOLS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 _QUEUED_MOST: Final = 20_000  # messages; while the broker is away longer, the newest are refused and counted
 _IN_FLIGHT_MOST: Final = 200
+_PATIENT_ABOVE: Final = 10_000  # messages
+_PATIENCE_S: Final = 60.0
+_LOOK_AGAIN_S: Final = 0.01
 
 
 class Wire(Protocol):
     """What carries messages to a broker: paho, or a model."""
+
+    @property
+    def waiting(self) -> int:
+        """How many messages the broker has not taken yet."""
+        ...
 
     def send(self, message: Message) -> bool:
         """Hand a message over; False: it was refused, for good."""
@@ -56,6 +66,11 @@ class MqttPublisher:
         self._client.disconnect()
         self._client.loop_stop()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages the broker has not taken yet."""
+        return waiting_in(self._client)
+
     def send(self, message: Message) -> bool:
         """Send a message; one that does not fit the queue is refused and counted."""
         sent = self._client.publish(message.topic, message.payload, message.qos, message.retain)
@@ -79,10 +94,13 @@ class MqttPublisher:
 class MqttOutlet:
     """An `Outlet` of JSON messages. Faults: those of messages, of the broker (where it is ours), `source_time_absent`.
 
-    `sent` and `refused` count messages, `faults.counts` what was done to them.
+    `sent` and `refused` count messages, `faults.counts` what was done to them. A `patient` one waits where a device
+    would lose values: for a broker that is slow or away, at most a minute.
     """
 
-    def __init__(self, wire: Wire, form: Format, broker: Broker | None = None, seed: int = 1) -> None:
+    def __init__(
+        self, wire: Wire, form: Format, broker: Broker | None = None, seed: int = 1, *, patient: bool = False
+    ) -> None:
         self.faults = MessageFaults(seed)
         self.sent = 0
         self.refused = 0
@@ -90,9 +108,12 @@ class MqttOutlet:
         self._format = form
         self._broker = BrokerFaults(broker)
         self._newest: dict[str, Update] = {}
+        self._patient = patient
 
     async def write(self, updates: Sequence[Update]) -> None:
-        """Publish new values, in order; KeyError for a tag that is not published."""
+        """Publish new values, in order; KeyError for a tag that is not published, TimeoutError if patience ends."""
+        if self._patient:
+            await until_taken(lambda: self._wire.waiting)
         timeless = self.faults.targets("source_time_absent")
         told = [replace(update, time_ns=None) if {SERVER, update.name} & timeless else update for update in updates]
         self._newest.update((update.name, update) for update in told)
@@ -122,3 +143,20 @@ class MqttOutlet:
 
 def _older(update: Update, age_ns: int) -> Update:
     return update if update.time_ns is None else replace(update, time_ns=update.time_ns - age_ns)
+
+
+def waiting_in(client: Client) -> int:
+    """How many messages paho has not got rid of: those without PUBACK, and packets that are not written yet."""
+    return max(len(client._out_messages), len(client._out_packet))  # noqa: SLF001 - paho tells it nowhere else
+
+
+async def until_taken(waiting: Callable[[], int]) -> None:
+    """Wait until few enough messages wait for the next ones; TimeoutError after a minute in which none went."""
+    fewest, since_s = waiting(), time.monotonic()
+    while (left := waiting()) > _PATIENT_ABOVE:
+        if left < fewest:
+            fewest, since_s = left, time.monotonic()
+        if time.monotonic() > since_s + _PATIENCE_S:
+            message = f"the broker has taken no message for {_PATIENCE_S:g} s; {left:,} wait"
+            raise TimeoutError(message)
+        await asyncio.sleep(_LOOK_AGAIN_S)

@@ -14,7 +14,7 @@ STYLES: Final = ("json", "uns", "sparkplug")
 
 
 @contextmanager
-def open_outlet(
+def open_outlet(  # noqa: PLR0913 - what a scenario says of its MQTT side
     style: str,
     tags: Sequence[PublishedTag],
     host: str,
@@ -24,18 +24,20 @@ def open_outlet(
     broker: Broker | None = None,
     place: Place | None = None,
     seed: int = 1,
+    patient: bool = False,
 ) -> Iterator[Outlet]:
     """Connect to a broker and publish there until the block ends; ValueError for a style that there is not.
 
     `broker` is the broker itself where the bench started it, for the faults that stop it: `port` may be a proxy's.
+    `patient`: it waits for a slow broker where a device would lose values.
     """
     if style not in STYLES:
         message = f"no MQTT style {style!r}: choose one of {', '.join(STYLES)}"
         raise ValueError(message)
     if style == "sparkplug":
-        with SparkplugEdge(host, port, protocol, tags, broker=broker, seed=seed) as edge:
+        with SparkplugEdge(host, port, protocol, tags, broker=broker, seed=seed, patient=patient) as edge:
             yield edge
         return
     form = JsonFormat(tags) if style == "json" else UnsFormat(tags, place)
     with MqttPublisher(host, port, protocol) as publisher:
-        yield MqttOutlet(publisher, form, broker, seed)
+        yield MqttOutlet(publisher, form, broker, seed, patient=patient)

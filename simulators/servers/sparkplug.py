@@ -20,7 +20,7 @@ from simulators.faults.spec import FaultChange
 from simulators.outlets import Update
 from simulators.servers.broker import Broker
 from simulators.servers.broker_faults import BrokerFaults
-from simulators.servers.mqtt import PROTOCOLS
+from simulators.servers.mqtt import PROTOCOLS, until_taken, waiting_in
 from simulators.servers.mqtt_faults import SERVER, MessageFaults
 from simulators.servers.mqtt_payloads import Message, PublishedTag
 from simulators.servers.sparkplug_node import NAMESPACE, REBIRTH, EdgeNode
@@ -36,12 +36,12 @@ _LEAVE_WITHIN_S: Final = 5.0
 class SparkplugEdge:
     """An `Outlet` that is an edge node (`node`: group/name); `with` connects and leaves. A unit is a device.
 
-    While the broker is away, or the primary host (`host`, if one is named) is not online, values are stored; after the
-    next births they are sent as historical. `dropped` counts values that did not fit the store. What is sent has QoS 0,
-    as Sparkplug asks: a message on its way when a connection breaks is lost.
+    While the broker is away, or the primary host (`primary_host`, if one is named) is not online, values are stored;
+    after the next births they are sent as historical. `dropped` counts values that did not fit the store. What is sent
+    has QoS 0, as Sparkplug asks: a message on its way when a connection breaks is lost. `patient` as of `MqttOutlet`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where, what, and as whom
         self,
         host: str,
         port: int,
@@ -52,6 +52,7 @@ class SparkplugEdge:
         primary_host: str = "",
         broker: Broker | None = None,
         seed: int = 1,
+        patient: bool = False,
     ) -> None:
         self.faults = MessageFaults(seed)
         self.sent = 0  # messages of data
@@ -61,6 +62,7 @@ class SparkplugEdge:
         self._node = EdgeNode(tags, group, name)
         self._broker = BrokerFaults(broker)
         self._primary_host = primary_host
+        self._patient = patient
         self._host_heard_ms = -1
         self._online = False  # born, and nobody said that it may not go on
         self._stored: deque[Update] = deque(maxlen=_STORED_MOST)
@@ -96,7 +98,9 @@ class SparkplugEdge:
         self._client.loop_stop()
 
     async def write(self, updates: Sequence[Update]) -> None:
-        """Publish new values, in order; KeyError for a tag that is not published."""
+        """Publish new values, in order; KeyError for a tag that is not published, TimeoutError if patience ends."""
+        if self._patient:
+            await until_taken(lambda: max(waiting_in(self._client), len(self._stored)))
         timeless = self.faults.targets("source_time_absent")
         told = [replace(update, time_ns=None) if {SERVER, update.name} & timeless else update for update in updates]
         with self._lock:
