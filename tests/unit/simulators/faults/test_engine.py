@@ -83,6 +83,20 @@ def test_a_fault_of_every_batch_comes_back() -> None:
     assert [change[0] for change in told(changes) if not change[2]] == [10, 111, 211]
 
 
+def test_a_fault_of_every_batch_that_still_runs_is_not_there_twice() -> None:
+    every = fault("fouling", start=AtPhase("R101", "dose", 0, None), lasts_s=150, settings={"left": 0.5})
+    plant, engine = StandingPlant(), FaultEngine([every])
+    plant.enter("R101", "dose", 1)
+    changes = plant.step(engine, 100)
+    plant.enter("R101", "dose", 2)
+    changes += plant.step(engine, 120)
+    during = plant.parameter("jacket_cleanness")
+    changes += plant.step(engine, 300)
+
+    assert during == 0.5
+    assert told(changes) == [(0, "f1", True), (150, "f1", False)]
+
+
 def test_a_phase_that_is_too_short_has_no_fault() -> None:
     plant, engine = StandingPlant(), FaultEngine([fault(start=AtPhase("R101", "dose", 50))])
     plant.enter("R101", "dose", 1)

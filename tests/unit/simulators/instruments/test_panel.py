@@ -68,16 +68,16 @@ def test_a_ph_probe_wanders_slowly() -> None:
 
 
 def test_the_wander_does_not_depend_on_how_often_it_is_looked_at() -> None:
-    often = record(settled("ph", 7.5), 7.5, 20_000).value[::20]
+    often = record(settled("ph", 7.5), 7.5, 12_000).value[::20]
     panel = settled("ph", 7.5)
     seldom = []
-    for _ in range(1000):
+    for _ in range(600):
         panel.advance(np.array([7.5]), 20)
         seldom.append(panel.read(EVERY).value[0])
 
-    assert np.std(seldom) == pytest.approx(np.std(often), rel=0.1)
+    assert np.std(seldom) == pytest.approx(np.std(often), rel=0.15)
     assert np.corrcoef(seldom[:-1], seldom[1:])[0, 1] == pytest.approx(
-        np.corrcoef(often[:-1], often[1:])[0, 1], abs=0.1
+        np.corrcoef(often[:-1], often[1:])[0, 1], abs=0.15
     )
 
 
@@ -183,6 +183,14 @@ def test_a_stuck_instrument_goes_on_reporting_what_it_reported_last() -> None:
     assert set(stuck.value) == {last}
     assert set(stuck.status) == {GOOD}
     assert panel.read(EVERY).value[0] == pytest.approx(90.0, abs=0.3)
+
+
+def test_a_stuck_instrument_does_not_see_that_the_truth_is_out_of_its_range() -> None:
+    panel = settled("temperature", 60.0)
+    panel.read(EVERY)
+    panel.condition.stuck[0] = True
+
+    assert set(record(panel, 900.0, 100).status) == {GOOD}
 
 
 def test_a_stuck_instrument_may_be_told_what_to_report() -> None:
