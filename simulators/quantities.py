@@ -71,30 +71,31 @@ class Quantities:
 
     def __init__(self, trains: Trains, layout: Layout, wanted: Sequence[tuple[str, str]]) -> None:
         self._trains = trains
+        derived = {**_OF_REACTORS, **_OF_LINES}
+        sources = [_LINEAR.get(quantity, (quantity, 1.0, 0.0)) for quantity, _ in wanted]
+        rows = dict.fromkeys(row for row, _, _ in sources)
+        self._states = tuple(row for row in rows if row not in derived)
+        self._derived = tuple(derived[row] for row in rows if row in derived)
+        order = [*self._states, *(row for row in rows if row in derived)]
+        ends = np.cumsum([len(row) for row in self._rows()]).tolist()
+        starts = dict(zip(order, [0, *ends], strict=False))
         columns = [_column(layout, quantity, unit) for quantity, unit in wanted]
-        linear = [place for place, (quantity, _) in enumerate(wanted) if quantity in _LINEAR]
-        self._number = len(wanted)
-        self._linear = np.array(linear, np.intp)
-        self._states = tuple(dict.fromkeys(_LINEAR[wanted[place][0]][0] for place in linear))
-        starts = np.cumsum([0, *(len(trains[state]) for state in self._states)]).tolist()
-        start_of = dict(zip(self._states, starts, strict=False))
-        self._cells = np.array([start_of[_LINEAR[wanted[place][0]][0]] + columns[place] for place in linear], np.intp)
-        self._factor = np.array([_LINEAR[wanted[place][0]][1] for place in linear])
-        self._added = np.array([_LINEAR[wanted[place][0]][2] for place in linear])
-        self._derived = [
-            (derive, np.array(places, np.intp), np.array([columns[place] for place in places], np.intp))
-            for quantity, derive in (*_OF_REACTORS.items(), *_OF_LINES.items())
-            if (places := [place for place, (name, _) in enumerate(wanted) if name == quantity])
-        ]
+        self._cells = np.array(
+            [starts[row] + column for (row, _, _), column in zip(sources, columns, strict=True)], np.intp
+        )
+        self._factor = np.array([factor for _, factor, _ in sources])
+        self._added = np.array([added for _, _, added in sources])
 
     def now(self) -> Array:
         """The values now, in plant units; a new array at every call."""
-        values = np.empty(self._number)
-        states = np.concatenate([self._trains[state] for state in self._states])
-        values[self._linear] = states.take(self._cells) * self._factor + self._added
-        for derive, places, columns in self._derived:
-            values[places] = derive(self._trains).take(columns)
+        values: Array = np.concatenate(self._rows()).take(self._cells)
+        values *= self._factor
+        values += self._added
         return values
+
+    def _rows(self) -> list[Array]:
+        trains = self._trains
+        return [*(trains[state] for state in self._states), *(derive(trains) for derive in self._derived)]
 
 
 def _column(layout: Layout, quantity: str, unit: str) -> int:
