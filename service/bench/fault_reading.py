@@ -157,24 +157,10 @@ class _FaultReader:
                 self._complain(name, f"is no setting of {kind.kind}{hint}")
                 continue
             try:
-                found[name] = self._value(setting, written)
+                found[name] = value_of(setting, written, self._scene.unit_of(self._text.on) or "")
             except ValueError as error:
                 self._complain(name, str(error))
         return found
-
-    def _value(self, setting: Setting, written: str | float) -> float | str:
-        """A setting in its unit; ValueError says what does not fit."""
-        if setting.choices:
-            if written not in setting.choices:
-                known = ", ".join(setting.choices)
-                raise ValueError(f"{written!r} is none of {known}{meant(str(written), setting.choices)}")
-            return str(written)
-        tag_unit = self._scene.unit_of(self._text.on) or ""
-        unit = {POINT: tag_unit, DIFFERENCE: tag_unit, RATE: f"{tag_unit or '1'}/h"}.get(setting.unit, setting.unit)
-        if unit == "s" and isinstance(written, str):
-            return values.length_s(written)
-        on_a_scale = setting.unit in (POINT, "degC")
-        return values.point(written, unit) if on_a_scale else values.amount(written, unit)
 
     def _start(self) -> Trigger | None:
         start = self._text.start
@@ -248,6 +234,20 @@ class _FaultReader:
             at = format_time(scene.start_ns + second * SECOND_NS)
             end = format_time(scene.start_ns + scene.lasts_s * SECOND_NS)
             self._complain("start", f"is {at} at the earliest, and the run ends {end}")
+
+
+def value_of(setting: Setting, written: str | float, tag_unit: str) -> float | str:
+    """A setting as its kind takes it, in its unit or that of the tag; ValueError says what does not fit."""
+    if setting.choices:
+        if written not in setting.choices:
+            known = ", ".join(setting.choices)
+            raise ValueError(f"{written!r} is none of {known}{meant(str(written), setting.choices)}")
+        return str(written)
+    unit = {POINT: tag_unit, DIFFERENCE: tag_unit, RATE: f"{tag_unit or '1'}/h"}.get(setting.unit, setting.unit)
+    if unit == "s" and isinstance(written, str) and not values.is_number(written):
+        return values.length_s(written)
+    on_a_scale = setting.unit in (POINT, "degC")
+    return values.point(written, unit) if on_a_scale else values.amount(written, unit)
 
 
 def _targets(kind: FaultKind, scene: Scene) -> list[str]:

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Final, Protocol
 
 from service.bench.findings import write_findings
+from service.bench.junit import write_junit
 from service.bench.outputs import (
     CONFIGURATION,
     FINDINGS_JSON,
+    JUNIT_XML,
     RUN_JSON,
     SCORE_JSON,
     Outcome,
@@ -28,6 +30,8 @@ from simulators.scenario import Scenario
 from simulators.truth.files import write_truth
 from simulators.truth.normal import profile_of
 from simulators.truth.recorder import TruthRecorder
+
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108  what the service keeps there need not outlive the run
 
 
 class Runner(Protocol):
@@ -59,7 +63,7 @@ def run_scenario(
     recorder = TruthRecorder(scenario, profile_of(scenario, profiles))
     campaign.observers.append(recorder)
     profiled_s = time.process_time()
-    with TemporaryDirectory(prefix="thermowell-bench-") as directory:
+    with TemporaryDirectory(prefix="thermowell-bench-", dir=_MEMORY if _MEMORY.is_dir() else None) as directory:
         result = runner(
             _happenings(campaign),
             configuration,
@@ -74,6 +78,7 @@ def run_scenario(
     outcome = Outcome(scenario, scored, checks(scored, asked), result.complaints, repeat, time.process_time() - began_s)
     write_truth(truth, folder)
     write_findings(told, folder / FINDINGS_JSON)
+    write_junit([outcome], folder / JUNIT_XML)
     write_score(scored, folder / SCORE_JSON, {"scenario": scenario.name, "seed": scenario.seed})
     cost = {"cpu_s": {"profile": round(profiled_s - began_s, 2), "whole": round(outcome.cpu_s, 2)}}
     facts = run_facts(scenario, configuration, result)

@@ -104,6 +104,12 @@ def a_quantity(text: object) -> object:
     return text if isinstance(text, str) else float(text)
 
 
+def is_number(text: str) -> bool:
+    """Tell whether a text is a bare number."""
+    match = _QUANTITY.fullmatch(text.strip())
+    return match is not None and not match[2].strip()
+
+
 def looks_like_an_instant(text: str) -> bool:
     """Tell whether a text is meant as a date and time."""
     return re.match(r"\d{4}-", text.strip()) is not None

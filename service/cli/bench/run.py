@@ -7,6 +7,7 @@ Exit code: 0 everything held, 1 something did not, 2 the input cannot be used.
 """
 
 import argparse
+import logging
 import os
 import shlex
 from collections.abc import Iterable, Iterator
@@ -40,12 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only the detectors, without collecting and keeping: quicker, and blind to faults of network and servers",
     )
+    parser.add_argument("--verbose", action="store_true", help="what the service logs, too")
     parser.add_argument("--profiles", type=Path, default=_cache(), metavar="DIR", help="where normal profiles are kept")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run all of them, one line each; 1 where something did not hold."""
-    from service.bench.outputs import write_table  # noqa: PLC0415
+    from service.bench.junit import write_junit  # noqa: PLC0415
+    from service.bench.outputs import JUNIT_XML, write_table  # noqa: PLC0415
 
     scenarios = list(_chosen(options))
     several = len(scenarios) > 1
@@ -63,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"    again: {outcome.repeat}")
     if several:
         write_table(outcomes, options.out)
+        write_junit(outcomes, options.out / JUNIT_XML)
         print(f"{sum(outcome.held for outcome in outcomes)} of {len(outcomes)} held; {options.out / 'table.md'}")
     return 0 if all(outcome.held for outcome in outcomes) else 1
 
@@ -120,6 +124,8 @@ def _run(work: _Work) -> "Outcome":
     from service.bench.world import run_in_world  # noqa: PLC0415
 
     scenario, folder, options = work
+    if not options.verbose:
+        logging.getLogger().setLevel(logging.ERROR)  # what breaks here breaks on purpose
     runner = run_direct if options.direct else run_in_world
     return run_scenario(scenario, folder, runner, repeat=_repeat(scenario, folder, options), profiles=options.profiles)
 
