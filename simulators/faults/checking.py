@@ -4,11 +4,12 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from simulators.faults.kind import SERVERS, FaultKind, Target, sort_of_unit
+from simulators.faults.kind import SERVERS, Domain, FaultKind, Target, sort_of_unit
 from simulators.faults.kinds import CATALOGUE, PAUSED_KINDS
 from simulators.faults.measuring import temperature_tag
 from simulators.faults.spec import AtCondition, AtPhase, AtTime, FaultSpec, Shape
 from simulators.layout import Layout
+from simulators.tags import state_roles
 
 _ACCUMULATE: Final = frozenset({"drift", "clock_drift"})
 
@@ -50,6 +51,13 @@ def _target_problems(spec: FaultSpec, kind: FaultKind, layout: Layout, tag_names
     elif sort not in kind.targets:
         article = "the server" if sort in SERVERS else f"a {sort}"
         yield f"target: {spec.target!r} is {article}, and {spec.kind} befalls {_possible(kind, layout)}"
+    elif kind.domain is Domain.INSTRUMENT and _is_state(spec.target, layout):
+        yield f"target: {spec.target!r} comes from the control system: there is no instrument that {spec.kind} befalls"
+
+
+def _is_state(tag: str, layout: Layout) -> bool:
+    unit, _, role = tag.rpartition(".")
+    return unit in layout.units and role in state_roles(layout, unit)
 
 
 def _possible(kind: FaultKind, layout: Layout) -> str:
@@ -105,7 +113,7 @@ def _start_problems(
     elif isinstance(start, AtPhase):
         yield from _phase_problems(spec, start, layout, phases)
     else:
-        yield from _condition_problems(start, tag_names)
+        yield from _condition_problems(start, layout, tag_names)
 
 
 def _phase_problems(
@@ -124,9 +132,11 @@ def _phase_problems(
         yield "lasts: a fault that comes back in every batch needs to end before"
 
 
-def _condition_problems(start: AtCondition, tag_names: Collection[str]) -> Iterator[str]:
+def _condition_problems(start: AtCondition, layout: Layout, tag_names: Collection[str]) -> Iterator[str]:
     if start.tag not in tag_names:
         yield f"start.tag: there is no tag {start.tag!r}"
+    elif _is_state(start.tag, layout):
+        yield f"start.tag: {start.tag!r} comes from the control system: it has no true value to compare with a limit"
     if math.isnan(start.above) or math.isnan(start.below):
         yield "start: a limit is no number"
     elif math.isinf(start.above) and math.isinf(start.below):

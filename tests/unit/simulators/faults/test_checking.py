@@ -6,7 +6,7 @@ from simulators.faults.catalogue import CATALOGUE, Domain, Target, check
 from simulators.faults.spec import AtCondition, AtPhase, AtTime, FaultSpec, Shape
 from tests.unit.simulators.faults.plants import LAYOUT, fault
 
-TAGS = ("R101.TT", "R101.AT", "R102.AT")
+TAGS = ("R101.TT", "R101.AT", "R102.AT", "R101.STEP")
 ON = {
     Target.REACTOR: "R101",
     Target.TANK: "T101",
@@ -59,6 +59,11 @@ USUAL = fault(lasts_s=600)
         (replace(USUAL, target="T101"), "target: 'T101' is a tank, and base_pump_lost befalls a reactor (R101"),
         (fault("cut", "R101.TT"), "target: 'R101.TT' is a tag, and cut befalls the server opcua or the server mqtt"),
         (fault("stuck", "opcua"), "target: 'opcua' is the server, and stuck befalls a tag"),
+        (fault("stuck", "R101.STEP"), "target: 'R101.STEP' comes from the control system: there is no instrument that"),
+        (
+            replace(USUAL, start=AtCondition("R101.STEP", above=1.0)),
+            "start.tag: 'R101.STEP' comes from the control system: it has no true value",
+        ),
         (replace(USUAL, settings={"left": 1.5}), "settings.left: 1.5 is not within 0 … 0.99"),
         (replace(USUAL, settings={"left": "half"}), "settings.left: 'half' is no number"),
         (replace(USUAL, settings={"left": True}), "settings.left: True is no number"),
@@ -114,6 +119,10 @@ def test_what_is_wrong_is_said_in_words(spec: FaultSpec, words: str) -> None:
 
     assert len(problems) == 1
     assert problems[0].startswith(words)
+
+
+def test_a_node_of_the_control_system_may_be_invalid() -> None:
+    assert check(fault("nodes_invalid", "R101.STEP"), LAYOUT, TAGS) == []
 
 
 def test_every_problem_is_told_at_once() -> None:
