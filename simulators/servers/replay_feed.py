@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _ROWS_MOST: Final = 20_000_000
 _AHEAD_MOST: Final = 5_000  # values that are sent at once
+_ROWS_AT_ONCE: Final = 65_536
 _TURN_S: Final = 0.01
 _TELL_EVERY_S: Final = 5.0
 _NULLS: Final[Mapping[type, Value]] = {float: float("nan"), bool: False, str: ""}
@@ -69,33 +70,42 @@ class Replay:
             for column in recording.columns.values()
         )
         self._columns = tuple(recording.columns.values())
-        self._time_ns = np.concatenate([np.array(column.time_ns, np.int64) for column in self._columns])
-        self._order = np.argsort(self._time_ns, kind="stable")
-        self._starts = np.cumsum([0, *(len(column.time_ns) for column in self._columns)])
-        self.first_ns, self.last_ns = int(self._time_ns[self._order[0]]), int(self._time_ns[self._order[-1]])
+        lengths = [len(column.time_ns) for column in self._columns]
+        time_ns = np.concatenate([np.array(column.time_ns, np.int64) for column in self._columns])
+        order = np.argsort(time_ns, kind="stable")
+        self._time_ns = time_ns[order]
+        self._column = np.repeat(np.arange(len(lengths)), lengths)[order]
+        self._row = np.concatenate([np.arange(length) for length in lengths])[order]
+        self.first_ns, self.last_ns = int(self._time_ns[0]), int(self._time_ns[-1])
         self._shift_ns = 0 if first_ns is None else first_ns - self.first_ns
 
     def moments(self, now_ns: int | None = None) -> Iterator[Moment]:
         """The values, those of one time together. With `now_ns` each gets the time at which it is due from then on."""
         updates: list[Update] = []
         recorded_ns = self.first_ns
-        for place in self._order.tolist():
-            time_ns = int(self._time_ns[place])
+        for time_ns, column, row in self._in_order():
             if time_ns != recorded_ns:
                 yield Moment(self._due_s(recorded_ns), tuple(updates))
                 updates, recorded_ns = [], time_ns
             shown_ns = time_ns + self._shift_ns if now_ns is None else now_ns + round(self._due_s(time_ns) * SECOND_NS)
-            updates.append(self._update(place, shown_ns))
+            updates.append(self._update(column, row, shown_ns))
         yield Moment(self._due_s(recorded_ns), tuple(updates))
+
+    def _in_order(self) -> Iterator[tuple[int, int, int]]:
+        """(time, column, row) of every value, by time."""
+        for start in range(0, self.rows, _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            yield from zip(
+                self._time_ns[part].tolist(), self._column[part].tolist(), self._row[part].tolist(), strict=True
+            )
 
     def _due_s(self, time_ns: int) -> float:
         return (time_ns - self.first_ns) / SECOND_NS / self.speed if self.speed else 0.0
 
-    def _update(self, place: int, time_ns: int) -> Update:
-        index = int(np.searchsorted(self._starts, place, side="right")) - 1
-        column, row = self._columns[index], place - int(self._starts[index])
-        value, kind = column.value[row], self.tags[index].kind
-        return Update(self.tags[index].name, _NULLS[kind] if value is None else value, time_ns, column.status[row])
+    def _update(self, column: int, row: int, time_ns: int) -> Update:
+        recorded, tag = self._columns[column], self.tags[column]
+        value = recorded.value[row]
+        return Update(tag.name, _NULLS[tag.kind] if value is None else value, time_ns, recorded.status[row])
 
 
 async def feed(replay: Replay, outlets: Sequence[Outlet], stop: asyncio.Event, *, now: bool = False) -> int:
