@@ -19,6 +19,9 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "commit": ("commit_under_query",),
     "latency": ("latency_p50", "latency_p99", "latency_under_query"),
     "journal": ("journal_written",),
+    "plant": ("plant",),
+    "opcua_serve": ("opcua_serve",),
+    "mqtt_serve": ("mqtt_serve",),
 }
 BUILD = Path(__file__).parents[2] / "build"
 LONGEST_S = 900
