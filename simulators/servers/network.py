@@ -25,6 +25,7 @@ _HOST: Final = "127.0.0.1"
 _CHUNK_BYTES: Final = 65_536
 _SLICES_PER_S: Final = 20  # in which a limited rate is given out
 _ON_THE_WAY_MOST: Final = 256  # chunks in one direction; then the sender has to wait
+_CLOSE_WITHIN_S: Final = 5.0
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing sends RST
 
 
@@ -89,9 +90,8 @@ class NetworkProxy:
         """Close the port and every connection."""
         self._refuse()
         self.drop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSE_WITHIN_S)
         if self._held is not None:
             self._held.close()
 
