@@ -9,7 +9,6 @@ import pytest
 from simulators.layout import SMALL, Layout, Line
 from simulators.operators.crew import batch_names
 from simulators.operators.draw import reactor_draw
-from simulators.operators.logbook import BATCH_LATE_S
 from simulators.plant.state import HEEL_M3
 from simulators.recipe import CRYSTALLISATION, DISTILLATION, HOLDING, PHASES, USUAL, phases_of, seconds_until
 from tests.unit.simulators.fake_plant import (
@@ -60,7 +59,7 @@ def test_every_batch_comes_through_every_unit_in_its_turn(days: FakeCampaign, un
 def test_the_batch_tag_follows_the_step_seconds_later_and_is_idle_between_batches(days: FakeCampaign) -> None:
     charges = [second for second, value in days.of("R101.STEP") if value == 10]
     cleanings = [second for second, value in days.of("R101.STEP") if value == 60]
-    late = STEP_S * -(-BATCH_LATE_S // STEP_S)
+    late = STEP_S  # 7 s, seen at the next step
 
     assert [second for second, value in days.of("R101.BATCH")[1:] if value] == [each + late for each in charges]
     assert [second for second, value in days.of("R101.BATCH")[1:] if not value] == [each + late for each in cleanings]
@@ -153,10 +152,10 @@ def test_reactors_that_share_a_tank_never_mix_batches(layout: Layout) -> None:
 
 
 def test_who_asks_first_for_a_shared_tank_goes_first() -> None:
-    campaign = FakeCampaign(scenario(TWO_INTO_ONE, start_s=(10, 0)))
-    campaign.run(14 * HOUR_S)
+    campaign = FakeCampaign(scenario(THREE_INTO_ONE, start_s=(0, 1200, 600)))
+    campaign.run(20 * HOUR_S)
 
-    assert [value for _, value in campaign.of("T101.BATCH") if value][:2] == ["102-0001", "101-0001"]
+    assert [value for _, value in campaign.of("T1.BATCH") if value][:3] == ["1-0001", "3-0001", "2-0001"]
 
 
 def test_a_reactor_that_waits_for_its_tank_stays_cool() -> None:
