@@ -25,6 +25,9 @@ _PATIENCE_S: Final = 30.0  # of the wall's clock, with clients that do not fetch
 _ADVANCE_MOST_S: Final = 31 * 86_400
 _FAULTS_MOST: Final = 10_000
 
+FASTEST: Final = 10_000.0
+"""Plant seconds per second, at most."""
+
 Obstacle = Callable[[FaultSpec], str | None]
 """Why this bench cannot show a fault, in words; None: it can."""
 
@@ -79,6 +82,7 @@ class LivePlant:
         self._concerned: tuple[Breakable, ...] = (*networks, *outlets.values())
         self._obstacle = obstacle
         self._turn = asyncio.Lock()
+        self._stop = asyncio.Event()
         self._speed = clock.speed or speed or campaign.scenario.speed  # when the clock does not stand
         self._said_s = -_SAY_AGAIN_S
         for spec in campaign.scenario.faults:
@@ -105,6 +109,7 @@ class LivePlant:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the plant at its clock until asked to stop."""
+        self._stop = stop
         while not stop.is_set():
             async with self._turn:
                 await self._send(self._catch_up())
@@ -112,13 +117,18 @@ class LivePlant:
                 await asyncio.wait_for(stop.wait(), _TICK_S)
 
     async def advance(self, by_s: float) -> None:
-        """Run ahead at once and publish every value with its own time; the clock goes along. NotPossible."""
+        """Run ahead at once and publish every value with its own time; the clock goes along. NotPossible.
+
+        Where the plant is to stop meanwhile, it stops where it is.
+        """
         if not 0 < by_s <= _ADVANCE_MOST_S:
             raise NotPossible("by", f"{by_s:g} s is not within 1 s … 31 d")
         async with self._turn:
             target = max(self._due(), self.campaign.second) + round(by_s)
             patience_s = _PATIENCE_S
             while self.campaign.second + self.campaign.step_s <= target:
+                if self._stop.is_set():
+                    return
                 await self._send(self.campaign.advance(min(target, self.campaign.second + _TURN_S)))
                 self._set_clock(self.campaign.second)
                 await asyncio.sleep(0)  # the servers answer meanwhile
@@ -148,8 +158,8 @@ class LivePlant:
 
     async def set_speed(self, speed: float) -> None:
         """Run at another speed from now on; a clock that stands goes on standing. NotPossible."""
-        if not 0 < speed <= 10_000:
-            raise NotPossible("speed", f"{speed:g} is not above 0 and at most 10000")
+        if not 0 < speed <= FASTEST:
+            raise NotPossible("speed", f"{speed:g} is not above 0 and at most {FASTEST:g}")
         async with self._turn:
             self._speed = speed
             if not self.paused:

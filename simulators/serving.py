@@ -18,7 +18,7 @@ from simulators.clock import ScaledClock
 from simulators.faults.catalogue import CATALOGUE
 from simulators.faults.kind import Domain
 from simulators.faults.spec import FaultSpec
-from simulators.live import LivePlant
+from simulators.live import FASTEST, LivePlant, NotPossible
 from simulators.nodes import node_specs, published_tags
 from simulators.outlets import Outlet
 from simulators.scenario import Scenario
@@ -75,7 +75,7 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`; `say` gets the ready line's content (default: a line on stdout).
 
-    NotPossible: the scenario has a fault that this bench cannot show. OSError: a port is taken.
+    NotPossible: the scenario has a fault that this bench cannot show, or the speed is none. OSError: a port is taken.
     """
     ends = stop if stop is not None else _stopped_by_signal()
     async with AsyncExitStack() as stack:
@@ -112,6 +112,8 @@ class _Stage:
     async def build(self) -> _Served:
         """Everything that the scenario asks for, up and with the plant's first values."""
         scenario, options = self._scenario, self._options
+        if not 0 < self._speed <= FASTEST:
+            raise NotPossible("speed", f"{self._speed:g} is not above 0 and at most {FASTEST:g}")
         campaign = Campaign(scenario, options.seed)
         recorder = TruthRecorder(scenario, options.profile, keep_values=options.out is not None)
         campaign.observers.append(recorder)

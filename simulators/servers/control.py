@@ -51,6 +51,7 @@ from simulators.servers.control_desk import Desk
 
 _HOST: Final = "127.0.0.1"
 _START_WITHIN_S: Final = 30.0
+_STOP_WITHIN_S: Final = 5
 _LOOK_AGAIN_S: Final = 0.01
 _LARGEST_BODY: Final = 100_000  # bytes
 
@@ -61,7 +62,14 @@ class ControlServer:
     """Serves the interface; `async with` opens and closes it. `url` is where, without a slash at its end."""
 
     def __init__(self, desk: Desk, port: int = 0, token: str = "") -> None:
-        config = uvicorn.Config(_application(desk, token), _HOST, port, log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            _application(desk, token),
+            _HOST,
+            port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_STOP_WITHIN_S,
+        )
         config.load()
         self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None

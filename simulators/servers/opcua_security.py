@@ -25,12 +25,17 @@ _KEY_BITS: Final = 2048
 class Security:
     """Basic256Sha256, signed or encrypted too, with a certificate made in `directory`, and the users who may come in.
 
-    `open`: whoever wants comes in without security and name, too.
+    Without users everybody may, over a secured channel. `open`: whoever wants comes in without security and name, too.
     """
 
     directory: Path
     users: Mapping[str, str]  # name -> password
     open: bool = False
+
+    @property
+    def anonymous(self) -> bool:
+        """Tell whether a name is not needed."""
+        return self.open or not self.users
 
 
 class Users:
@@ -38,7 +43,7 @@ class Users:
 
     def __init__(self, security: Security | None) -> None:
         self._passwords = security.users if security is not None else {}
-        self._anonymous = security is None or security.open
+        self._anonymous = security is None or security.anonymous
 
     def get_user(
         self,
@@ -97,6 +102,7 @@ async def secure(server: Server, security: Security | None, application_uri: str
     policies, tokens = [], []
     if security is None or security.open:
         policies.append(ua.SecurityPolicyType.NoSecurity)
+    if security is None or security.anonymous:
         tokens.append(ua.AnonymousIdentityToken)
     if security is not None:
         key, certificate = certificate_files(security.directory, application_uri, expired=expired)

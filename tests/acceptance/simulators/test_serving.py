@@ -228,6 +228,33 @@ async def test_a_scenario_that_this_bench_cannot_show_is_not_begun():
             pass
 
 
+async def test_a_plant_that_is_told_to_stop_stops_in_the_middle_of_an_advance():
+    async with served(scenario()) as bench:
+        advance = asyncio.create_task(bench.ask("advance", "30 d"))
+        async with asyncio.timeout(WITHIN_S):
+            while (await bench.ask("status"))["second"] == 0:  # noqa: ASYNC110 - the bench is asked
+                await asyncio.sleep(0.05)
+    stopped = await advance
+
+    assert 0 < stopped["second"] < 30 * 86_400
+
+
+async def test_a_speed_that_is_none_is_refused():
+    with pytest.raises(NotPossible, match="not above 0"):
+        async with served(scenario(), speed=0.0):
+            pass
+
+
+async def test_without_users_a_secured_channel_is_enough(tmp_path: Path):
+    async with served(scenario(security=True)) as bench:
+        client = await secured_client(bench.opcua, "", tmp_path)
+        client.set_user("")
+        async with client:
+            value = await value_of(client, "R101.STEP")
+
+    assert value.Value.Value == 10
+
+
 async def test_the_truth_is_written_at_the_end(tmp_path: Path):
     bias = FaultSpec("too warm", "bias", "R101.TT", AtTime(60), 120, settings={"size": 20.0})
     async with served(scenario(bias), out=tmp_path / "out") as bench:
