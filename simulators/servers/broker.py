@@ -3,7 +3,6 @@
 import getpass
 import logging
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -71,13 +70,17 @@ class Broker:
         raise BrokerFailed(_why(self.directory))
 
     def limit_queues(self, messages: int | None) -> None:
-        """Keep at most so many messages for a client that is away; None: as usual. BrokerFailed if it cannot."""
+        """Keep at most so many messages for a client that is away; None: as usual. BrokerFailed if it cannot.
+
+        mosquitto reads this setting at its start alone: it is restarted, and keeps its sessions.
+        """
         if self.program is None:
             message = "the embedded broker keeps nothing for a client that is away: it has no queue to limit"
             raise BrokerFailed(message)
         _write_configuration(self.directory, self.port, _QUEUED_MOST if messages is None else messages)
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGHUP)  # mosquitto reads this setting again
+            self.halt(saving=True)
+            self.resume()
 
 
 def start(directory: Path, *, embedded: bool = False) -> Broker:
