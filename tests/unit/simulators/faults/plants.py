@@ -8,6 +8,7 @@ from simulators.faults.engine import FaultEngine
 from simulators.faults.spec import AtTime, FaultChange, FaultSpec, Trigger
 from simulators.instruments.panel import Instrument, Panel
 from simulators.layout import Layout, Line
+from simulators.plant.parameters import PARAMETERS
 from simulators.plant.train import Trains
 
 LAYOUT = Layout(("R101", "R102", "R103"), (Line("T101", "C101", "D101"), Line("T201", "C201", "D201")), (0, 0, 1))
@@ -61,7 +62,7 @@ class StandingPlant:
 
     def all_parameters(self) -> dict[str, bytes]:
         parameters = self.trains.parameters
-        return {name: getattr(parameters, name).tobytes() for name in parameters.__dataclass_fields__}
+        return {name: getattr(parameters, name).tobytes() for name in PARAMETERS}
 
     def reported(self, tag: str) -> float:
         """What an instrument reports now, without its noise."""
