@@ -191,7 +191,7 @@ class Intake:
         if packet_ids and self._identities.known:
             self._identities.acknowledged(packet_ids)
         self._judge_backlog(now_s)
-        gathered = now_s - self._flushed_s >= _FLUSH_S or 2 * len(self._pending) >= self._settings.receive_maximum
+        gathered = now_s >= self._flushed_s + _FLUSH_S or 2 * len(self._pending) >= self._settings.receive_maximum
         if self._pending and gathered:
             self._flush()
         if now_s >= self._look_s:

@@ -195,7 +195,7 @@ class ModelOpcUaLink:
         await self.drop()
 
     def vanish(self) -> None:
-        """The power is cut: the server does not hear of it."""
+        """The power is cut: the server does not hear of it, and nothing is heard any more."""
         self._lost = "the power is cut"
         if self._wire is not None:
             self._wire.vanish()

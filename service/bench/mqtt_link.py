@@ -210,6 +210,8 @@ class ModelMqttLink:
 
     def vanish(self) -> None:
         """The power is cut: nobody tells the broker."""
+        if self._task is not None:
+            self._task.cancel()
         if self._speaker.wire is not None:
             self._speaker.wire.vanish()
             self._speaker.wire = None

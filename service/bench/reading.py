@@ -1,5 +1,6 @@
 """From a scenario file to a `Scenario`: every wrong line at once, each with its place and what was perhaps meant."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from simulators.tags import MeasuredTag, plant_tags
 LIBRARY = Path(__file__).parents[2] / "simulators" / "scenarios"
 """The scenarios that come with the bench."""
 
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?(?:[Tt ][0-9:.]+)?")
 _FIRST_BATCH = 17
 _USUAL_START_S = 20 * 60
 _START_EVERY_S = 2 * 3600  # so that operators need not be everywhere at once
@@ -50,10 +52,25 @@ def find(word: str) -> Path:
 
 def read_scenario(file: Path) -> Scenario:
     """Read and check a scenario; ConfigError carries every complaint found, each with its place."""
-    document = read_document(file)
+    document = _document(file)
     if ("include",) in document.places:
         raise ConfigError((document.complain(("include",), "is not a known key: a scenario is one file"),))
     return _Reader(document, validated(document, ScenarioText)).scenario()
+
+
+def _document(file: Path) -> Document:
+    """The file's values; a day that no calendar has is complained about, as YAML reads dates by itself."""
+    try:
+        return read_document(file)
+    except ValueError as error:
+        complaints = []
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            for date in _DATE.finditer(line):
+                try:
+                    values.instant_ns(date[0])
+                except ValueError as wrong:
+                    complaints.append(Complaint(str(file), number, date.start() + 1, "(yaml)", str(wrong)))
+        raise ConfigError(tuple(complaints) or (Complaint(str(file), 1, 1, "(yaml)", str(error)),)) from error
 
 
 class _Reader:
@@ -282,7 +299,8 @@ class _Reader:
         delay_s: dict[str, int] = {}
         for word, longest_s in text.delay.items():
             meant = [spec.id for spec in specs if word in (spec.id, spec.kind)]
-            if not meant and word != "*":
+            written = {name for fault in self._text.faults for name in (fault.id, fault.kind)}
+            if not meant and word != "*" and word not in written:
                 known = dict.fromkeys([*(spec.id for spec in specs), *(spec.kind for spec in specs)])
                 self._complain(("acceptance", "delay", word), unknown("fault of this scenario", word, known))
             delay_s.update(dict.fromkeys(meant or ["*"], longest_s))

@@ -59,6 +59,11 @@ class Supplier(Protocol):
         """The collector's source of it, as the service makes one at each start."""
         ...
 
+    @property
+    def has_given_all(self) -> bool:
+        """Whether somebody listens, and nothing waits to be given out or acknowledged."""
+        ...
+
     def power_cut(self) -> None:
         """The machine of the service is off, and nobody tells the server."""
         ...
@@ -116,6 +121,11 @@ class OpcUaSupplier:
         self._links = [link]
         return OpcUaSource(settings, tags, self._clock, state, link)
 
+    @property
+    def has_given_all(self) -> bool:
+        """Whether somebody listens, and nothing waits to be given out."""
+        return self.server.has_given_all
+
     def power_cut(self) -> None:
         """The machine of the service is off, and nobody tells the server."""
         for link in self._links:
@@ -137,12 +147,19 @@ class MqttSupplier:
     """A broker, and the device that publishes to it."""
 
     def __init__(
-        self, configuration: Configuration, name: str, clock: Clock, network: Network, chance: Random, seed: int
+        self,
+        configuration: Configuration,
+        name: str,
+        clock: Clock,
+        network: Network,
+        chance: Random,
+        seed: int,
+        broker_queue: int,
     ) -> None:
         section = configuration.sources[name].mqtt
         assert section is not None
         self.network = network
-        self._settings = mqtt_settings(configuration, name, section)
+        self._settings = replace(mqtt_settings(configuration, name, section), broker_queue=broker_queue)
         self._configuration = configuration
         self._clock = clock
         self._chance = chance
@@ -151,7 +168,7 @@ class MqttSupplier:
         self._sent = {tag.name: Sent() for tag in tags}
         self._unread: list[tuple[Publish, int]] = []  # sent, and when
         self._reader = PayloadReader(name, [route_of(configuration, tag) for tag in tags], tags)
-        self.broker = ModelBroker(clock.now_ns)
+        self.broker = ModelBroker(clock.now_ns, broker_queue)
         self.broker.hang_up = network.hang_up
         self.broker.took = self._note
         self._outlet = MqttOutlet(self.broker, _format(configuration, tags), None, seed)
@@ -193,6 +210,11 @@ class MqttSupplier:
             return link
 
         return MqttSource(self._settings, tags, routes, self._clock, state, linked, self.network.loop.time)
+
+    @property
+    def has_given_all(self) -> bool:
+        """Whether somebody listens, and nothing waits to be given out or acknowledged."""
+        return self.broker.has_given_all
 
     def power_cut(self) -> None:
         """The machine of the service is off, and nobody tells the broker."""
@@ -239,10 +261,17 @@ def _format(configuration: Configuration, tags: Sequence[Tag]) -> Format:
     return UnsFormat(published) if is_uns else JsonFormat(published)
 
 
-def supplier_of(
-    configuration: Configuration, name: str, clock: Clock, network: Network, *, chance: Random, seed: int
+def supplier_of(  # noqa: PLR0913 - what either kind is made of
+    configuration: Configuration,
+    name: str,
+    clock: Clock,
+    network: Network,
+    *,
+    chance: Random,
+    seed: int,
+    broker_queue: int,
 ) -> Supplier:
-    """The model server for a source."""
+    """The model server for a source. `broker_queue`: messages that a broker keeps, as the service knows."""
     if configuration.sources[name].opcua is not None:
         return OpcUaSupplier(configuration, name, clock, network)
-    return MqttSupplier(configuration, name, clock, network, chance, seed)
+    return MqttSupplier(configuration, name, clock, network, chance, seed, broker_queue)

@@ -114,7 +114,14 @@ class World:
     """One service among model servers; everything happens on one virtual loop."""
 
     def __init__(
-        self, loop: VirtualLoop, configuration: Configuration, directory: Path, *, start_ns: int, seed: int
+        self,
+        loop: VirtualLoop,
+        configuration: Configuration,
+        directory: Path,
+        *,
+        start_ns: int,
+        seed: int,
+        broker_queue: int = 1000,
     ) -> None:
         self.loop = loop
         self.configuration = replace(configuration, clock=None, data=directory)
@@ -135,6 +142,7 @@ class World:
                 Network(loop, self._chance),
                 chance=self._chance,
                 seed=seed,
+                broker_queue=broker_queue,
             )
             for name in configuration.sources
         }
@@ -227,11 +235,8 @@ class World:
             await asyncio.sleep(_RESTART_S)
         self.complaints.append(f"the service was started {_MOST_STARTS} times, and not again")
 
-    def accounts(self) -> dict[str, TagAccount]:
-        """What became of every value, by tag name; the service runs."""
-        core = self.core
-        if core is None:
-            return {}
+    def accounts(self, core: Core) -> dict[str, TagAccount]:
+        """What became of every value, by tag name."""
         gaps, found = all_gaps(core.reader), {}
         for supplier in self.suppliers.values():
             for name, sent in supplier.sent.items():
@@ -275,14 +280,14 @@ async def _run(world: World, happenings: Iterable[Happening], start_ns: int, sec
     findings, transitions, notices = tuple(world.concluded), tuple(world.transitions), tuple(world.notices)
     if await world.mend():
         await asyncio.sleep(_RECOVERY_S + drain_s)
-    core, accounts = world.core, world.accounts()
+    core = world.core
     result = WorldResult(
         findings,
         transitions,
         notices,
         () if core is None else tuple(all_gaps(core.reader)),
         () if core is None else tuple(core.journal.ledger()),
-        accounts,
+        {} if core is None else world.accounts(core),
         seconds,
         0.0,
         tuple(world.complaints),

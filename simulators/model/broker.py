@@ -66,6 +66,12 @@ class ModelBroker:
         self._retained: dict[str, Message] = {}
         self._at_publisher: deque[Message] = deque()
 
+    @property
+    def has_given_all(self) -> bool:
+        """Whether a client is there, and every client has acknowledged everything."""
+        sessions = self._sessions.values()
+        return bool(sessions) and not any(each.send is None or each.queue or each.in_flight for each in sessions)
+
     # ---- the publisher's side
 
     def send(self, message: Message) -> bool:

@@ -137,6 +137,12 @@ class ModelOpcUaServer:
                 if subscription.cycle():
                     self._speak(subscription)
 
+    @property
+    def has_given_all(self) -> bool:
+        """Whether there is a subscription that sends, and nothing waits in it."""
+        sending = [each for each in self.subscriptions.values() if each.session is not None and each.enabled]
+        return bool(sending) and not any(each.has_news for each in sending)
+
     # ---- sessions
 
     def create_session(self, timeout_ns: int) -> Session:

@@ -1,0 +1,134 @@
+"""The small plant of the seeded worlds: one OPC UA server, one broker, values that are all different."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from domain.time import SECOND_NS
+from service.config.build import Configuration, load
+from simulators.faults.spec import AtTime, FaultChange, FaultSpec
+from simulators.outlets import Update, Value
+
+BROKER_QUEUE = 12
+"""Messages that the broker keeps for the service while it is away, and that the service knows it to keep."""
+
+START_NS = 1_790_000_000 * SECOND_NS
+
+_CONFIGURATION = """
+site: world
+data: ./data
+approval: off
+heartbeat: 4s
+sources:
+  line:
+    opcua: {url: "opc.tcp://127.0.0.1:1/", publishing_interval: 1s, keep_alive: 2s, lifetime: 600s}
+  floor:
+    mqtt: {url: "mqtt://127.0.0.1:1", topics: ["plant/#"], receive_maximum: 20}
+tags:
+  L.NUMBER: {source: line, node: "nsu=urn:thermowell:simulated-plant;s=L.NUMBER", sampling_interval: 1s, limits: {high: 1000}}
+  L.COUNT: {source: line, node: "nsu=urn:thermowell:simulated-plant;s=L.COUNT", sampling_interval: 1s, stale: 20s}
+  L.FLAG: {source: line, node: "nsu=urn:thermowell:simulated-plant;s=L.FLAG", kind: boolean, sampling_interval: 1s}
+  L.TEXT: {source: line, node: "nsu=urn:thermowell:simulated-plant;s=L.TEXT", kind: text, sampling_interval: 1s}
+  F.NUMBER: {source: floor, topic: plant/f/number, value: /v, time: /t, status: /s, limits: {high: 1000}}
+  F.UNTIMED: {source: floor, topic: plant/f/untimed, value: /v}
+"""
+
+OPCUA_TAGS = ("L.NUMBER", "L.COUNT", "L.FLAG", "L.TEXT")
+MQTT_TAGS = ("F.NUMBER", "F.UNTIMED")
+
+_FAULTS = (
+    ("cut", "opcua"),
+    ("blackhole", "opcua"),
+    ("slow", "opcua"),
+    ("half_open", "opcua"),
+    ("server_restart", "opcua"),
+    ("cut", "mqtt"),
+    ("blackhole", "mqtt"),
+    ("slow", "mqtt"),
+    ("half_open", "mqtt"),
+    ("broker_restart", "mqtt"),
+)
+
+
+@cache
+def configuration() -> Configuration:
+    """The service's configuration, read once for all worlds of a process."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "thermowell.yaml"
+        file.write_text(_CONFIGURATION)
+        return load(file)
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The service ends: `power` (the disk forgets), `kill` (it does not) or `stop` (in good order).
+
+    After so many steps of the loop, or writes to the disk (a power cut only); it is back after `away_s`.
+    """
+
+    how: str
+    steps: int
+    writes: int | None
+    away_s: float
+
+
+Event = tuple[float, Update | FaultChange | Crash]
+
+
+def plan(seed: int) -> list[Event]:
+    """What happens in a world, in the order of time, s from its start."""
+    chance = Random(seed)
+    seconds = chance.choice([8, 15, 30])
+    events = [*_values(chance, seconds), *_faults(chance, seconds), *_crashes(chance, seconds)]
+    return sorted(events, key=lambda event: event[0])
+
+
+def _values(chance: Random, seconds: float) -> Iterator[Event]:
+    """Bursts of values, each value another one."""
+    at_s, number = 0.2, 0
+    pace_s = chance.choice([0.2, 0.4, 1.0])
+    while at_s < seconds:
+        for _ in range(chance.choice([1, 1, 2, 5])):
+            number += 1
+            at_s += 0.0001
+            tag = chance.choice((*OPCUA_TAGS, *MQTT_TAGS))
+            yield at_s, Update(tag, _value(tag, number, chance), START_NS + round(at_s * SECOND_NS) // 1000 * 1000)
+        at_s += chance.expovariate(1 / pace_s)
+
+
+def _value(tag: str, number: int, chance: Random) -> Value:
+    if tag == "L.TEXT":
+        return f"text {number}"
+    if tag == "L.COUNT":
+        return number
+    if tag == "L.FLAG":
+        return bool(number % 2)
+    return number + (2000.5 if chance.random() < 0.1 else 0.25)  # sometimes above the limit
+
+
+def _faults(chance: Random, seconds: float) -> Iterator[Event]:
+    for number in range(chance.choice([0, 1, 2, 4])):
+        kind, target = chance.choice(_FAULTS)
+        lasts_s = chance.choice([0.5, 3, 10, 25])
+        settings: dict[str, float | str] = {}
+        if kind == "slow":
+            settings = {"delay": chance.choice([0.2, 1.0, 3.0]), "jitter": chance.choice([0.0, 1.0])}
+        elif kind == "server_restart":
+            settings = {"namespace_order": chance.choice(["same", "swapped"])}
+        elif kind == "broker_restart":
+            settings = {"persistence": chance.choice(["kept", "lost"])}
+        begins_s = chance.uniform(0, seconds)
+        spec = FaultSpec(f"fault {number}", kind, target, AtTime(int(begins_s)), lasts_s, settings=settings)
+        yield begins_s, FaultChange(spec, active=True, second=int(begins_s))
+        yield begins_s + lasts_s, FaultChange(spec, active=False, second=int(begins_s + lasts_s))
+
+
+def _crashes(chance: Random, seconds: float) -> Iterator[Event]:
+    for _ in range(chance.choice([0, 1, 1, 2, 3])):
+        how = chance.choice(["power", "power", "power", "kill", "stop"])
+        writes = chance.randrange(1, 40) if how == "power" and chance.random() < 0.5 else None
+        away_s = chance.choice([0.1, 2.0, 12.0])
+        yield chance.uniform(0.5, seconds), Crash(how, chance.randrange(60), writes, away_s)
