@@ -1,21 +1,22 @@
-"""pH from two reaction invariants (Henson and Seborg 1994), and the rate constants' temperature."""
+"""pH from two reaction invariants (Henson and Seborg 1994), and the rate constants' reference."""
 
 from typing import Final
 
 import numpy as np
 
+from simulators.plant.arithmetic import Functions, Value
 from simulators.plant.parameters import Parameters
-from simulators.plant.state import ROW, Array, between
+from simulators.plant.state import Array
 
 REFERENCE_K: Final = 333.15
 """The temperature that the rate constants hold for."""
 
-_LN_10: Final = float(np.log(10.0))
+LN_10: Final = float(np.log(10.0))
+LITRES: Final = 1e-3  # mol/m3 to mol/L
 _WATER: Final = 1e-14  # ion product, (mol/L)2
 _BISECTIONS: Final = 48  # 16 pH units down to 6e-14
 _NEWTON_MOST: Final = 30
 _NEWTON_CLOSE: Final = 3e-6  # a last move this small leaves an error of its square
-_LITRES: Final = 1e-3  # mol/m3 to mol/L
 
 
 def imbalance(ph: Array, net_charge: Array, carbonate: Array, parameters: Parameters) -> Array:
@@ -39,33 +40,30 @@ def solve_ph(net_charge: Array, carbonate: Array, parameters: Parameters) -> Arr
     return 0.5 * (low + high)
 
 
-def track_ph(net_charge: Array, carbonate: Array, parameters: Parameters, last_ph: Array) -> Array:
-    """The pH by Newton's method from the last one, each step at most 1 pH; concentrations in mol/L."""
-    ph = last_ph
-    first = np.exp(_LN_10 * parameters.acid_constant_1)
-    second = np.exp(-_LN_10 * parameters.acid_constant_2)
+def track_ph(
+    ph: Value, net_charge: Value, carbonate: Value, acid_1: Value, acid_2: Value, functions: Functions
+) -> Value:
+    """The pH by Newton's method from the last one, each step at most 1 pH; concentrations in mol/L.
+
+    `acid_1` is 10**pK1, `acid_2` is 10**-pK2.
+    """
+    exp, larger, smaller = functions.exp, functions.larger, functions.smaller
     for _ in range(_NEWTON_MOST):
-        hydrogen = np.exp(-_LN_10 * ph)
+        hydrogen = exp(-LN_10 * ph)
         hydroxide = _WATER / hydrogen
-        to_acid, to_carbonate = first * hydrogen, second / hydrogen
+        to_acid, to_carbonate = acid_1 * hydrogen, acid_2 / hydrogen
         share = 1.0 / (1.0 + to_acid + to_carbonate)
         buffered = carbonate * share
         left_over = net_charge + hydroxide - hydrogen + buffered * (1.0 + 2.0 * to_carbonate)
         curvature = to_acid * (1.0 + 4.0 * to_carbonate) + to_carbonate
-        slope = _LN_10 * (hydroxide + hydrogen + buffered * share * curvature)
-        move = between(left_over / slope, -1.0, 1.0)
+        slope = LN_10 * (hydroxide + hydrogen + buffered * share * curvature)
+        move = smaller(larger(left_over / slope, -1.0), 1.0)
         ph = ph - move
-        if np.abs(move).max() < _NEWTON_CLOSE:
+        if functions.furthest(move) < _NEWTON_CLOSE:
             break
     return ph
 
 
-def invariants(state: Array) -> tuple[Array, Array]:
-    """Net charge and carbonate of the reactor's liquid, mol/L."""
-    to_concentration = _LITRES / state[ROW["volume"]]
-    return state[ROW["net_charge"]] * to_concentration, state[ROW["carbonate"]] * to_concentration
-
-
 def charge_of_solution(ph: Array, carbonate: Array, parameters: Parameters) -> Array:
     """The net charge (mol/m3) that a buffer of `carbonate` mol/m3 has at a pH."""
-    return -imbalance(ph, np.zeros_like(ph), carbonate * _LITRES, parameters) / _LITRES
+    return -imbalance(ph, np.zeros_like(ph), carbonate * LITRES, parameters) / LITRES

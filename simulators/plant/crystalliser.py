@@ -1,18 +1,17 @@
 """Crystals by the method of moments: birth, growth, dissolution, and the product that they take out of solution."""
 
-from typing import Final
+import math
+from typing import Final, NamedTuple
 
-import numpy as np
-
-from simulators.plant.parameters import Parameters
-from simulators.plant.stage import Quantities
-from simulators.plant.state import ZERO_CELSIUS_K, Array
+from simulators.plant.arithmetic import Functions, Value
+from simulators.plant.parameters import LineParameters
+from simulators.plant.state import ZERO_CELSIUS_K
 
 SOLUBILITY_K: Final = ZERO_CELSIUS_K + 20.0
 """The temperature that the parameter `solubility` holds for."""
 
 _CRYSTAL_DENSITY: Final = 1300.0  # kg/m3
-_SHAPE: Final = np.pi / 6.0  # a crystal's volume over the cube of its length
+_SHAPE: Final = math.pi / 6.0  # a crystal's volume over the cube of its length
 KG_PER_MOL: Final = 0.30  # of C
 KG_PER_MOMENT: Final = _SHAPE * _CRYSTAL_DENSITY
 """Mass of crystals by their third moment, kg/m3."""
@@ -20,47 +19,48 @@ KG_PER_MOMENT: Final = _SHAPE * _CRYSTAL_DENSITY
 MOL_PER_MOMENT: Final = KG_PER_MOMENT / KG_PER_MOL
 """Product in crystals by their third moment, mol/m3."""
 
-_ORDERS: Final = np.array([[1.0], [2.0], [3.0]])
 _TINY_MOL: Final = 1e-30  # 0 / 0 is 0
 
+Moments = tuple[Value, Value, Value, Value]
 
-def solubility(temperature: Array, parameters: Parameters) -> Array:
+
+def solubility(temperature: Value, p: LineParameters, functions: Functions) -> Value:
     """Concentration of C over its crystals, mol/m3 at K."""
-    rise = parameters.solubility_rise * (temperature - SOLUBILITY_K)
-    saturated: Array = parameters.solubility * np.exp(rise)
-    return saturated
+    return p.solubility * functions.exp(p.solubility_rise * (temperature - SOLUBILITY_K))
 
 
-def seed_moments(seed_flow: Array, size: Array) -> Array:
-    """The moments (four rows) that seed crystals of one size bring with `seed_flow` kg/s, per s."""
+def seed_moments(seed_flow: Value, size: Value) -> Moments:
+    """The moments that seed crystals of one size bring with `seed_flow` kg/s, per s."""
     third = seed_flow / KG_PER_MOMENT
     second = third / size
     first = second / size
-    return np.array([first / size, first, second, third])
+    return first / size, first, second, third
 
 
-def crystallise(change: Quantities, now: Quantities, share: Array, seeds: Array, parameters: Parameters) -> None:
-    """Add what crystals do to the crystalliser's rates of change; `share` of its contents leaves per second.
+class Crystals(NamedTuple):
+    """What crystals do per second."""
 
-    G = k S^1.5, slowed down where mixing limits; births k S^2 mu3 and, beyond the metastable limit, from clear liquid.
-    Below saturation all moments fade alike.
+    moments: Moments  # rates of change by birth, growth and dissolution
+    taken: Value  # product out of solution, mol/s
+
+
+def crystallise(
+    volume: Value, mol_c: Value, temperature: Value, moments: Moments, p: LineParameters, functions: Functions
+) -> Crystals:
+    """G = k S^1.5, slowed down where mixing limits; births k S^2 mu3 and, beyond the metastable limit, of themselves.
+
+    S is the relative supersaturation. Below saturation all moments fade alike.
     """
-    volume, moments = now.crystalliser_volume, now.moments
-    saturated = volume * solubility(now.crystalliser_temperature, parameters)
-    relative = now.crystalliser_mol_c / saturated - 1.0
-    over = np.maximum(relative, 0.0)
-    growth = parameters.growth_rate * over * np.sqrt(over)
-    uptake = (3.0 * MOL_PER_MOMENT) * growth * now.moment_2
+    zeroth, first, second, third = moments
+    saturated = volume * solubility(temperature, p, functions)
+    relative = mol_c / saturated - 1.0
+    over = functions.larger(relative, 0.0)
+    wanted = p.growth_rate * over * functions.root(over)
     excess = over * saturated
-    slowed = excess / (excess + uptake * parameters.uptake_time + _TINY_MOL)
-    np.multiply(now.moments_but_last, _ORDERS * (growth * slowed), out=change.moments_but_first)
-    unstable = np.maximum(over - parameters.metastable_limit, 0.0)
-    births = parameters.secondary_nucleation * over * over * now.moment_3
-    np.add(births, parameters.primary_nucleation * volume * unstable * unstable, out=change.moment_0)
-    dissolving = parameters.dissolving_rate * (over - relative)
-    change.moments -= dissolving * moments
-    crystallised = MOL_PER_MOMENT * change.moment_3
-    change.crystalliser_mol_c -= crystallised
-    change.crystalliser_warmth -= crystallised * (parameters.crystallisation_enthalpy / parameters.line_volumetric_heat)
-    np.multiply(share, moments, out=change.product_moments)
-    change.moments += seeds - change.product_moments
+    growth = wanted * excess / (excess + (3.0 * MOL_PER_MOMENT) * p.uptake_time * wanted * second + _TINY_MOL)
+    unstable = functions.larger(over - p.metastable_limit, 0.0)
+    births = p.secondary_nucleation * over * over * third + p.primary_nucleation * volume * unstable * unstable
+    fading = p.dissolving_rate * (over - relative)
+    grown = 3.0 * growth * second - fading * third
+    rates = (births - fading * zeroth, growth * zeroth - fading * first, 2.0 * growth * first - fading * second, grown)
+    return Crystals(rates, MOL_PER_MOMENT * grown)

@@ -1,40 +1,40 @@
 """The gas above the liquid: nitrogen, and the vapour of a methanol-water mixture."""
 
+import math
 from typing import Final
 
-import numpy as np
-
-from simulators.plant.parameters import Parameters
-from simulators.plant.state import GAS_CONSTANT, ROW, ZERO_CELSIUS_K, Array
+from simulators.plant.arithmetic import Functions, Value
+from simulators.plant.state import GAS_CONSTANT, ZERO_CELSIUS_K
 
 _PA_PER_MMHG: Final = 133.322
-_LN_10: Final = float(np.log(10.0))
-# Antoine for mmHg and degC, log10 p = A - B / (t + C); first row methanol, second row water.
-_ANTOINE: Final = np.array([[8.08097, 1582.271, 239.726], [8.07131, 1730.63, 233.426]])
-
-LN_PA: Final[Array] = _ANTOINE[:, :1] * _LN_10 + np.log(_PA_PER_MMHG)
-SLOPE_K: Final[Array] = _ANTOINE[:, 1:2] * _LN_10
-OFFSET_K: Final[Array] = _ANTOINE[:, 2:] - ZERO_CELSIUS_K
-"""The same for Pa and K: ln p = LN_PA - SLOPE_K / (T + OFFSET_K)."""
+_LN_10: Final = math.log(10.0)
 
 
-def saturation_pa(temperature: Array) -> Array:
-    """Vapour pressures of pure methanol and pure water (two rows), Pa at K."""
-    pressure: Array = np.exp(LN_PA - SLOPE_K / (temperature + OFFSET_K))
-    return pressure
+def _for_pa_and_k(first: float, second: float, third: float) -> tuple[float, float, float]:
+    """Antoine's log10 p = A - B / (C + t) for mmHg and degC, as ln p = a - b / (c + T)."""
+    return first * _LN_10 + math.log(_PA_PER_MMHG), second * _LN_10, third - ZERO_CELSIUS_K
 
 
-def vapour_pa(temperature: Array, methanol_fraction: Array) -> Array:
+_METHANOL: Final = _for_pa_and_k(8.08097, 1582.271, 239.726)
+_WATER: Final = _for_pa_and_k(8.07131, 1730.63, 233.426)
+
+
+def methanol_pa(temperature: Value, functions: Functions) -> Value:
+    """Vapour pressure of pure methanol, Pa at K (Antoine)."""
+    return functions.exp(_METHANOL[0] - _METHANOL[1] / (temperature + _METHANOL[2]))
+
+
+def water_pa(temperature: Value, functions: Functions) -> Value:
+    """Vapour pressure of pure water, Pa at K (Antoine)."""
+    return functions.exp(_WATER[0] - _WATER[1] / (temperature + _WATER[2]))
+
+
+def vapour_pa(temperature: Value, methanol_fraction: Value, functions: Functions) -> Value:
     """Vapour pressure of the mixture (Raoult), Pa."""
-    methanol, water = saturation_pa(temperature)
-    pressure: Array = water + methanol_fraction * (methanol - water)
-    return pressure
+    water = water_pa(temperature, functions)
+    return water + methanol_fraction * (methanol_pa(temperature, functions) - water)
 
 
-def pressure_pa(state: Array, parameters: Parameters) -> Array:
-    """Absolute pressure in the reactor, Pa: nitrogen (ideal gas) and vapour."""
-    temperature = state[ROW["temperature"]]
-    room = parameters.vessel_volume - state[ROW["volume"]]
-    nitrogen = state[ROW["mol_nitrogen"]] * temperature * GAS_CONSTANT / room
-    pressure: Array = nitrogen + vapour_pa(temperature, parameters.methanol_fraction)
-    return pressure
+def nitrogen_pa(mol: Value, temperature: Value, room: Value) -> Value:
+    """Partial pressure of the nitrogen in a head space of `room` m3 (ideal gas), Pa."""
+    return mol * temperature * GAS_CONSTANT / room

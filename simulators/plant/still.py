@@ -1,12 +1,11 @@
 """Batch distillation of the mother liquor's solvent: pot, condenser, receiver, tank of recovered solvent."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
-import numpy as np
-
-from simulators.plant.parameters import Parameters
-from simulators.plant.stage import Quantities
-from simulators.plant.state import ATMOSPHERE_PA, Array
+from simulators.plant.arithmetic import Functions, Value
+from simulators.plant.headspace import vapour_pa
+from simulators.plant.parameters import LineParameters
+from simulators.plant.state import ATMOSPHERE_PA
 
 MOL_PER_M3: Final = 41_440.0
 """Of the mother liquor: 950 kg/m3 of 35 % methanol in water."""
@@ -14,7 +13,7 @@ MOL_PER_M3: Final = 41_440.0
 POT_LEAST_MOL: Final = 2000.0
 """With less in the pot the heating is off."""
 
-M3_PER_MOL: Final = np.array([[40.5e-6], [18.1e-6]])
+M3_PER_MOL: Final = (40.5e-6, 18.1e-6)
 """Volume of liquid methanol and water, for levels."""
 
 _MOLAR_HEAT: Final = 77.0  # J/mol/K
@@ -23,35 +22,54 @@ _EVAPORATION_LESS: Final = 5.4e3  # methanol needs so much less
 _DRYING_MOL: Final = 500.0  # in the pot: half the heating surface is dry
 _DRAIN_S: Final = 300.0  # time constant of a vessel that drains
 _ROOM_K: Final = 293.15
+_TINY_MOL: Final = 1e-30  # 0 / 0 is 0
+
+
+class Incoming(NamedTuple):
+    """Mother liquor into the pot: mol/s, and its temperature."""
+
+    methanol: Value
+    water: Value
+    temperature: Value
+
+
+class Distillation(NamedTuple):
+    """Rates of change per second, in the order of the state's rows."""
+
+    moving: tuple[Value, Value, Value, Value, Value]  # pot, distillate (methanol and water each), temperature
+    totals: tuple[Value, Value, Value, Value, Value]  # recovered, waste (methanol and water each), vapour
 
 
 def distil(
-    change: Quantities, now: Quantities, pressures: Array, liquor: Array, duty: Array, parameters: Parameters
-) -> Array:
-    """Set the still's rates of change, and return the vapour, mol/s.
+    still: tuple[Value, Value, Value, Value, Value],
+    incoming: Incoming,
+    duty: Value,
+    p: LineParameters,
+    functions: Functions,
+) -> Distillation:
+    """The still's balances; `still` is its state in the order of `Distillation.moving`, `duty` is in W.
 
-    `pressures` are those of pure methanol and water in the pot, `liquor` is what comes in, mol/s of methanol and water.
     The vapour's amount follows its pressure (Raoult), its composition the relative volatility.
     """
-    amount = now.pot_methanol + now.pot_water
-    fraction = now.pot_methanol / (amount + 1e-30)
-    methanol, water = pressures
-    superheat = np.maximum(water + fraction * (methanol - water) - ATMOSPHERE_PA, 0.0)
-    vapour: Array = parameters.still_boiling_rate * superheat * (amount / (amount + _DRYING_MOL))
-    weighted = parameters.relative_volatility * fraction
+    methanol, water, light, heavy, temperature = still
+    amount = methanol + water
+    fraction = methanol / (amount + _TINY_MOL)
+    superheat = functions.larger(vapour_pa(temperature, fraction, functions) - ATMOSPHERE_PA, 0.0)
+    vapour = p.still_boiling_rate * superheat * (amount / (amount + _DRYING_MOL))
+    weighted = p.relative_volatility * fraction
     share = weighted / (1.0 - fraction + weighted)
-    change.total_vapour[...] = vapour
-    distilled = change.distillate
-    np.multiply(vapour, share, out=distilled[0])
-    np.subtract(vapour, distilled[0], out=distilled[1])
-    np.multiply(parameters.residue_opening / _DRAIN_S, now.pot, out=change.waste)
-    np.subtract(liquor - change.waste, distilled, out=change.pot)
-    np.multiply(parameters.receiver_opening / _DRAIN_S, now.distillate, out=change.recovered)
-    distilled -= change.recovered
-    temperature = now.still_temperature
-    incoming = _MOLAR_HEAT * (liquor[0] + liquor[1]) * (now.crystalliser_temperature - temperature)
-    lost = parameters.still_loss * (temperature - _ROOM_K)
-    evaporated = (_EVAPORATION_WATER - _EVAPORATION_LESS * share) * vapour
-    capacity = _MOLAR_HEAT * amount + parameters.still_wall_heat
-    np.divide(duty + incoming - lost - evaporated, capacity, out=change.still_temperature)
-    return vapour
+    over_light = share * vapour
+    over_heavy = vapour - over_light
+    drain, receive = p.residue_opening / _DRAIN_S, p.receiver_opening / _DRAIN_S
+    warmed = _MOLAR_HEAT * (incoming.methanol + incoming.water) * (incoming.temperature - temperature)
+    lost = p.still_loss * (temperature - _ROOM_K) + (_EVAPORATION_WATER - _EVAPORATION_LESS * share) * vapour
+    return Distillation(
+        (
+            incoming.methanol - over_light - drain * methanol,
+            incoming.water - over_heavy - drain * water,
+            over_light - receive * light,
+            over_heavy - receive * heavy,
+            (duty + warmed - lost) / (_MOLAR_HEAT * amount + p.still_wall_heat),
+        ),
+        (receive * light, receive * heavy, drain * methanol, drain * water, vapour),
+    )

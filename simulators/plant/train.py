@@ -1,104 +1,114 @@
-"""Reactor trains in time: Heun's method, the same bits on every run."""
+"""Reactors and lines side by side in time, the same bits on every run."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from simulators.plant.agitator import shaft_power_w, turned
-from simulators.plant.balances import derivative
-from simulators.plant.chemistry import invariants, solve_ph, track_ph
-from simulators.plant.controllers import Controllers
-from simulators.plant.headspace import pressure_pa, vapour_pa
-from simulators.plant.held import LINE_SIGNALS, SIGNAL, Held
-from simulators.plant.parameters import Parameters, ParameterTable
-from simulators.plant.stage import Feeding, Quantities
-from simulators.plant.state import GAS_CONSTANT, HEEL_M3, LINE_STATES, MOVING, ROW, TEMPERATURES, Array
+from simulators.plant import reactor
+from simulators.plant.arithmetic import ARRAYS, NUMBERS, Functions, Value, as_array, as_value
+from simulators.plant.coupling import ArrayCoupling, NumberCoupling
+from simulators.plant.groups import ArrayGroup, NumberGroup
+from simulators.plant.headspace import vapour_pa
+from simulators.plant.parameters import LineParameters, ParameterTable, ReactorParameters
+from simulators.plant.state import GAS_CONSTANT, HEEL_M3, LINE_STATES, REACTOR_STATES, Array
+from simulators.plant.stepping import Stepper
+
+_MOST_BY_NUMBERS: Final = 16
+"""Up to so many units (reactors and lines) are moved one by one, as numbers; more are moved as arrays."""
+
+_NEUTRAL_PH: Final = 7.0
 
 
-def fill_empty_vessels(now: Quantities, parameters: Parameters) -> None:
-    """Make it the state of clean, cold trains with nothing but a heel of water."""
-    room_k = parameters.room_temperature
-    for name in (*TEMPERATURES, "wall_temperature", "jacket_temperature", "supply_temperature", "still_temperature"):
-        now.array[ROW[name]] = room_k
-    now.volume_three[...] = HEEL_M3
-    vapour = vapour_pa(room_k, parameters.methanol_fraction)
-    room = parameters.vessel_volume - HEEL_M3
-    now.mol_nitrogen[...] = (parameters.pressure_setpoint - vapour) * room / (GAS_CONSTANT * room_k)
+def _of_reactor(values: Sequence[Value], functions: Functions) -> tuple[ReactorParameters, reactor.Constants]:
+    parameters = ReactorParameters(*values)
+    return parameters, reactor.constants(parameters, functions)
+
+
+def _of_line(values: Sequence[Value]) -> LineParameters:
+    return LineParameters(*values)
 
 
 class Trains:
     """Some reactors side by side, and the lines (hold tank, crystalliser, still) that they feed.
 
     `feeds[i]` is the line of reactor `i`; by default each reactor has one of its own. `parameters` may be written into
-    between steps; the rest is to be read. `pressure_pa` is absolute. Raises ValueError for feeds that lead nowhere.
+    between steps. `trains[name]` is a row of `state.STATES`: a value per reactor or line, live; copy it to keep it.
+    Raises ValueError for feeds that lead nowhere.
     """
 
     def __init__(self, reactors: int, feeds: Sequence[int] | None = None, lines: int | None = None) -> None:
         feeds = tuple(range(reactors)) if feeds is None else tuple(feeds)
         lines = max(feeds, default=-1) + 1 if lines is None else lines
-        if reactors < 1 or lines < 1 or len(feeds) != reactors or not all(0 <= line < lines for line in feeds):
+        if reactors < 1 or lines < 1 or len(feeds) != reactors or not all(0 <= fed < lines for fed in feeds):
             message = f"{reactors} reactors and {lines} lines do not fit what feeds what: {feeds}"
             raise ValueError(message)
-        self.reactors, self.lines, self.feeds = reactors, lines, feeds
-        table = ParameterTable(reactors, lines)
-        width = table.values.shape[1]
+        self.feeds = feeds
+        # a column is a unit: they lie together where units are moved one by one, rows where arrays are
+        order: Final = "F" if reactors + lines <= _MOST_BY_NUMBERS else "C"
+        self._reactors: Array = np.zeros((len(REACTOR_STATES), reactors), order=order)
+        self._lines: Array = np.zeros((len(LINE_STATES), lines), order=order)
+        table = ParameterTable(reactors, lines, order)
         self.parameters = table.shown
-        self._parameters = table.wide
-        self._controllers = Controllers(table)
-        self._held = Held(table, Feeding(feeds, lines))
-        self._now, self._ahead = Quantities(width), Quantities(width)
-        self._change, self._change_ahead = Quantities(width), Quantities(width)
-        fill_empty_vessels(self._now, table.wide)
-        self._ph = solve_ph(*invariants(self.state), table.wide)
-        self._pressure_pa = pressure_pa(self.state, table.wide)
+        self._rows: dict[str, Array] = {}
+        self._rows.update(zip(REACTOR_STATES, self._reactors, strict=True))
+        self._rows.update(zip(LINE_STATES, self._lines, strict=True))
+        self._fill_empty_vessels()
+        make = self._one_by_one if order == "F" else self._all_at_once
+        self._stepper = make(table)
 
-    @property
-    def state(self) -> Array:
-        """Every state (`state.STATES`) of every reactor and line: a row each, live; idle columns may follow."""
-        return self._now.array
+    def _one_by_one(self, table: ParameterTable) -> Stepper:
+        def of_reactor(values: Sequence[Value]) -> tuple[ReactorParameters, reactor.Constants]:
+            return _of_reactor(values, NUMBERS)
+
+        reactors = [
+            NumberGroup(states, values, of_reactor)
+            for states, values in zip(self._reactors.T, table.reactors.T, strict=True)
+        ]
+        lines = [
+            NumberGroup(states, values, _of_line) for states, values in zip(self._lines.T, table.lines.T, strict=True)
+        ]
+        return Stepper(reactors, lines, NumberCoupling(self.feeds, len(lines)), NUMBERS)
+
+    def _all_at_once(self, table: ParameterTable) -> Stepper:
+        def of_reactor(values: Sequence[Value]) -> tuple[ReactorParameters, reactor.Constants]:
+            return _of_reactor(values, ARRAYS)
+
+        reactors = ArrayGroup(self._reactors, table.reactors, of_reactor)
+        lines = ArrayGroup(self._lines, table.lines, _of_line)
+        return Stepper([reactors], [lines], ArrayCoupling(self.feeds, self._lines.shape[1]), ARRAYS)
+
+    def _fill_empty_vessels(self) -> None:
+        """Clean and cold, with nothing but a heel of water."""
+        p, rows = self.parameters, self._rows
+        for name, row in rows.items():
+            if name.endswith("temperature"):
+                row[:] = p.room_temperature[0]
+        for vessel in ("", "hold_", "crystalliser_"):
+            rows[f"{vessel}volume"][:] = HEEL_M3
+        temperature, room = rows["temperature"], p.vessel_volume - HEEL_M3
+        vapour = as_array(vapour_pa(as_value(temperature), as_value(p.methanol_fraction), ARRAYS))
+        rows["mol_nitrogen"][:] = (p.pressure_setpoint - vapour) * room / (GAS_CONSTANT * temperature)
+        rows["pressure"][:] = p.pressure_setpoint
+        rows["ph"][:] = _NEUTRAL_PH
+
+    def __getitem__(self, name: str) -> Array:
+        return self._rows[name]
 
     @property
     def ph(self) -> Array:
-        """The pH in each reactor."""
-        return self._ph[: self.reactors]
+        """The pH in each reactor, live."""
+        return self._rows["ph"]
 
     @property
     def pressure_pa(self) -> Array:
-        """The absolute pressure in each reactor, Pa."""
-        return self._pressure_pa[: self.reactors]
-
-    def __getitem__(self, name: str) -> Array:
-        """One row of the state or of the signals: a value per reactor or line, live: copy it to keep it."""
-        if name in SIGNAL:
-            return self._held.signals[SIGNAL[name], : self.lines if name in LINE_SIGNALS else self.reactors]
-        return self._now.array[ROW[name], : self.lines if name in LINE_STATES else self.reactors]
+        """The absolute pressure in each reactor, Pa, live."""
+        return self._rows["pressure"]
 
     def shaft_power_w(self) -> Array:
-        """Agitator power of each reactor, W."""
-        return shaft_power_w(self["agitator_speed"], self.parameters)
+        """Agitator power of each reactor during the last step, W, live."""
+        return self._rows["shaft_power"]
 
     def step(self, seconds: float = 1.0) -> None:
-        """One scan of the controllers, then one step of Heun's method with what they hold; pH is solved at its end."""
-        now, ahead, held = self._now, self._ahead, self._held
-        change, change_ahead = self._change, self._change_ahead
-        parameters = self._parameters
-        actions = self._controllers.scan(now, self._ph, self._pressure_pa, seconds)
-        now.agitator_speed[...] = turned(now.agitator_speed, parameters, seconds)
-        held.set(now, actions)
-        np.multiply(now.volume_three + held.walls_three, now.temperature_three, out=now.warmth_three)
-        derivative(change, now, held)
-        moving = ahead.array[:MOVING]
-        np.multiply(change.array[:MOVING], seconds, out=moving)
-        moving += now.array[:MOVING]
-        self._take_temperatures(ahead)
-        derivative(change_ahead, ahead, held)
-        total = change.array
-        total += change_ahead.array
-        total *= 0.5 * seconds
-        now.array += total
-        self._take_temperatures(now)
-        self._ph = track_ph(*invariants(now.array), parameters, self._ph)
-        self._pressure_pa = pressure_pa(now.array, parameters)
-
-    def _take_temperatures(self, there: Quantities) -> None:
-        np.divide(there.warmth_three, there.volume_three + self._held.walls_three, out=there.temperature_three)
+        """Move everything on, the controllers by one scan."""
+        self._stepper.step(seconds)
