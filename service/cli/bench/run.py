@@ -8,7 +8,6 @@ Exit code: 0 everything held, 1 something did not, 2 the input cannot be used.
 
 import argparse
 import logging
-import os
 import shlex
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.errors import Complaint, ConfigError
+from service.bench.cache import profiles_folder
 from service.bench.reading import find, library, read_scenario
 from simulators.scenario import Scenario
 
@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only the detectors, without collecting and keeping: quicker, and blind to faults of network and servers",
     )
     parser.add_argument("--verbose", action="store_true", help="what the service logs, too")
-    parser.add_argument("--profiles", type=Path, default=_cache(), metavar="DIR", help="where normal profiles are kept")
+    parser.add_argument(
+        "--profiles", type=Path, default=profiles_folder(), metavar="DIR", help="where normal profiles are kept"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -132,13 +134,7 @@ def _run(work: _Work) -> "Outcome":
 
 def _repeat(scenario: Scenario, folder: Path, options: argparse.Namespace) -> str:
     """The command that runs this one again."""
-    file = Path(scenario.file)
-    word = file.stem if file in library() else str(file)
+    file = Path(scenario.file).resolve()
+    word = file.stem if file in library() else scenario.file
     words = ["thermowell", "bench", "run", word, "--seed", str(scenario.seed), "--out", str(folder)]
     return shlex.join([*words, "--direct"] if options.direct else words)
-
-
-def _cache() -> Path:
-    """Where this user's programs keep what they can make again."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "thermowell" / "profiles"

@@ -8,17 +8,20 @@ service that watches it is written, too: `thermowell run --config FILE` on the p
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from domain.errors import Refused
+from service.bench.cache import profiles_folder
 from service.bench.reading import find, read_scenario
 from service.bench.service_config import Addresses, service_config
 from simulators.live import NotPossible
 from simulators.scenario import Scenario
 from simulators.serving import ServeOptions, serve
 from simulators.truth.normal import profile_of
+from simulators.truth.profile import Profile
 
 _MOST_PORT = 65_535
 
@@ -65,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         clock_file=clock_file,
         out=options.out,
         embedded_broker=options.embedded_broker,
-        profile=None if options.out is None else profile_of(scenario),
+        profile=None if options.out is None else _profile(scenario),
     )
 
     def say(ready: Mapping[str, object]) -> None:
@@ -93,6 +96,12 @@ def _configuration(scenario: Scenario, ready: Mapping[str, object], clock_file: 
     protocol = str(ready.get("mqtt_protocol", scenario.servers.protocol))
     served = replace(scenario, servers=replace(scenario.servers, protocol=protocol))
     return service_config(served, addresses, str(clock_file))
+
+
+def _profile(scenario: Scenario) -> Profile:
+    """What is normal on this plant; it takes some time when it is asked for first."""
+    print("looking at normal batches first, so that the truth can say what could be seen", file=sys.stderr, flush=True)
+    return profile_of(scenario, profiles_folder())
 
 
 def _port(text: str) -> int:

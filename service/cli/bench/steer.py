@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from domain.errors import Refused, RetryLater
+from service.bench.checking import unknown
 from service.bench.fault_reading import value_of
 from simulators.faults.catalogue import CATALOGUE
 from simulators.servers.control_client import ControlClient, ControlRefused, ControlUnreachable
@@ -87,12 +88,14 @@ def _fault(options: argparse.Namespace) -> Json:
 def _settings(options: argparse.Namespace) -> Json:
     """Settings in the catalogue's units; what the bench must judge is sent as it is written."""
     kind = CATALOGUE.get(options.kind)
+    if kind is None:
+        raise Refused(f"{unknown('kind of fault', options.kind, CATALOGUE)}; docs/faults.md has them all")
     found: Json = {}
     for text in options.settings:
         name, equals, written = text.partition("=")
         if not equals:
             raise Refused(f"{text!r} is no NAME=VALUE")
-        setting = None if kind is None else kind.settings.get(name)
+        setting = kind.settings.get(name)
         try:
             found[name] = written if setting is None else value_of(setting, written, _unit_of(options.on))
         except ValueError as error:

@@ -1,0 +1,153 @@
+"""`thermowell bench run`: a dozen scenarios of the library against the service's own wiring, on virtual time."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from service.cli import main
+
+FOUND = (
+    "base-pump-lost-while-dosing",
+    "cooling-lost-while-dosing",
+    "mqtt-half-open",
+    "opcua-cut-while-dosing",
+    "opcua-silent-while-dosing",
+    "temperature-drops-out",
+)
+"""What the service finds today."""
+
+QUIET = ("a-short-spike", "broker-restarts-and-forgets", "mqtt-duplicates", "mqtt-malformed", "opcua-slow")
+SWAPPED = "server-restarts-with-other-namespaces"
+DOZEN = (*FOUND, *QUIET, SWAPPED)
+
+SHORT = """\
+name: short
+teaches: A small leak that no rule of the service finds, behind a short cut.
+lasts: 40min
+campaign: {starts: {R101: -1h10min, R102: 10min}}
+faults:
+  - {kind: leak, on: R101, start: {phase: dose, after: 10min}, lasts: 20min, size: 2e-8}
+  - {kind: cut, on: opcua, start: 12min, lasts: 1min}
+"""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every scenario here has one plant and one plan: one profile."""
+    return tmp_path_factory.mktemp("profiles")
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory, profiles: Path) -> Path:
+    """The results of the dozen."""
+    folder = tmp_path_factory.mktemp("out")
+    with pytest.raises(SystemExit):
+        main(["bench", "run", *DOZEN, "--out", str(folder), "--profiles", str(profiles)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(out: Path) -> dict[str, dict]:
+    return {row["scenario"]: row for row in json.loads((out / "table.json").read_text(encoding="utf-8"))}
+
+
+def code_of(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "run", *words])
+    return ended.value.code
+
+
+@pytest.mark.parametrize("name", DOZEN)
+def test_nothing_is_lost_and_nothing_doubled(table, name):
+    assert (table[name]["lost"], table[name]["doubled"]) == (0, 0)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_could_be_seen_is_found(table, name):
+    assert (table[name]["visible"] > 0, table[name]["missed"]) == (True, [])
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_nobody_is_called_for_nothing(table, name):
+    assert table[name]["false"] == 0
+
+
+def test_every_run_leaves_its_files(out):
+    expected = {
+        "findings.json",
+        "junit.xml",
+        "run.json",
+        "score.json",
+        "thermowell.yaml",
+        "true_values.parquet",
+        "truth.json",
+        "truth.parquet",
+    }
+
+    assert [name for name in DOZEN if {file.name for file in (out / name).iterdir()} != expected] == []
+
+
+def test_the_table_is_also_for_people_and_for_test_runners(out):
+    suites = ET.parse(out / "junit.xml").getroot()
+
+    assert len(suites) == len(DOZEN)
+    assert re.findall(r"^\| ([a-z-]+) \|", (out / "table.md").read_text(encoding="utf-8"), re.MULTILINE) == list(DOZEN)
+
+
+def test_a_run_says_what_ran_and_how_to_repeat_it(out):
+    run = json.loads((out / SWAPPED / "run.json").read_text(encoding="utf-8"))
+
+    assert set(run["hashes"]) == {"scenario", "recipe", "rules", "configuration", "detectors", "findings"}
+    assert run["repeat"] == f"thermowell bench run {SWAPPED} --seed 68 --out {out / SWAPPED}"
+    assert run["samples"]["sent"] == run["samples"]["kept"] + run["samples"]["in_gap"]
+
+
+def test_the_same_seed_gives_the_same_run_to_the_bit(tmp_path, profiles):
+    (tmp_path / "short.yaml").write_text(SHORT, encoding="utf-8")
+    for folder in ("one", "two"):
+        code_of(str(tmp_path / "short.yaml"), "--out", str(tmp_path / folder), "--profiles", str(profiles))
+    one, two = tmp_path / "one", tmp_path / "two"
+
+    for file in ("findings.json", "truth.parquet", "true_values.parquet", "score.json"):
+        assert (one / file).read_bytes() == (two / file).read_bytes()
+    told = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in (one, two)]
+    assert (told[0]["hashes"], told[0]["samples"]) == (told[1]["hashes"], told[1]["samples"])
+
+
+def test_an_acceptance_that_does_not_hold_is_exit_code_1_with_the_command_that_repeats_it(tmp_path, profiles, capsys):
+    file = tmp_path / "short.yaml"
+    file.write_text(SHORT, encoding="utf-8")
+    code = code_of(str(file), "--direct", "--seed", "5", "--out", str(tmp_path / "out"), "--profiles", str(profiles))
+    told = capsys.readouterr().out
+
+    assert code == 1
+    assert "Missed: leak (leak) on R101" in told
+    assert f"again: thermowell bench run {file} --seed 5 --out {tmp_path / 'out'} --direct" in told
+
+
+def test_an_acceptance_that_holds_is_exit_code_0(tmp_path, profiles):
+    file = tmp_path / "short.yaml"
+    file.write_text(SHORT + "acceptance: {found: any}\n", encoding="utf-8")
+
+    assert code_of(str(file), "--direct", "--out", str(tmp_path / "out"), "--profiles", str(profiles)) == 0
+
+
+def test_wrong_scenarios_are_all_told_before_any_runs_and_exit_code_2(tmp_path, capsys):
+    for name, wrong in (("a", "lasts: 9"), ("b", "lasts: long")):
+        (tmp_path / f"{name}.yaml").write_text(SHORT.replace("lasts: 40min", wrong), encoding="utf-8")
+    code = code_of(str(tmp_path), "--out", str(tmp_path / "out"))
+    told = capsys.readouterr().err
+
+    assert (code, (tmp_path / "out").exists()) == (2, False)
+    assert f"{tmp_path / 'a.yaml'}:3:1: lasts: 9 needs a unit" in told
+    assert f"{tmp_path / 'b.yaml'}:3:1: lasts: 'long' is no duration" in told
+
+
+@pytest.mark.parametrize("words", [[], ["no-such-scenario"]])
+def test_nothing_to_run_is_exit_code_2(words):
+    assert code_of(*words) == 2
