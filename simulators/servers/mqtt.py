@@ -3,14 +3,18 @@
 import asyncio
 import json
 import logging
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from domain.time import SECOND_NS, format_time
 from simulators.faults.spec import FaultChange
@@ -28,6 +32,7 @@ _IN_FLIGHT_MOST: Final = 200
 _PATIENT_ABOVE: Final = 10_000  # messages
 _PATIENCE_S: Final = 60.0
 _LOOK_AGAIN_S: Final = 0.01
+_LEAVE_WITHIN_S: Final = 5.0
 
 
 class Wire(Protocol):
@@ -44,15 +49,24 @@ class Wire(Protocol):
 
 
 class MqttPublisher:
-    """Publishes to one broker and reconnects by itself; `with` connects and leaves. A `Wire`."""
+    """Publishes to one broker and reconnects by itself; `with` connects and leaves. A `Wire`.
+
+    Messages keep their order, also over a lost connection: paho alone would send new ones before those that it repeats.
+    """
 
     def __init__(self, host: str, port: int, protocol: str, client_id: str = "simulated-plant") -> None:
+        self.refused = 0
+        self._held: deque[Message] = deque()  # until the connection may take them
+        self._lock = threading.Lock()
+        self._connection = 0  # counts connections and losses: who waited for one knows whether it is still the same
+        self._ready_for = -1
         self._client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=PROTOCOLS[protocol])
-        self._client.max_queued_messages_set(_QUEUED_MOST)
+        self._client.max_queued_messages_set(2 * _QUEUED_MOST)  # the limit is ours: all that was held passes at once
         self._client.max_inflight_messages_set(_IN_FLIGHT_MOST)
         self._client.reconnect_delay_set(min_delay=1, max_delay=5)
+        self._client.on_connect = self._when_connected
+        self._client.on_disconnect = self._when_disconnected
         self._client.connect_async(host, port, keepalive=30)
-        self.refused = 0
 
     def __enter__(self) -> Self:
         """Begin to connect; messages wait until the broker is there."""
@@ -62,33 +76,67 @@ class MqttPublisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the broker."""
+        """Leave the broker when it has taken everything; for one that is away nobody waits."""
+        give_up_s = time.monotonic() + _LEAVE_WITHIN_S
+        while self.waiting and self._client.is_connected() and time.monotonic() < give_up_s:
+            time.sleep(_LOOK_AGAIN_S)
         self._client.disconnect()
         self._client.loop_stop()
 
     @property
     def waiting(self) -> int:
         """How many messages the broker has not taken yet."""
-        return waiting_in(self._client)
+        return len(self._held) + waiting_in(self._client)
 
     def send(self, message: Message) -> bool:
         """Send a message; one that does not fit the queue is refused and counted."""
-        sent = self._client.publish(message.topic, message.payload, message.qos, message.retain)
-        if sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            self.refused += 1
-            if self.refused == 1:
-                logger.warning("MQTT: the broker is away for so long that messages are refused")
-            return False
-        if message.again and sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            # As a client does whose PUBACK was lost: the same packet id again, with DUP. A broker may not drop it.
-            self._client._send_publish(  # noqa: SLF001 - paho repeats a packet only after a broken connection
-                sent.mid, message.topic.encode(), message.payload, message.qos, message.retain, dup=True
-            )
+        with self._lock:
+            if self.waiting >= _QUEUED_MOST:
+                self.refused += 1
+                if self.refused == 1:
+                    logger.warning("MQTT: the broker is away for so long that messages are refused")
+                return False
+            if self._held or self._ready_for != self._connection:
+                self._held.append(message)
+            else:
+                self._hand_over(message)
         return True
 
     def publish(self, topic: str, value: float, time_ns: int) -> None:
         """Send `{"v": value, "t": ISO 8601}`; what does not fit the queue is refused and counted."""
         self.send(Message(topic, json.dumps({"v": value, "t": format_time(time_ns)}).encode()))
+
+    def _hand_over(self, message: Message) -> None:
+        sent = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+        if message.again and sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            # As a client does whose PUBACK was lost: the same packet id again, with DUP. A broker may not drop it.
+            self._client._send_publish(  # noqa: SLF001 - paho repeats a packet only after a broken connection
+                sent.mid, message.topic.encode(), message.payload, message.qos, message.retain, dup=True
+            )
+
+    def _when_connected(
+        self, _client: Client, _userdata: object, _flags: ConnectFlags, reason: ReasonCode, _: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            logger.warning("MQTT: the broker refuses the plant: %s", reason)
+            return
+        self._connection += 1
+        # Not here: paho repeats what was on its way only after this call, and holds its own locks meanwhile.
+        threading.Thread(target=self._release, args=(self._connection,), name="mqtt-release", daemon=True).start()
+
+    def _when_disconnected(
+        self, _client: Client, _userdata: object, _flags: DisconnectFlags, _reason: ReasonCode, _: Properties | None
+    ) -> None:
+        self._connection += 1
+
+    def _release(self, connection: int) -> None:
+        """Let what was held follow, once the broker has what was on its way before."""
+        while self._connection == connection and waiting_in(self._client):
+            time.sleep(_LOOK_AGAIN_S)
+        with self._lock:
+            while self._connection == connection and self._held:
+                self._hand_over(self._held.popleft())
+            self._ready_for = connection
 
 
 class MqttOutlet:
