@@ -27,6 +27,7 @@ _FOULED_GENERATIONS: Final = 3
 _LONGEST_S: Final = 4 * 86_400  # of plant time: a plant that has not got there by then tells what it has told
 _SEED: Final = 20_251_122
 _KEPT: Final = 16  # profiles, in memory
+_BEGINS_S: Final = 1800  # so long the plant is idle before its first batch
 _LOOK_S: Final = 600  # how often it looks whether everybody has done
 
 _profiles: dict[str, Profile] = {}
@@ -35,14 +36,16 @@ _profiles: dict[str, Profile] = {}
 def profile_of(scenario: Scenario, folder: Path | None = None, *, whole: bool = False) -> Profile:
     """The profile of a scenario's plant, from memory, from a file in `folder`, or by running normal batches.
 
-    It holds the units that a fault of the scenario befalls, and those of their class; `whole`: every unit, for a plant
-    in which anything may be broken later. A file is keyed by everything that a profile depends on, the program's own
-    text included: scenarios of the same plant and plan share it.
+    It holds the reactors where every fault befalls a reactor, else every unit; `whole`: every unit in any case, for a
+    plant in which anything may be broken later. A file is keyed by everything that a profile depends on, the program's
+    own text included: scenarios of the same plant and plan share it.
     """
     sorts = _sorts(scenario)
-    wanted = frozenset(sorts.values()) if whole else frozenset(sorts[unit] for unit in _befallen(scenario, sorts))
-    if not wanted:
+    befallen = _befallen(scenario, sorts)
+    if not befallen and not whole:
         return Profile({})
+    whole = whole or not befallen <= set(scenario.layout.reactors)
+    wanted = frozenset(sorts[unit] for unit in (scenario.layout.units if whole else scenario.layout.reactors))
     batches = _FOULED_GENERATIONS if scenario.plan.fouling_per_batch else _GENERATIONS
     fewest = min(list(sorts.values()).count(sort) for sort in sorts.values())
     normal = _several(scenario, -(-BATCHES // fewest), batches)
@@ -112,6 +115,8 @@ def _several(scenario: Scenario, copies: int, batches: int) -> Scenario:
     layout, plan = scenario.layout, scenario.plan
     cycle_s = sum(phase.lasts_s for phase in scenario.recipe.phases)
     begins_s = [(start_s - min(plan.start_s)) % cycle_s for start_s in plan.start_s]
+    if len(set(layout.feeds)) == len(layout.feeds):
+        begins_s = [0] * len(begins_s)  # nobody waits for another: it does not matter who is first
     return replace(
         scenario,
         layout=Layout(
@@ -125,7 +130,7 @@ def _several(scenario: Scenario, copies: int, batches: int) -> Scenario:
         ),
         plan=replace(
             plan,
-            start_s=tuple(begins_s * copies),
+            start_s=tuple(_BEGINS_S + each_s for each_s in begins_s) * copies,
             first_batch=(1,) * (copies * len(layout.reactors)),
             batches=batches,
         ),
