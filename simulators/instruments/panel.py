@@ -10,13 +10,13 @@ from domain.status import GOOD
 from simulators.instruments.condition import Condition
 from simulators.instruments.kinds import KINDS, InstrumentKind, changed
 from simulators.instruments.schedule import Schedule
-from simulators.instruments.streams import keys, normal, uniform
+from simulators.instruments.streams import Singles, keys, polar, uniform
 from simulators.plant.state import Array, between
 from simulators.scenario import InstrumentChange
 
 OUT_OF_RANGE = 0x4094_0000  # Uncertain_EngineeringUnitsExceeded
 
-_WHITE, _WANDER, _SPIKE, _BAD, _UNCERTAIN, _JITTER = range(6)  # what a draw is for
+_NOISE, _SPIKE, _BAD, _UNCERTAIN, _JITTER = range(5)  # what a draw is for
 _MS_PER_S = 1000
 _NS_PER_MS = 1_000_000
 
@@ -100,12 +100,13 @@ class Panel:
         self._steps = _steps_per_unit(np.array([kind.resolution for kind in kinds]))
         self._rollover = np.round(np.array([kind.rollover for kind in kinds]) * self._steps)  # in steps
         self._jitter_ns = np.array([each.jitter_ms * _NS_PER_MS for each in instruments], np.int64)
-        self.sigma = np.sqrt(self._noise**2 + self._wander**2 + (1.0 / self._steps) ** 2 / 12.0)
-        """The standard deviation of a healthy instrument's readings around the truth: noise, wander and rounding."""
+        rounding, sticking = 1.0 / self._steps / np.sqrt(12.0), self._deadband / np.sqrt(3.0)
+        self.sigma = np.sqrt(self._noise**2 + self._wander**2 + rounding**2 + sticking**2)
+        """A healthy instrument's standard deviation around the truth: noise, wander, rounding, sticking."""
         self._schedule = Schedule([each.period_s for each in instruments], [each.offset_s for each in instruments])
+        self._everything = np.arange(number)
         self._keys = keys([each.tag for each in instruments], seed)
         self._wanders, self._rolls, self._sticks = self._wander > 0, self._rollover > 0, bool(self._deadband.any())
-        self._wanderers = np.flatnonzero(self._wanders)
         self._tick_ms = 0
         self._followed: Array | None = None
         self._moved = np.empty(0)  # where the truth was when a sticking instrument last moved
@@ -141,18 +142,26 @@ class Panel:
 
     def read(self, due: NDArray[np.intp]) -> Readings:
         """What the given instruments report now."""
-        at: _At = slice(None) if len(due) == len(self.instruments) else due
+        at = self._at(due)
         exact = self._exact(at)
-        noise = normal(self._keys[at], self._tick_ms, _WHITE) * self._noise[at] + self._wander_now(at)
+        radius, angle = polar(self._keys[at], self._tick_ms, _NOISE)
+        noise = radius * np.cos(angle) * self._noise[at]
+        wanders = self._wanders[at]
+        if wanders.any():
+            noise[wanders] += self._wander_now(due[wanders], radius[wanders] * np.sin(angle[wanders]))
         value, status = self._digitised(exact + noise * self.condition.noise_factor[at], at)
         self._reported[at] = value
         return Readings(due, value, status, self._before_ns(at, len(due)))
 
     def noise_free(self, due: NDArray[np.intp]) -> Readings:
         """What the given instruments would report now without their noise, with the status that they report."""
-        at: _At = slice(None) if len(due) == len(self.instruments) else due
+        at = self._at(due)
         value, status = self._digitised(self._exact(at), at)
         return Readings(due, value, status, self._before_ns(at, len(due)))
+
+    def _at(self, due: NDArray[np.intp]) -> _At:
+        """The rows of some instruments; those of all of them cost no copy."""
+        return slice(None) if len(due) == len(self._everything) and bool((due == self._everything).all()) else due
 
     def _exact(self, at: _At) -> Array:
         """What is left of the truth behind lag, calibration, bias, drift and spikes."""
@@ -165,17 +174,14 @@ class Panel:
             exact += condition.spike_size[at] * self._by_chance(condition.spike_probability, _SPIKE, at)
         return exact
 
-    def _wander_now(self, at: _At) -> Array:
+    def _wander_now(self, which: NDArray[np.intp], push: Singles) -> Array:
         """The slow noise, moved on from the instrument's last reading: exact for any time between."""
-        which = self._wanderers if isinstance(at, slice) else at[self._wanders[at]]
-        if not len(which):
-            return self._wandered[at]
         gone_s = (self._tick_ms - self._wandered_ms[which]) / _MS_PER_S
         kept = np.exp(-gone_s / self._wander_s[which])
-        push = self._wander[which] * np.sqrt(1.0 - kept**2)
-        self._wandered[which] = kept * self._wandered[which] + push * normal(self._keys[which], self._tick_ms, _WANDER)
+        wandered: Array = kept * self._wandered[which] + self._wander[which] * np.sqrt(1.0 - kept * kept) * push
+        self._wandered[which] = wandered
         self._wandered_ms[which] = self._tick_ms
-        return self._wandered[at]
+        return wandered
 
     def _digitised(self, exact: Array, at: _At) -> tuple[Array, NDArray[np.uint32]]:
         """What an output says: rounded, rolled over, cut to its range, stuck; and how sure it is of it."""

@@ -45,14 +45,16 @@ def _bits(of: Keys, tick: int, purpose: int) -> Keys:
     return mixed
 
 
-def normal(of: Keys, tick: int, purpose: int) -> Singles:
-    """A draw of the standard normal distribution per key (Box and Muller 1958), at most 6.7 from 0."""
+def polar(of: Keys, tick: int, purpose: int) -> tuple[Singles, Singles]:
+    """A radius (at most 6.7) and an angle per key (Box and Muller 1958).
+
+    Radius times cosine, and radius times sine, are two independent draws of the standard normal distribution.
+    """
     bits = _bits(of, tick, purpose)
     # Single precision is several times faster here and finer than any instrument's resolution.
-    radius = ((bits >> _HALF).astype(np.uint32).astype(np.float32) + np.float32(0.5)) * _PER_COUNT
-    angle = bits.astype(np.uint32).astype(np.float32) * _TURN
-    drawn: Singles = np.sqrt(np.float32(-2.0) * np.log(radius)) * np.cos(angle)
-    return drawn
+    above_zero = (bits >> _HALF).astype(np.uint32).astype(np.float32) + np.float32(0.5)
+    radius = np.sqrt(np.float32(-2.0) * np.log(above_zero * _PER_COUNT))
+    return radius, bits.astype(np.uint32).astype(np.float32) * _TURN
 
 
 def uniform(of: Keys, tick: int, purpose: int) -> NDArray[np.float64]:
