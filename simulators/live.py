@@ -17,6 +17,7 @@ from simulators.outlets import Outlet, Update
 logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.1  # of the wall's clock
+_BREATH_S: Final = 0.01  # instead, while the plant is behind its clock
 _LONGEST_RUN_S: Final = 0.1  # of physics before the servers get their turn
 _TURN_S: Final = 20  # of plant time, at least one step; then it looks at the clock again
 _BEHIND_S: Final = 2.0  # of the wall's clock: then it says so
@@ -114,7 +115,7 @@ class LivePlant:
             async with self._turn:
                 await self._send(self._catch_up())
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _TICK_S)
+                await asyncio.wait_for(stop.wait(), _BREATH_S if self.behind_s > self.campaign.step_s else _TICK_S)
 
     async def advance(self, by_s: float) -> None:
         """Run ahead at once and publish every value with its own time; the clock goes along. NotPossible.

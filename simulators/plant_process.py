@@ -80,6 +80,9 @@ def main(words: Sequence[str] | None = None) -> None:
         options.error("--security needs --password-file")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("asyncua").setLevel(logging.WARNING)  # it tells every session and subscription
+    logging.getLogger("simulators.live").setLevel(
+        logging.WARNING
+    )  # who watches the demo finds its faults by the service
     asyncio.run(serve(scenario_of(arguments), options_of(arguments)))
 
 
