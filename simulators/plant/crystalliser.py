@@ -1,6 +1,7 @@
 """Crystals by the method of moments: birth, growth, dissolution, and the product that they take out of solution."""
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from simulators.plant.arithmetic import Functions, Value
@@ -45,7 +46,7 @@ class Crystals(NamedTuple):
 
 
 def crystallise(
-    volume: Value, mol_c: Value, temperature: Value, moments: Moments, p: LineParameters, functions: Functions
+    volume: Value, mol_c: Value, temperature: Value, moments: Sequence[Value], p: LineParameters, functions: Functions
 ) -> Crystals:
     """G = k S^1.5, slowed down where mixing limits; births k S^2 mu3 and, beyond the metastable limit, of themselves.
 

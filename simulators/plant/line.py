@@ -1,14 +1,21 @@
 """A line behind the reactors: hold tank, crystalliser, still."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from simulators.plant.arithmetic import Functions, Value
 from simulators.plant.chemistry import REFERENCE_K
 from simulators.plant.crystalliser import Moments, crystallise, seed_moments
 from simulators.plant.parameters import LineParameters
 from simulators.plant.pumping import pumped_out
+from simulators.plant.state import CONTENTS, LINE_MOVING
 from simulators.plant.still import MOL_PER_M3, POT_LEAST_MOL, Incoming, distil
+
+_C: Final = CONTENTS.index("mol_c")
+_HOLD: Final = LINE_MOVING.index("hold_warmth")
+_CRYSTALLISER: Final = LINE_MOVING.index("crystalliser_warmth")
+_CRYSTALS: Final = LINE_MOVING.index("crystal_moment_0")
+_STILL: Final = LINE_MOVING.index("pot_methanol")
 
 
 class Held(NamedTuple):
@@ -67,19 +74,19 @@ def change(
     moving: Sequence[Value], given: Sequence[Value], held: Held, p: LineParameters, functions: Functions
 ) -> Change:
     """The line's balances; `given` is what comes from the reactors: warmth, then the contents, per second."""
-    hold_temperature = moving[0] / (moving[1] + held.hold_walls)
-    temperature = moving[8] / (moving[9] + held.crystalliser_walls)
-    hold_contents, contents = moving[1:8], moving[9:16]
-    moments = (moving[16], moving[17], moving[18], moving[19])
-    away = held.discharge / moving[9]
-    passed = functions.shares(held.outlet / moving[1], hold_contents)
+    hold_warmth, *hold_contents = moving[_HOLD:_CRYSTALLISER]
+    warmth, *contents = moving[_CRYSTALLISER:_CRYSTALS]
+    moments, still = moving[_CRYSTALS:_STILL], moving[_STILL:]
+    hold_temperature = hold_warmth / (hold_contents[0] + held.hold_walls)
+    temperature = warmth / (contents[0] + held.crystalliser_walls)
+    away = held.discharge / contents[0]
+    passed = functions.shares(held.outlet / hold_contents[0], hold_contents)
     left = functions.shares(away, contents)
     filtered = functions.shares(away, moments)
-    hold_aged = _aged(hold_contents[3], hold_temperature, held, p, functions)
-    aged = _aged(contents[3], temperature, held, p, functions)
-    crystals = crystallise(contents[0], contents[3], temperature, moments, p, functions)
+    hold_aged = _aged(hold_contents[_C], hold_temperature, held, p, functions)
+    aged = _aged(contents[_C], temperature, held, p, functions)
+    crystals = crystallise(contents[0], contents[_C], temperature, moments, p, functions)
     incoming = Incoming(held.methanol, held.water, temperature)
-    still = (moving[20], moving[21], moving[22], moving[23], moving[24])
     distillation = distil(still, incoming, held.still_duty, p, functions)
     hold_exchanged = held.hold_exchange * (p.hold_setpoint - hold_temperature)
     exchanged = held.crystalliser_exchange * (p.crystalliser_setpoint - temperature)

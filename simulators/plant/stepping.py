@@ -21,6 +21,19 @@ from simulators.plant.state import (
     REACTOR_TOTALS,
 )
 
+_VOLUME: Final = REACTOR_MOVING.index("volume")
+_NET_CHARGE: Final = REACTOR_MOVING.index("net_charge")
+_CARBONATE: Final = REACTOR_MOVING.index("carbonate")
+_JACKET: Final = REACTOR_MOVING.index("jacket_temperature")
+_NITROGEN: Final = REACTOR_MOVING.index("mol_nitrogen")
+_HOLD_WARMTH: Final = LINE_MOVING.index("hold_warmth")
+_HOLD_VOLUME: Final = LINE_MOVING.index("hold_volume")
+_WARMTH: Final = LINE_MOVING.index("crystalliser_warmth")
+_CRYSTALLISER_VOLUME: Final = LINE_MOVING.index("crystalliser_volume")
+_METHANOL: Final = LINE_MOVING.index("pot_methanol")
+_WATER: Final = LINE_MOVING.index("pot_water")
+_VAPOUR: Final = LINE_TOTALS.index("total_vapour")
+
 _REACTOR_MOVING: Final = len(REACTOR_MOVING)
 _REACTOR_TOTALS: Final = _REACTOR_MOVING + len(REACTOR_FOLLOWING)
 _REACTOR_SIGNALS: Final = _REACTOR_TOTALS + len(REACTOR_TOTALS)
@@ -49,9 +62,9 @@ class ReactorStep:
         self._group, self._seconds, self._functions = group, seconds, functions
         self._values = values = group.load()
         self._parameters, self._constants = p, k = group.parameters()
-        volume, jacket = values[1], values[9]
-        temperature, ph, pressure, speed, *integrals = values[_REACTOR_MOVING:_REACTOR_TOTALS]
-        self._actions = scan(Measured(temperature, jacket, ph, pressure), integrals, p, seconds, functions)
+        volume, jacket = values[_VOLUME], values[_JACKET]
+        temperature, self._ph, pressure, speed, *integrals = values[_REACTOR_MOVING:_REACTOR_TOTALS]
+        self._actions = scan(Measured(temperature, jacket, self._ph, pressure), integrals, p, seconds, functions)
         self._speed = turned(speed, p, seconds, functions)
         self._held = reactor.hold(volume, self._speed, tank_takes, self._actions, (p, k), seconds, functions)
         self._start = [volume * temperature, *values[1:_REACTOR_MOVING]]
@@ -77,20 +90,13 @@ class ReactorStep:
         first, second = self._first, self._second
         moving = _moved(self._start, first.moving, second.moving, half)
         totals = _moved(self._values[_REACTOR_TOTALS:_REACTOR_SIGNALS], first.totals, second.totals, half)
-        warmth, volume, nitrogen = moving[0], moving[1], moving[11]
+        warmth, volume = moving[0], moving[_VOLUME]
         temperature = warmth / volume
         litres = LITRES / volume
-        ph = track_ph(
-            self._values[_REACTOR_MOVING + 1],
-            moving[6] * litres,
-            moving[7] * litres,
-            k.acid_1,
-            k.acid_2,
-            self._functions,
-        )
-        pressure = nitrogen_pa(nitrogen, temperature, p.vessel_volume - volume) + vapour_pa(
-            temperature, p.methanol_fraction, self._functions
-        )
+        net_charge, carbonate = moving[_NET_CHARGE] * litres, moving[_CARBONATE] * litres
+        ph = track_ph(self._ph, net_charge, carbonate, k.acid_1, k.acid_2, self._functions)
+        vapour = vapour_pa(temperature, p.methanol_fraction, self._functions)
+        pressure = nitrogen_pa(moving[_NITROGEN], temperature, p.vessel_volume - volume) + vapour
         following = (temperature, ph, pressure, self._speed, *self._actions.integrals)
         signals = reactor.signals(self._actions, self._held, p.rinse_flow, second.reflux)
         self._group.store((*moving, *following, *totals, *signals))
@@ -103,12 +109,12 @@ class LineStep:
         self._group, self._seconds, self._functions = group, seconds, functions
         self._values = values = group.load()
         self._parameters = p = group.parameters()
-        volume, crystalliser_volume = values[1], values[9]
-        self._held = held = line.hold((volume, crystalliser_volume), values[20] + values[21], p, seconds, functions)
+        volumes = volume, crystalliser_volume = values[_HOLD_VOLUME], values[_CRYSTALLISER_VOLUME]
+        self._held = held = line.hold(volumes, values[_METHANOL] + values[_WATER], p, seconds, functions)
         hold_temperature, crystalliser_temperature = values[_LINE_MOVING:_LINE_TOTALS]
         self._start = [*values[:_LINE_MOVING]]
-        self._start[0] = (volume + held.hold_walls) * hold_temperature
-        self._start[8] = (crystalliser_volume + held.crystalliser_walls) * crystalliser_temperature
+        self._start[_HOLD_WARMTH] = (volume + held.hold_walls) * hold_temperature
+        self._start[_WARMTH] = (crystalliser_volume + held.crystalliser_walls) * crystalliser_temperature
         self.takes: Value = (volume < p.hold_capacity) * 1.0
         self._first: line.Change | None = None
 
@@ -124,8 +130,10 @@ class LineStep:
         held = self._held
         moving = _moved(self._start, first.moving, second.moving, half)
         totals = _moved(self._values[_LINE_TOTALS:_LINE_SIGNALS], first.totals, second.totals, half)
-        following = (moving[0] / (moving[1] + held.hold_walls), moving[8] / (moving[9] + held.crystalliser_walls))
-        self._group.store((*moving, *following, *totals, held.outlet, held.discharge, second.totals[-2]))
+        hold_temperature = moving[_HOLD_WARMTH] / (moving[_HOLD_VOLUME] + held.hold_walls)
+        temperature = moving[_WARMTH] / (moving[_CRYSTALLISER_VOLUME] + held.crystalliser_walls)
+        signals = (held.outlet, held.discharge, second.totals[_VAPOUR])
+        self._group.store((*moving, hold_temperature, temperature, *totals, *signals))
 
     def _change(self, moving: Sequence[Value], given: Sequence[Value]) -> line.Change:
         return line.change(moving, given, self._held, self._parameters, self._functions)

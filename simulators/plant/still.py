@@ -1,5 +1,6 @@
 """Batch distillation of the mother liquor's solvent: pot, condenser, receiver, tank of recovered solvent."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from simulators.plant.arithmetic import Functions, Value
@@ -41,7 +42,7 @@ class Distillation(NamedTuple):
 
 
 def distil(
-    still: tuple[Value, Value, Value, Value, Value],
+    still: Sequence[Value],
     incoming: Incoming,
     duty: Value,
     p: LineParameters,

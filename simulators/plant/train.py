@@ -34,7 +34,7 @@ class Trains:
 
     `feeds[i]` is the line of reactor `i`; by default each reactor has one of its own. `parameters` may be written into
     between steps. `trains[name]` is a row of `state.STATES`: a value per reactor or line, live; copy it to keep it.
-    Raises ValueError for feeds that lead nowhere.
+    `pressure_pa` is absolute. Raises ValueError for feeds that lead nowhere.
     """
 
     def __init__(self, reactors: int, feeds: Sequence[int] | None = None, lines: int | None = None) -> None:

@@ -36,7 +36,7 @@ STEPS: tuple[tuple[str, int, Mapping[str, float]], ...] = (
     ("seed", 1, {"crystalliser_setpoint": 320.15, "seeding": 1.0}),
     ("crystallise", 240, {}),
     ("discharge", 30, {"discharge_opening": 1.0}),
-    ("distil", 240, {"still_duty": 2.0e5}),
+    ("distil", 150, {"still_duty": 2.0e5}),
     ("drain", 30, {"residue_opening": 1.0, "receiver_opening": 1.0}),
 )
 RAMPS = {  # of what, from, to, within minutes

@@ -7,22 +7,18 @@ from simulators.plant.crystalliser import KG_PER_MOL, MOL_PER_MOMENT
 from simulators.plant.state import HEATS, HEEL_M3
 from simulators.plant.still import MOL_PER_M3
 from simulators.plant.train import Trains
+from tests.unit.simulators.plant.conftest import STEP_S, Cycle
 from tests.unit.simulators.plant.cycle import run_cycle
 
-STEP_S = 5.0
 VESSELS = ("", "hold_", "crystalliser_")
 CLOSE = 1e-9
 """Asked for are 1e-6; what the equations conserve, the integrator conserves to rounding."""
 
 
 @pytest.fixture(scope="module")
-def batch() -> Trains:
+def batch(cycle: Cycle) -> Trains:
     """Two trains of different strengths after one whole cycle."""
-    trains = Trains(2)
-    trains.parameters.charge_strength[1] *= 1.02
-    trains.parameters.jacket_cleanness[1] = 0.7
-    run_cycle(trains, STEP_S)
-    return trains
+    return cycle.trains
 
 
 @pytest.fixture(scope="module")
