@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 VERBS: Final = {
-    "run": ("service.cli.bench.run", "run scenarios against this service, and score what it found"),
+    "run": ("service.cli.bench.running", "run scenarios against this service, and score what it found"),
     "list": ("service.cli.bench.listing", "the scenarios of the library, and what each teaches"),
     "serve": ("service.cli.bench.serve", "serve a scenario's plant on real servers until stopped"),
     "status": ("service.cli.bench.steer", "how a served plant stands"),
