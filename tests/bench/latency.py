@@ -20,12 +20,12 @@ import numpy as np
 from domain.samples import SampleBatch
 from historian.journal import ReadOnlyJournal, SqliteJournal
 from tests.acceptance.service.running import Service, free_port, until
-from tests.bench.opcua import _firehose
-from tests.bench.opcua_firehose import FIRST_HANDLE, URI
+from tests.bench.opcua import URI, _firehose
 
 LIMIT_MS = 250.0
 VALUES = 500
 LISTENERS = 20
+PAST = "V0"  # the tag that has a history of ten million rows
 HISTORY_ROWS = 10_000_000
 SETTLE_S, MEASURE_S = 5.0, 15.0
 T0_NS = 1_760_000_400 * 10**9
@@ -61,7 +61,7 @@ def _row(heard_ms: list[float], percentile: float, what: str) -> dict[str, objec
 def _config(folder: Path, opcua_port: int) -> Path:
     port = free_port()
     (folder / "port").write_text(str(port))
-    tags = [f'  V{i}: {{source: bench, node: "nsu={URI};s=V{i}"}}' for i in range(-FIRST_HANDLE, VALUES)]
+    tags = [f'  V{i}: {{source: bench, node: "nsu={URI};s=V{i}"}}' for i in range(VALUES)]
     lines = [
         f"http: {{listen: 127.0.0.1:{port}}}",
         f'sources: {{bench: {{opcua: {{url: "opc.tcp://127.0.0.1:{opcua_port}/", publishing_interval: 100ms}}}}}}',
@@ -86,7 +86,7 @@ def _with_history(service: Service, folder: Path) -> None:
 
 async def _journal_history(path: Path) -> None:
     reader = ReadOnlyJournal(path)
-    tag = next(tag.id for tag in reader.tags() if tag.name == f"V{-FIRST_HANDLE}")
+    tag = next(tag.id for tag in reader.tags() if tag.name == PAST)
     reader.close()
     journal = SqliteJournal.open(path)
     size = 50_000
@@ -136,7 +136,7 @@ async def _hear(port: int, heard_ms: list[float]) -> None:
 
 def ask(port: int) -> None:
     """Ask for ten million rows, again and again."""
-    path = f"/v1/samples?tag=V{-FIRST_HANDLE}&start={T0_NS}&end={T0_NS + 10**17}&limit={HISTORY_ROWS}"
+    path = f"/v1/samples?tag={PAST}&start={T0_NS}&end={T0_NS + 10**17}&limit={HISTORY_ROWS}"
     while True:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=120) as answer:
             while answer.read(1 << 20):

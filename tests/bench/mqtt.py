@@ -1,6 +1,6 @@
 """Row `mqtt_receive`: CPU per message from the socket to the committed journal, against stock paho that keeps nothing.
 
-One mosquitto and one publisher of pre-encoded frames keep the broker busy; receivers run one after the other, each in a
+One mosquitto, kept busy by the firehose's pre-built packets; receivers run one after the other, each in a
 process of its own, in turns.
 """
 
@@ -9,7 +9,6 @@ import contextlib
 import json
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,6 @@ from pathlib import Path
 from service.clock import SystemClock
 
 TOPICS = 200
-FRAMES = 60_000
 WINDOW = 4_000
 SETTLE_S = 1.5
 MEASURE_S = 3.0
@@ -30,7 +28,7 @@ RECEIVE_MAXIMUM = 5_000
 
 def run() -> dict[str, dict[str, object]]:
     """Measure both in turns; the medians make the row."""
-    with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as port, _process("publish", port):
+    with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as port, firehose(port, TOPICS, 0.1):
         figures: dict[str, list[dict[str, float]]] = {"ours": [], "stock": []}
         for _ in range(REPETITIONS):
             for mode, measured in figures.items():
@@ -40,7 +38,7 @@ def run() -> dict[str, dict[str, object]]:
     rates = {mode: sorted(round(item["rate"]) for item in measured)[middle] for mode, measured in figures.items()}
     ratios = sorted(b["us"] / a["us"] for a, b in zip(figures["ours"], figures["stock"], strict=True))
     note = (
-        f'{{"t","v"}}, QoS 1, {TOPICS} topics; median of {REPETITIONS} turns of {MEASURE_S:g} s, ratios {ratios[0]:.1f}…{ratios[-1]:.1f}; '
+        f'{{"v","t"}}, QoS 1, {TOPICS} topics; median of {REPETITIONS} turns of {MEASURE_S:g} s, ratios {ratios[0]:.1f}…{ratios[-1]:.1f}; '
         f"{rates['ours']:,} and {rates['stock']:,} messages/s; mosquitto "
         + ", ".join(f"{key} {value}" for key, value in BROKER.items())
         + f"; ReceiveMaximum {RECEIVE_MAXIMUM}, publisher's window {WINDOW}"
@@ -96,27 +94,25 @@ def _receive(mode: str, port: int, folder: Path) -> dict[str, float]:
         return json.loads(line)
 
 
-def publish(port: int) -> None:
-    """Send pre-encoded QoS 1 frames as fast as the broker acknowledges them, for ever."""
-    started_ms = time.time_ns() // 1_000_000
-    frames = []
-    for index in range(FRAMES):
-        topic = b"plant/u%d/temperature" % (index % TOPICS)
-        payload = b'{"t":%d,"v":%.3f}' % (started_ms + index // TOPICS * 100, 20 + index % 977 * 0.013)
-        body = struct.pack(">H", len(topic)) + topic + struct.pack(">H", index % 65_535 + 1) + payload
-        frames.append(bytes([0x32, len(body)]) + body)
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04load")
-        assert connection.recv(4)[3] == 0
-        at, open_frames = 0, 0
-        while True:
-            room = WINDOW - open_frames
-            if room >= WINDOW // 4:
-                part = frames[at : at + room]
-                connection.sendall(b"".join(part))
-                open_frames += len(part)
-                at = (at + len(part)) % FRAMES
-            open_frames -= len(connection.recv(65_536)) // 4
+@contextlib.contextmanager
+def firehose(port: int, tags: int, step_s: float):
+    """The product's firehose, publishing as fast as the broker acknowledges; each scan of the tags is `step_s` later."""
+    load = ["--mqtt", f"mqtt://127.0.0.1:{port}", "--tags", str(tags), "--rate", "0", "--step", str(step_s)]
+    command = [sys.executable, "-m", "simulators.servers.firehose", *load, "--window", str(WINDOW)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        if '"ready": true' not in process.stdout.readline():
+            raise RuntimeError("the publisher did not start")
+        yield
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdout.close()
+
+
+def topic(index: int, tags: int) -> str:
+    """What the firehose publishes a tag under."""
+    return f"firehose/t{index:0{len(str(tags - 1))}d}"
 
 
 def receive_stock(port: int) -> None:
@@ -131,7 +127,7 @@ def receive_stock(port: int) -> None:
 
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="stock", protocol=paho.MQTTv5)
     client.on_message = on_message
-    client.on_connect = lambda client, *_: client.subscribe("plant/#", 1)
+    client.on_connect = lambda client, *_: client.subscribe("firehose/#", 1)
     client.connect("127.0.0.1", port)
     client.loop_start()
     time.sleep(SETTLE_S)
@@ -150,10 +146,10 @@ async def receive_ours(port: int, folder: Path) -> None:
     journal_folder = Path(tempfile.mkdtemp(dir=folder))
     journal = SqliteJournal.open(journal_folder / "journal.db")
     settings = MqttSettings(
-        "floor", "127.0.0.1", f"ours-{time.time_ns()}", ("plant/#",), port=port, session_expiry_s=5,
+        "floor", "127.0.0.1", f"ours-{time.time_ns()}", ("firehose/#",), port=port, session_expiry_s=5,
         receive_maximum=RECEIVE_MAXIMUM,
     )  # fmt: skip
-    routes = [Route(index, f"plant/u{index}/temperature", "/v", "/t", "ms") for index in range(TOPICS)]
+    routes = [Route(index, topic(index, TOPICS), "/v", "/t", "ms") for index in range(TOPICS)]
     source = MqttSource(settings, [], routes, SystemClock(), None)
 
     async def collect() -> None:
@@ -176,8 +172,6 @@ def _tell(messages: int, cpu_s: float, wall_s: float) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["publish", port]:
-            publish(int(port))
         case ["stock", port, _]:
             receive_stock(int(port))
         case ["ours", port, folder]:

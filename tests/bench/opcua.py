@@ -1,7 +1,7 @@
 """Rows `opcua_receive…`: CPU per value from the socket to the committed journal, against stock asyncua's iterator.
 
-The server (`opcua_firehose`) answers every Publish at once over a real channel. The peer takes the same messages with
-asyncua's subscription iterator and throws the values away. Both run in turns, each in a process of its own.
+The server (`thermowell bench firehose`) answers every Publish at once over a real channel. The peer takes the same
+messages with asyncua's subscription iterator and throws the values away. Both run in turns, each in a process of its own.
 """
 
 import asyncio
@@ -16,13 +16,18 @@ import time
 from pathlib import Path
 
 from service.clock import SystemClock
-from tests.bench.opcua_firehose import FIRST_HANDLE, URI
 
 ROWS = {
     "opcua_receive": (1000, "double"),
     "opcua_receive_100": (100, "double"),
     "opcua_receive_10000": (10_000, "double"),
     "opcua_receive_mixed": (1000, "mixed"),
+}
+URI = "urn:thermowell:firehose"
+LOADS = {  # one scan a message, each a second later than the one before, or ten a second with the clock's times
+    "double": ["--rate", "0", "--step", "1"],
+    "mixed": ["--rate", "0", "--step", "1", "--mixed"],
+    "paced": ["--rate", "{paced}"],
 }
 SETTLE_S = 1.5
 MEASURE_S = 2.5
@@ -56,10 +61,11 @@ def _firehose(values: int, kind: str):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.bench.opcua_firehose", str(port), str(values), kind]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    load = [word.format(paced=10 * values) for word in LOADS[kind]]
+    command = [sys.executable, "-m", "simulators.servers.firehose", "--port", str(port), "--tags", str(values), *load]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        if process.stdout.readline() != "ready\n":
+        if '"ready": true' not in process.stdout.readline():
             raise RuntimeError("the server did not start")
         yield port
     finally:
@@ -82,7 +88,7 @@ async def receive_ours(port: int, values: int, folder: Path) -> None:
     from historian.journal import SqliteJournal
 
     journal = SqliteJournal.open(Path(tempfile.mkdtemp(dir=folder)) / "journal.db")
-    tags = [Tag(TagId(FIRST_HANDLE + i), f"uuid-{i}", 1, f"V{i}", "bench", f"nsu={URI};s=V{i}") for i in range(values)]
+    tags = [Tag(TagId(i), f"uuid-{i}", 1, f"V{i}", "bench", f"nsu={URI};s=V{i}") for i in range(values)]
     settings = OpcUaSettings("bench", f"opc.tcp://127.0.0.1:{port}/", publishing_interval_ns=100_000_000)
     source = OpcUaSource(settings, tags, SystemClock(), None)
 
@@ -106,7 +112,6 @@ async def receive_ours(port: int, values: int, folder: Path) -> None:
 async def receive_stock(port: int, values: int) -> None:
     """asyncua's subscription as an iterator, its queue large enough to drop nothing."""
     from asyncua import Client, ua
-    from asyncua.common.subscription import SubscriptionItemData
 
     client = Client(f"opc.tcp://127.0.0.1:{port}/", timeout=30, watchdog_intervall=60)
     await client.connect()
@@ -118,11 +123,8 @@ async def receive_stock(port: int, values: int) -> None:
         PublishingEnabled=True,
     )
     subscription = await client.create_subscription(parameters, None, queue_maxsize=100_000)
-    for index in range(values):
-        item = SubscriptionItemData()
-        item.client_handle = FIRST_HANDLE + index
-        item.node, item.server_handle = client.get_node(ua.NodeId(f"V{index}", 2)), index
-        subscription._monitored_items[item.client_handle] = item
+    index = await client.get_namespace_index(URI)
+    await subscription.subscribe_data_change([client.get_node(ua.NodeId(f"V{tag}", index)) for tag in range(values)])
     count = 0
 
     async def consume() -> None:

@@ -8,8 +8,6 @@ that the figure has to reach.
 import asyncio
 import json
 import logging
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -22,10 +20,11 @@ from domain.tags import Tag, TagId
 from domain.time import SECOND_NS
 from service.clock import SystemClock
 from tests.bench import mqtt, opcua
-from tests.bench.opcua_firehose import FIRST_HANDLE, URI
+from tests.bench.opcua import URI
 
 OPCUA_LIMIT, MQTT_LIMIT = 400_000, 100_000
 TAGS, UNITS = 1000, 50
+FIRST_MEASURED = 1000
 RUN_S = 8.0
 REPETITIONS = 3
 
@@ -35,7 +34,7 @@ def run() -> dict[str, dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         with opcua._firehose(TAGS, "double") as port:
             by_opcua = [_measure("opcua", port, folder) for _ in range(REPETITIONS)]
-        with mqtt._broker(Path(folder)) as port, _publisher(port):
+        with mqtt._broker(Path(folder)) as port, mqtt.firehose(port, TAGS, 1.0):
             by_mqtt = [_measure("mqtt", port, folder) for _ in range(REPETITIONS)]
     return {
         "spine": _row(by_opcua, OPCUA_LIMIT, "1,000 doubles a message over OPC UA"),
@@ -65,46 +64,6 @@ def _measure(way: str, port: int, folder: str) -> dict[str, float]:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def _publisher(port: int) -> "subprocess.Popen[bytes]":
-    return _Ended(subprocess.Popen([sys.executable, "-m", "tests.bench.spine", "publish", str(port), "-"]))
-
-
-class _Ended:
-    """A process that ends with its block."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        self._process = process
-
-    def __enter__(self) -> None:
-        time.sleep(0.5)
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait(10)
-
-
-def publish(port: int) -> None:
-    """Send QoS 1 messages as fast as the broker takes them, each with a time of its own, for ever."""
-    topics = [b"plant/u%d/temperature" % index for index in range(TAGS)]
-    now_ms, sent = time.time_ns() // 1_000_000, 0
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04load")
-        assert connection.recv(4)[3] == 0
-        open_frames = 0
-        while True:
-            frames = []
-            while open_frames < mqtt.WINDOW:
-                topic = topics[sent % TAGS]
-                time_ms = now_ms + sent // TAGS * 1000
-                payload = b'{"t":%d,"v":%.2f}' % (time_ms, 60 + sent * 7919 % 97 * 0.01)
-                body = struct.pack(">H", len(topic)) + topic + struct.pack(">H", sent % 65_535 + 1) + payload
-                frames.append(bytes([0x32, len(body)]) + body)
-                sent += 1
-                open_frames += 1
-            connection.sendall(b"".join(frames))
-            open_frames -= len(connection.recv(65_536)) // 4
-
-
 def rulebook() -> Rulebook:
     """50 units of 20 parameters, each with ranges; every tag with fixed limits, rate, stale, frozen and drift."""
     roles = [f"P{index}" for index in range(TAGS // UNITS)]
@@ -132,10 +91,10 @@ def rulebook() -> Rulebook:
 
 
 def tags(address: str) -> list[Tag]:
-    """The phase tags first (ids below FIRST_HANDLE), then the measured ones."""
+    """The phase tags first (ids below FIRST_MEASURED), then the measured ones."""
     steps = [Tag(TagId(unit), f"s{unit}", 1, f"S{unit}", "steps", f"S{unit}") for unit in range(UNITS)]
     measured = [
-        Tag(TagId(FIRST_HANDLE + index), f"v{index}", 1, f"V{index}", "bench", address.format(index=index))
+        Tag(TagId(FIRST_MEASURED + index), f"v{index}", 1, f"V{index}", "bench", address.format(index=index))
         for index in range(TAGS)
     ]
     return [*steps, *measured]
@@ -161,7 +120,7 @@ async def core(way: str, port: int, folder: Path) -> None:
     from service.storing import StoreFollower
 
     place = Path(tempfile.mkdtemp(dir=folder))
-    known = tags(f"nsu={URI};s=V{{index}}" if way == "opcua" else "plant/u{index}/temperature#/v")
+    known = tags(f"nsu={URI};s=V{{index}}" if way == "opcua" else "firehose/t{index:03d}#/v")
     measured = known[UNITS:]
     journal = SqliteJournal.open(place / "journal.db")
     store = ChunkStore.open(place / "history")
@@ -179,9 +138,9 @@ async def core(way: str, port: int, folder: Path) -> None:
         settings = OpcUaSettings("bench", f"opc.tcp://127.0.0.1:{port}/", publishing_interval_ns=100_000_000)
         source = OpcUaSource(settings, measured, SystemClock(), None)
     else:
-        routes = [Route(tag.id, f"plant/u{index}/temperature", "/v", "/t", "ms") for index, tag in enumerate(measured)]
+        routes = [Route(tag.id, mqtt.topic(index, TAGS), "/v", "/t", "ms") for index, tag in enumerate(measured)]
         session = MqttSettings(
-            "bench", "127.0.0.1", f"ours-{time.time_ns()}", ("plant/#",), port=port, session_expiry_s=5,
+            "bench", "127.0.0.1", f"ours-{time.time_ns()}", ("firehose/#",), port=port, session_expiry_s=5,
             receive_maximum=mqtt.RECEIVE_MAXIMUM,
         )  # fmt: skip
         source = MqttSource(session, measured, routes, SystemClock(), None)
@@ -224,8 +183,6 @@ async def core(way: str, port: int, folder: Path) -> None:
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
     match sys.argv[1:]:
-        case ["publish", port, _]:
-            publish(int(port))
         case [way, port, folder]:
             asyncio.run(core(way, int(port), Path(folder)))
         case _:
