@@ -9,20 +9,30 @@ from typing import Final
 from domain.time import SECOND_NS, ScaledTime
 
 _LONGEST_SLEEP_S: Final = 1.0  # the wall's clock may be set meanwhile: look again
+FOLLOWED_WITHIN_S: Final = 0.1
+"""Who follows the clock by its file has looked at it after this time."""
+
 _LOOK_AGAIN_S: Final = 0.1  # while the plant's clock stands
 
 
 class ScaledClock:
     """A `domain.ports.Clock` that every process with the same three numbers shares.
 
-    With a `file` the numbers are kept there, replaced as a whole whenever they change: who reads it follows.
+    With a `file` the numbers are kept there, replaced as a whole whenever they change: who reads it follows. Beside
+    them stands `usual_speed`: the speed when the clock does not stand.
     """
 
     simulated = True
 
-    def __init__(self, scaled: ScaledTime, file: Path | None = None) -> None:
+    def __init__(self, scaled: ScaledTime, file: Path | None = None, usual_speed: float = 1.0) -> None:
         self._file = file
+        self._usual_speed = scaled.speed or usual_speed
         self._set(scaled)
+
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether somebody may follow it by its file."""
+        return self._file is not None
 
     @property
     def speed(self) -> float:
@@ -52,13 +62,20 @@ class ScaledClock:
         wall_ns = time.time_ns()
         self._set(ScaledTime(wall_ns, self.scaled.plant_ns(wall_ns), speed))
 
+    def set_usual_speed(self, speed: float) -> None:
+        """Say at which speed it will run when it does not stand."""
+        self._usual_speed = speed
+        self._set(self.scaled)
+
     def _set(self, scaled: ScaledTime) -> None:
         self.scaled = scaled
+        self._usual_speed = scaled.speed or self._usual_speed
         if self._file is not None:
             numbers = {
                 "wall_origin": scaled.wall_origin_ns,
                 "plant_origin": scaled.plant_origin_ns,
                 "speed": scaled.speed,
+                "usual_speed": self._usual_speed,
             }
             replacement = self._file.with_name(f"{self._file.name}.new")
             replacement.write_text(json.dumps(numbers), encoding="utf-8")

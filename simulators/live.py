@@ -9,7 +9,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from domain.time import SECOND_NS
 from simulators.campaign import Campaign, Moment, by_outlet, updates
-from simulators.clock import ScaledClock
+from simulators.clock import FOLLOWED_WITHIN_S, ScaledClock
 from simulators.faults.checking import check
 from simulators.faults.spec import FaultChange, FaultSpec
 from simulators.outlets import Outlet, Update
@@ -22,6 +22,7 @@ _LONGEST_RUN_S: Final = 0.1  # of physics before the servers get their turn
 _TURN_S: Final = 20  # of plant time, at least one step; then it looks at the clock again
 _BEHIND_S: Final = 2.0  # of the wall's clock: then it says so
 _SAY_AGAIN_S: Final = 10.0
+_STRIDE_S: Final = 0.5  # of the wall's clock at the usual speed: so far its clock goes at a time
 _PATIENCE_S: Final = 30.0  # of the wall's clock, with clients that do not fetch what an advance publishes
 _ADVANCE_MOST_S: Final = 31 * 86_400
 _FAULTS_MOST: Final = 10_000
@@ -127,16 +128,26 @@ class LivePlant:
         async with self._turn:
             target = max(self._due(), self.campaign.second) + round(by_s)
             patience_s = _PATIENCE_S
-            while self.campaign.second + self.campaign.step_s <= target:
-                if self._stop.is_set():
-                    return
-                await self._send(self.campaign.advance(min(target, self.campaign.second + _TURN_S)))
-                self._set_clock(self.campaign.second)
-                await asyncio.sleep(0)  # the servers answer meanwhile
-                started_s = time.monotonic()
-                await self._settle(patience_s)
-                patience_s = max(0.0, patience_s - (time.monotonic() - started_s))
-            self._set_clock(target)
+            while self.campaign.second + self.campaign.step_s <= target and not self._stop.is_set():
+                until = min(target, self.campaign.second + max(_TURN_S, round(self._speed * _STRIDE_S)))
+                # The clock goes first: whoever follows it must not get values from its future.
+                self._set_clock(until)
+                if self.clock.is_shared:
+                    await asyncio.sleep(FOLLOWED_WITHIN_S)
+                patience_s -= await self._run_to(until, patience_s)
+            if not self._stop.is_set():
+                self._set_clock(target)
+
+    async def _run_to(self, until: int, patience_s: float) -> float:
+        """Publish what happens up to a second, as fast as clients take it; returns the patience that it took, s."""
+        waited_s = 0.0
+        while self.campaign.second + self.campaign.step_s <= until and not self._stop.is_set():
+            await self._send(self.campaign.advance(min(until, self.campaign.second + _TURN_S)))
+            await asyncio.sleep(0)  # the servers answer meanwhile
+            started_s = time.monotonic()
+            await self._settle(patience_s - waited_s)
+            waited_s += time.monotonic() - started_s
+        return waited_s
 
     async def inject(self, spec: FaultSpec) -> None:
         """Break something; it begins when its start has come. NotPossible names the field that is wrong."""
@@ -165,6 +176,8 @@ class LivePlant:
             self._speed = speed
             if not self.paused:
                 self.clock.set_speed(speed)
+            else:
+                self.clock.set_usual_speed(speed)
 
     async def pause(self) -> None:
         """Stop the plant's clock."""

@@ -143,7 +143,7 @@ class _Stage:
         runs = origin_ns is not None and not self._options.paused
         wall_ns = time.time_ns() if origin_ns is None else origin_ns
         scaled = ScaledTime(wall_ns, self._scenario.start_ns, self._speed if runs else 0.0)
-        return ScaledClock(scaled, self._options.clock_file)
+        return ScaledClock(scaled, self._options.clock_file, self._speed)
 
     @property
     def _speed(self) -> float:
