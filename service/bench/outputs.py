@@ -4,7 +4,7 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final
 
 from detectors.identity import detector_hash
 from service.bench.findings import Told
-from service.bench.scoring import Check, Score
+from service.bench.scoring import ASKED, Check, Score
 from service.bench.world import WorldResult
 from service.config.build import Configuration
 from service.version import VERSION
@@ -52,9 +52,9 @@ class Outcome:
 
     def line(self) -> str:
         """The run in one line."""
-        row = _table_row(self)
+        row = table_row(self)
         verdict = "held  " if self.held else "FAILED"
-        counts = f"lost {_counted(row['lost'])}, doubled {_counted(row['doubled'])}"
+        counts = f"lost {counted(row['lost'])}, doubled {counted(row['doubled'])}"
         return (
             f"{verdict} {self.scenario.name} (seed {self.scenario.seed}): found {row['found']} of {row['visible']}, "
             f"false {row['false']}, {counts}; {self.cpu_s:.0f} s of CPU"
@@ -139,67 +139,28 @@ def write_json(values: Mapping[str, object], file: Path) -> None:
     file.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_table(outcomes: Sequence[Outcome], folder: Path) -> None:
-    """Write `table.json` and `table.md` of many runs, and one `junit.xml`."""
-    rows = table_rows(outcomes)
-    (folder / "table.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "table.md").write_text(as_markdown(rows), encoding="utf-8")
-
-
-def table_rows(outcomes: Sequence[Outcome]) -> list[Json]:
-    """One row a run: scenario by (found, delay, false, lost, doubled)."""
-    return [_table_row(outcome) for outcome in outcomes]
-
-
-def _table_row(outcome: Outcome) -> Json:
+def table_row(outcome: Outcome) -> Json:
+    """A run as a row of the table: scenario by (found, delay, false, lost, doubled)."""
     score = outcome.score
-    groups = ("fault", "validated", "par", "hold")
+    delays_s = [delays.most_s for group in ASKED if (delays := score.from_visible[group]).most_s is not None]
     return {
         "scenario": outcome.scenario.name,
         "teaches": outcome.scenario.teaches,
         "seed": outcome.scenario.seed,
         "hours": round(outcome.scenario.lasts_s / 3600, 1),
-        "found": sum(score.found[group].hits for group in groups),
-        "visible": sum(score.found[group].trials for group in groups),
+        "found": sum(score.found[group].hits for group in ASKED),
+        "visible": sum(score.found[group].trials for group in ASKED),
         "hidden": sum(label.kind.value == "fault" for label in score.hidden),
-        "delay_s": max(
-            (delays.most_s for delays in score.from_visible.values() if delays.most_s is not None), default=None
-        ),
+        "delay_s": max(delays_s, default=None),
         "false": len(score.false_alarms),
         "lost": score.lost,
         "doubled": score.doubled,
         "held": outcome.held,
-        "missed": [f"{miss.label.what} on {miss.label.subject}" for miss in score.misses],
+        "missed": [f"{miss.label.what} on {miss.label.subject}" for miss in score.misses if miss.group in ASKED],
         "cpu_s": round(outcome.cpu_s, 1),
     }
 
 
-def as_markdown(rows: Sequence[Mapping[str, object]]) -> str:
-    """The table for people: what was missed stands in it."""
-    lines = [
-        "| scenario | seed | hours | found | longest delay | false | lost | doubled | held | missed |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---|---|",
-    ]
-    for row in rows:
-        delay_s = row["delay_s"]
-        delay = f"{float(str(delay_s)) / 60:.0f} min" if delay_s is not None else ""
-        missed = row["missed"]
-        assert isinstance(missed, list)
-        cells = (
-            row["scenario"],
-            row["seed"],
-            row["hours"],
-            f"{row['found']} of {row['visible']}",
-            delay,
-            row["false"],
-            _counted(row["lost"]),
-            _counted(row["doubled"]),
-            "yes" if row["held"] else "no",
-            ", ".join(dict.fromkeys(missed)),
-        )
-        lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _counted(value: object) -> str:
+def counted(value: object) -> str:
+    """A count, or that nobody made it."""
     return "not counted" if value is None else str(value)

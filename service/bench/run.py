@@ -34,6 +34,19 @@ from simulators.truth.recorder import TruthRecorder
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108  what the service keeps there need not outlive the run
 
 
+OUTPUTS: Final = (
+    "truth.parquet",
+    "truth.json",
+    "true_values.parquet",
+    FINDINGS_JSON,
+    SCORE_JSON,
+    JUNIT_XML,
+    RUN_JSON,
+    CONFIGURATION,
+)
+"""The files that a run leaves."""
+
+
 class Runner(Protocol):
     """Lets a plant happen to the service: `run_in_world`, or `run_direct`."""
 

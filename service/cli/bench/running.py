@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("bench-out"), metavar="DIR")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at the same time")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="the table as a page of the docs, too")
     parser.add_argument(
         "--direct",
         action="store_true",
@@ -50,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run all of them, one line each; 1 where something did not hold."""
     from service.bench.junit import write_junit  # noqa: PLC0415
-    from service.bench.outputs import JUNIT_XML, write_table  # noqa: PLC0415
+    from service.bench.outputs import JUNIT_XML  # noqa: PLC0415
+    from service.bench.tables import write_page, write_table  # noqa: PLC0415
 
     scenarios = list(_chosen(options))
     several = len(scenarios) > 1
@@ -70,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
         write_table(outcomes, options.out)
         write_junit(outcomes, options.out / JUNIT_XML)
         print(f"{sum(outcome.held for outcome in outcomes)} of {len(outcomes)} held; {options.out / 'table.md'}")
+    if options.page is not None:
+        write_page(outcomes, options.page)
     return 0 if all(outcome.held for outcome in outcomes) else 1
 
 
