@@ -9,23 +9,29 @@ from simulators.plant.parameters import ReactorParameters
 _VALVE_SPAN_K: Final = 50.0  # a supply set point so far from the jacket's temperature opens its valve fully
 
 
-def proportional_integral(
-    error: Value,
-    integral: Value,
-    tuning: tuple[Value, Value],
-    limits: tuple[Value, Value],
-    forward: Value,
-    functions: Functions,
-) -> tuple[Value, Value]:
-    """The output of a PI controller within its limits, and the rate of its integral; `tuning` is gain and time.
+class Tuning(NamedTuple):
+    """How a controller answers: `forward` is its output where there is no error, `low` and `high` are its limits."""
 
-    While the output is at a limit the integral runs back instead of winding up.
+    gain: Value
+    integral_time: Value  # s
+    low: Value
+    high: Value
+    forward: Value
+
+
+def proportional_integral(
+    error: Value, integral: Value, tuning: Tuning, seconds: float, functions: Functions
+) -> tuple[Value, Value]:
+    """The output of a PI controller at a scan, and its integral after it.
+
+    While the output is at a limit the integral runs back instead of winding up. In one scan the integral goes no
+    further than an integral time would take it: a controller that is tuned too fast hunts, its arithmetic does not.
     """
-    gain, integral_time = tuning
-    low, high = limits
+    gain, integral_time, low, high, forward = tuning
     wanted = forward + gain * (error + integral)
     output = functions.smaller(functions.larger(wanted, low), high)
-    return output, (error + (output - wanted) / gain) / integral_time
+    share = functions.smaller(seconds / integral_time, 1.0)
+    return output, integral + share * (error + (output - wanted) / gain)
 
 
 class Measured(NamedTuple):
@@ -50,10 +56,6 @@ class Actions(NamedTuple):
     vent_opening: Value  # 0..1
 
 
-_BASE_LIMITS: Final = (0.0, 1.0)
-_GAS_LIMITS: Final = (-1.0, 1.0)
-
-
 def scan(
     measured: Measured,
     integrals: Sequence[Value],
@@ -67,42 +69,25 @@ def scan(
     """
     for_temperature, for_jacket, for_ph, for_pressure = integrals
     setpoint, jacket = p.temperature_setpoint, measured.jacket
-    wanted, rate_temperature = proportional_integral(
-        setpoint - measured.temperature,
-        for_temperature,
-        (p.temperature_gain, p.temperature_integral_time),
-        (p.jacket_coldest, p.jacket_hottest),
-        setpoint,
-        functions,
+    tuning = Tuning(p.temperature_gain, p.temperature_integral_time, p.jacket_coldest, p.jacket_hottest, setpoint)
+    wanted, after_temperature = proportional_integral(
+        setpoint - measured.temperature, for_temperature, tuning, seconds, functions
     )
-    supply, rate_jacket = proportional_integral(
-        wanted - jacket,
-        for_jacket,
-        (p.jacket_gain, p.jacket_integral_time),
-        (p.supply_coldest, p.supply_hottest),
-        wanted,
-        functions,
-    )
-    ph_error = p.ph_setpoint - p.ph_control_bias - measured.ph
-    base, rate_ph = proportional_integral(
-        ph_error, for_ph, (p.ph_gain, p.ph_integral_time), _BASE_LIMITS, 0.0, functions
-    )
-    pressure_error = p.pressure_setpoint - measured.pressure
-    gas, rate_pressure = proportional_integral(
-        pressure_error, for_pressure, (p.pressure_gain, p.pressure_integral_time), _GAS_LIMITS, 0.0, functions
-    )
+    tuning = Tuning(p.jacket_gain, p.jacket_integral_time, p.supply_coldest, p.supply_hottest, wanted)
+    supply, after_jacket = proportional_integral(wanted - jacket, for_jacket, tuning, seconds, functions)
+    tuning = Tuning(p.ph_gain, p.ph_integral_time, 0.0, 1.0, 0.0)
+    error = p.ph_setpoint - p.ph_control_bias - measured.ph
+    base, after_ph = proportional_integral(error, for_ph, tuning, seconds, functions)
+    tuning = Tuning(p.pressure_gain, p.pressure_integral_time, -1.0, 1.0, 0.0)
+    error = p.pressure_setpoint - measured.pressure
+    gas, after_pressure = proportional_integral(error, for_pressure, tuning, seconds, functions)
     larger, smaller = functions.larger, functions.smaller
     difference = supply - jacket
     heating = larger(difference, 0.0)
     cooling = heating - difference
     nitrogen = larger(gas, 0.0)
     return Actions(
-        (
-            for_temperature + seconds * rate_temperature,
-            for_jacket + seconds * rate_jacket,
-            for_ph + seconds * rate_ph * p.base_enabled,
-            for_pressure + seconds * rate_pressure,
-        ),
+        (after_temperature, after_jacket, for_ph + (after_ph - for_ph) * p.base_enabled, after_pressure),
         wanted,
         jacket + heating * p.heating_duty - cooling * p.cooling_duty,
         smaller(heating / _VALVE_SPAN_K, 1.0),

@@ -11,7 +11,7 @@ from simulators.plant.controllers import Actions
 from simulators.plant.headspace import nitrogen_pa, vapour_pa
 from simulators.plant.parameters import ReactorParameters
 from simulators.plant.pumping import pumped_out
-from simulators.plant.state import ATMOSPHERE_PA
+from simulators.plant.state import ATMOSPHERE_PA, GAS_CONSTANT
 
 _FULL: Final = 0.93  # of the vessel: feeds stop
 _REFLUX_MARGIN_PA: Final = 2e3
@@ -28,7 +28,7 @@ class Constants(NamedTuple):
     bottom: Value  # wetted area, m2
     area_per_volume: Value  # 1/m
     outer: Value  # W/m2/K
-    to_utility: Value  # W/K
+    utility: Value  # W/K
     jacket_capacity: Value  # J/K
 
 
@@ -65,12 +65,20 @@ class Held(NamedTuple):
     shaft_power: Value  # W
     supply_setpoint: Value  # K
     nitrogen_way: Value  # mol/s/Pa, fully open
+    leak: Value  # mol/s/Pa
     gas_forward: Value  # of the pressure controller: its opening where there is no pressure at all
 
 
+class Vessel(NamedTuple):
+    """How a reactor stands when a step begins."""
+
+    volume: Value
+    temperature: Value
+    speed: Value  # of the agitator, as it will be at the end of the step
+
+
 def hold(
-    volume: Value,
-    speed: Value,
+    vessel: Vessel,
     tank_takes: Value,
     actions: Actions,
     parameters: tuple[ReactorParameters, Constants],
@@ -79,6 +87,7 @@ def hold(
 ) -> Held:
     """Everything for the step that begins; a full vessel takes nothing, one at its heel gives nothing."""
     p, k = parameters
+    volume, temperature, speed = vessel
     room = volume < _FULL * p.vessel_volume
     charge = p.charge_flow * room
     feed = p.feed_flow_most * p.feed_opening * p.feed_pump * room
@@ -102,8 +111,15 @@ def hold(
         k.power_per_cube * (speed * speed * speed),
         actions.supply_setpoint,
         p.nitrogen_valve * p.nitrogen_supply,
+        _slowed(p.leak, temperature, p.vessel_volume - volume, seconds),
         p.pressure_gain * (p.pressure_setpoint + actions.integrals[3]),
     )
+
+
+def _slowed(leak: Value, temperature: Value, head_space: Value, seconds: float) -> Value:
+    """A leak that would empty the head space within a step is let work more slowly: it ends at the room's pressure."""
+    stiffness = leak * GAS_CONSTANT * temperature / head_space  # 1/s
+    return leak / (1.0 + 0.5 * seconds * stiffness)
 
 
 def signals(actions: Actions, held: Held, rinse: Value, reflux: Value) -> tuple[Value, ...]:
@@ -146,18 +162,8 @@ def change(moving: Sequence[Value], held: Held, p: ReactorParameters, k: Constan
     left = functions.shares(held.leaving / volume, moving[1:8])
     rinsed = functions.shares(held.share_rinsed, left)
     carried = held.leaving * temperature
-    heats = (
-        -p.enthalpy_1 * first,
-        -p.enthalpy_2 * second,
-        -p.enthalpy_neutralisation * functions.smaller(held.base_mol, first),
-        -chain.from_contents,
-        p.loss_coefficient * (p.room_temperature - temperature),
-        -p.evaporation_enthalpy * gas.reflux,
-        held.shaft_power,
-        held.entering_heat,
-        -p.volumetric_heat * carried,
-    )
-    cooling = functions.larger(chain.to_utility, 0.0)
+    heats = _heats((first, second), temperature, chain.from_wall, gas.reflux, held, p, functions)
+    heating = functions.larger(chain.from_utility, 0.0)
     return Change(
         (
             sum(heats) / p.volumetric_heat,
@@ -179,11 +185,35 @@ def change(moving: Sequence[Value], held: Held, p: ReactorParameters, k: Constan
             held.feed,
             held.base,
             gas.entering,
-            cooling,
-            cooling - chain.to_utility,
+            heating - chain.from_utility,
+            heating,
         ),
         (carried - held.share_rinsed * carried, *[out - gone for out, gone in zip(left, rinsed, strict=True)]),
         gas.reflux,
+    )
+
+
+def _heats(
+    reactions: tuple[Value, Value],
+    temperature: Value,
+    from_wall: Value,
+    reflux: Value,
+    held: Held,
+    p: ReactorParameters,
+    functions: Functions,
+) -> tuple[Value, ...]:
+    """What the contents gain, W, in the order of `state.HEATS`."""
+    first, second = reactions
+    return (
+        p.enthalpy_1 * -first,
+        p.enthalpy_2 * -second,
+        p.enthalpy_neutralisation * -functions.smaller(held.base_mol, first),
+        from_wall,
+        p.loss_coefficient * (p.room_temperature - temperature),
+        p.evaporation_enthalpy * -reflux,
+        held.shaft_power,
+        held.entering_heat,
+        p.volumetric_heat * -(held.leaving * temperature),
     )
 
 
@@ -204,32 +234,34 @@ def _gas(
     superheat = vapour - larger(pressure - _REFLUX_MARGIN_PA, ATMOSPHERE_PA)
     return _Gas(
         held.nitrogen_way * inlet * larger(p.nitrogen_pressure - pressure, 0.0),
-        (p.vent_valve * (inlet - opening) + p.leak) * larger(pressure - ATMOSPHERE_PA, 0.0) * (1.0 - vapour / pressure),
+        (p.vent_valve * (inlet - opening) + held.leak)
+        * larger(pressure - ATMOSPHERE_PA, 0.0)
+        * (1.0 - vapour / pressure),
         p.boiling_rate * larger(superheat, 0.0),
     )
 
 
 class _Chain(NamedTuple):
-    from_contents: Value  # W
-    to_utility: Value  # W
+    from_wall: Value  # to the contents, W
+    from_utility: Value  # to the jacket, W
     changes: tuple[Value, Value, Value]  # of wall, jacket and supply temperature, K/s
 
 
 def _chain(
     volume: Value, temperatures: tuple[Value, Value, Value, Value], held: Held, p: ReactorParameters, k: Constants
 ) -> _Chain:
-    """Heat from the contents through wall and jacket to the utility."""
+    """Heat from the utility through jacket and wall to the contents."""
     temperature, wall, jacket, supply = temperatures
     wetted = k.bottom + k.area_per_volume * volume
-    to_wall = held.inner * wetted * (temperature - wall)
-    to_jacket = k.outer * wetted * (wall - jacket)
-    to_utility = k.to_utility * (jacket - supply)
+    from_wall = held.inner * wetted * (wall - temperature)
+    from_jacket = k.outer * wetted * (jacket - wall)
+    from_utility = k.utility * (supply - jacket)
     return _Chain(
-        to_wall,
-        to_utility,
+        from_wall,
+        from_utility,
         (
-            (to_wall - to_jacket) / p.wall_heat,
-            (to_jacket - to_utility) / k.jacket_capacity,
+            (from_jacket - from_wall) / p.wall_heat,
+            (from_utility - from_jacket) / k.jacket_capacity,
             (held.supply_setpoint - supply) / p.supply_lag,
         ),
     )

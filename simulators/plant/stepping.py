@@ -66,7 +66,8 @@ class ReactorStep:
         temperature, self._ph, pressure, speed, *integrals = values[_REACTOR_MOVING:_REACTOR_TOTALS]
         self._actions = scan(Measured(temperature, jacket, self._ph, pressure), integrals, p, seconds, functions)
         self._speed = turned(speed, p, seconds, functions)
-        self._held = reactor.hold(volume, self._speed, tank_takes, self._actions, (p, k), seconds, functions)
+        vessel = reactor.Vessel(volume, temperature, self._speed)
+        self._held = reactor.hold(vessel, tank_takes, self._actions, (p, k), seconds, functions)
         self._start = [volume * temperature, *values[1:_REACTOR_MOVING]]
         self._first = self._change(self._start)
         self._second = self._first

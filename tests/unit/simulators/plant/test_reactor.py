@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulators.plant.state import ATMOSPHERE_PA
+from simulators.plant.state import ATMOSPHERE_PA, STATES
 from simulators.plant.train import Trains
 from tests.unit.simulators.plant.cycle import run_cycle
 
@@ -69,6 +69,54 @@ def test_a_pump_leaves_the_same_heel_whatever_the_step(step_s: float) -> None:
         trains.step(step_s)
 
     assert trains["volume"][0] == pytest.approx(0.02, abs=2.1e-5)
+
+
+EXTREMES = (
+    {"leak": 1e-4},
+    {"leak": 1e-2, "nitrogen_supply": 0.0},
+    {"pressure_gain": 2e-3},
+    {"ph_gain": 300.0, "ph_integral_time": 0.6},
+    {"temperature_gain": 1000.0, "temperature_integral_time": 60.0},
+    {"jacket_gain": 250.0, "jacket_integral_time": 2.0},
+    {"ph_control_bias": 4.0},
+    {"ph_control_bias": -4.0},
+    {"cooling_duty": 0.0, "feed_flow_most": 3e-4},
+    {"heating_duty": 0.0},
+    {"agitator_working": 0.0, "jacket_cleanness": 0.02},
+    {"growth_rate": 1e-4, "secondary_nucleation": 1e12, "primary_nucleation": 1e14},
+    {"seed": 1000.0, "seed_size": 1e-6},
+    {"still_duty": 5e6},
+    {"crystalliser_cooling": 0.0, "hold_cooling": 0.0},
+)
+
+
+@pytest.mark.parametrize("step_s", [1.0, 5.0])
+def test_whatever_is_broken_the_plant_stays_a_plant(step_s: float) -> None:
+    """Each column has something broken as badly as can be; no state becomes absurd."""
+    trains = Trains(len(EXTREMES))
+    for column, broken in enumerate(EXTREMES):
+        for parameter, value in broken.items():
+            getattr(trains.parameters, parameter)[column] = value
+    trains["volume"][:], trains["mol_a"][:], trains["mol_b"][:] = 1.5, 3000.0, 300.0
+    trains["carbonate"][:], trains["net_charge"][:] = 120.0, -112.0
+    trains["crystalliser_volume"][:], trains["crystalliser_mol_c"][:] = 2.0, 3000.0
+    trains["pot_methanol"][:], trains["pot_water"][:] = 10000.0, 20000.0
+    for name, value in {"agitator_setpoint": 1.6, "base_enabled": 1.0, "temperature_setpoint": 333.15}.items():
+        getattr(trains.parameters, name)[:] = value
+    trains.parameters.feed_opening[:] = trains.parameters.seeding[:] = 1.0
+    trains.parameters.still_duty[:] = np.maximum(trains.parameters.still_duty, 2e5)
+    lowest = np.full(len(EXTREMES), np.inf)
+    for _ in range(600):
+        trains.step(step_s)
+        lowest = np.minimum(lowest, trains.pressure_pa)
+
+    assert all(np.isfinite(trains[name]).all() for name in STATES)
+    assert np.all(lowest > 0.8 * ATMOSPHERE_PA)
+    assert np.all((trains["temperature"] > 250.0) & (trains["temperature"] < 450.0))
+    assert np.all((trains["still_temperature"] > 280.0) & (trains["still_temperature"] < 420.0))
+    assert np.all((trains.ph > 0.0) & (trains.ph < 14.0))
+    for name in ("mol_a", "mol_b", "mol_c", "mol_nitrogen", "crystalliser_mol_c", "crystal_moment_3", "pot_methanol"):
+        assert np.all(trains[name] >= 0.0), name
 
 
 FAULTS = (
