@@ -9,7 +9,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -18,6 +18,7 @@ import numpy as np
 from asyncua import Server, ua
 from asyncua.crypto import uacrypto
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from asyncua.server.address_space import AddressSpace, AttributeValue, NodeData
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.server.uaprocessor import UaProcessor
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -140,17 +141,54 @@ class OpcUaFirehose:
     async def _build(self, namespace: int) -> None:
         """A variable for each tag, in folders; its value there is the first one, and stays."""
         first = self.plant.values.scan(0).tolist()
+        aspace = self._server.iserver.aspace
         folder = None
+        patterns: dict[int, ua.NodeId] = {}  # of this folder, by type
         for index, wire_type in enumerate(self.plant.types.tolist()):
             if folder is None or index % _PER_FOLDER == 0:
                 name = f"Area{index // _PER_FOLDER}"
                 folder = await self._server.nodes.objects.add_folder(
                     ua.NodeId(name, namespace), ua.QualifiedName(name, namespace)
                 )
+                patterns.clear()
             node_id, name = ua.NodeId(tag_name(index), namespace), ua.QualifiedName(tag_name(index), namespace)
             variant_type, convert = _TYPES[wire_type]
-            await folder.add_variable(node_id, name, convert(first[index]), variant_type)
+            if wire_type in patterns:
+                value = ua.Variant(convert(first[index]), variant_type)
+                _copy(aspace, folder.nodeid, patterns[wire_type], node_id, name, value)
+            else:
+                await folder.add_variable(node_id, name, convert(first[index]), variant_type)
+                patterns[wire_type] = node_id
             self.tag_of[node_id] = index
+
+
+def _copy(
+    aspace: AddressSpace,
+    folder: ua.NodeId,
+    pattern: ua.NodeId,
+    node_id: ua.NodeId,
+    name: ua.QualifiedName,
+    value: ua.Variant,
+) -> None:
+    """One more variable like another one of its folder: asyncua's own way takes twenty times as long."""
+    shown = ua.LocalizedText(name.Name)
+    node = NodeData(node_id)
+    node.attributes = {
+        **aspace[pattern].attributes,
+        ua.AttributeIds.NodeId: _constant(node_id, ua.VariantType.NodeId),
+        ua.AttributeIds.BrowseName: _constant(name, ua.VariantType.QualifiedName),
+        ua.AttributeIds.DisplayName: _constant(shown, ua.VariantType.LocalizedText),
+        ua.AttributeIds.Value: AttributeValue(ua.DataValue(value)),
+    }
+    node.references = list(aspace[pattern].references)
+    aspace[node_id] = node
+    references = aspace[folder].references
+    like = next(reference for reference in references if reference.NodeId == pattern)
+    references.append(replace(like, NodeId=node_id, BrowseName=name, DisplayName=shown))
+
+
+def _constant(value: object, variant_type: ua.VariantType) -> AttributeValue:
+    return AttributeValue(ua.DataValue(ua.Variant(value, variant_type)))
 
 
 class _Server(Server):  # type: ignore[misc]  # asyncua has no seam for another processor of connections
