@@ -42,10 +42,13 @@ class _PhaseRun:
 class TruthRecorder:
     """An observer of a campaign: `campaign.observers.append(recorder)`, and `truth()` at any time.
 
-    Without a profile a fault is visible by limits alone. `keep_values` False: for a run without an end.
+    Without a profile a fault is visible by limits alone. `keep_values` False: for a run without an end. `speed`: how
+    many plant seconds a second of the network takes, 1 on virtual time.
     """
 
-    def __init__(self, scenario: Scenario, profile: Profile | None, *, keep_values: bool = True) -> None:
+    def __init__(
+        self, scenario: Scenario, profile: Profile | None, *, keep_values: bool = True, speed: float = 1.0
+    ) -> None:
         self._scenario = scenario
         self._keep_values = keep_values
         self._tags: PlantTags = scenario_tags(scenario)
@@ -59,7 +62,7 @@ class TruthRecorder:
         self._limits = Limits(scenario.recipe, scenario.layout, measured)
         self._excursions = Excursions(self._limits, self._began)
         self._normality = Normality(profile, units, measured)
-        self._faults = FaultWatch(self._names, units, scenario.speed)
+        self._faults = FaultWatch(self._names, units, speed)
         self._holds = Holds([line.tank for line in scenario.layout.lines], scenario.recipe.hold_limit_s)
         self._sigma = np.zeros(len(measured))
         self._seed = scenario.seed
