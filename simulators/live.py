@@ -22,8 +22,9 @@ _LONGEST_RUN_S: Final = 0.1  # of physics before the servers get their turn
 _TURN_S: Final = 20  # of plant time, at least one step; then it looks at the clock again
 _BEHIND_S: Final = 2.0  # of the wall's clock: then it says so
 _SAY_AGAIN_S: Final = 10.0
-_STRIDE_S: Final = 0.5  # of the wall's clock at the usual speed: so far its clock goes at a time
-_PATIENCE_S: Final = 30.0  # of the wall's clock, with clients that do not fetch what an advance publishes
+_STRIDE_S: Final = 1.5  # of the wall's clock at the usual speed: so far the plant's clock goes at a time
+_WAIT_MOST_S: Final = 10.0  # of the wall's clock, for clients to fetch what an advance has published …
+_PATIENCE_S: Final = 30.0  # … and with all that do not, in one advance
 _ADVANCE_MOST_S: Final = 31 * 86_400
 _FAULTS_MOST: Final = 10_000
 
@@ -58,6 +59,10 @@ class Patient(Protocol):
         """Return once there is room for more, at once where there is; False: not within the limit."""
         ...
 
+    async def taken(self, limit_s: float) -> bool:
+        """Return once clients have fetched everything; False: not within the limit."""
+        ...
+
 
 class LivePlant:
     """Runs a campaign at the plant's clock and publishes it; one thing at a time: a turn, an advance or a fault.
@@ -85,6 +90,7 @@ class LivePlant:
         self._obstacle = obstacle
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
+        self._patience_s = 0.0
         self._speed = clock.speed or speed or campaign.scenario.speed  # when the clock does not stand
         self._said_s = -_SAY_AGAIN_S
         for spec in campaign.scenario.faults:
@@ -121,33 +127,29 @@ class LivePlant:
     async def advance(self, by_s: float) -> None:
         """Run ahead at once and publish every value with its own time; the clock goes along. NotPossible.
 
-        Where the plant is to stop meanwhile, it stops where it is.
+        As fast as this machine and the clients are; with a shared clock about as fast as one publishing interval for
+        each second at the usual speed. Where the plant is to stop meanwhile, it stops where it is.
         """
         if not 0 < by_s <= _ADVANCE_MOST_S:
             raise NotPossible("by", f"{by_s:g} s is not within 1 s … 31 d")
         async with self._turn:
             target = max(self._due(), self.campaign.second) + round(by_s)
-            patience_s = _PATIENCE_S
+            self._patience_s = _PATIENCE_S
             while self.campaign.second + self.campaign.step_s <= target and not self._stop.is_set():
-                until = min(target, self.campaign.second + max(_TURN_S, round(self._speed * _STRIDE_S)))
-                # The clock goes first: whoever follows it must not get values from its future.
-                self._set_clock(until)
-                if self.clock.is_shared:
+                await self._run_to(min(target, self.campaign.second + max(_TURN_S, round(self._speed * _STRIDE_S))))
+                if self.clock.is_shared:  # who follows it has the values of a time before that time is over
+                    await self._wait(until_taken=True)
                     await asyncio.sleep(FOLLOWED_WITHIN_S)
-                patience_s -= await self._run_to(until, patience_s)
+                self._set_clock(self.campaign.second)
             if not self._stop.is_set():
                 self._set_clock(target)
 
-    async def _run_to(self, until: int, patience_s: float) -> float:
-        """Publish what happens up to a second, as fast as clients take it; returns the patience that it took, s."""
-        waited_s = 0.0
+    async def _run_to(self, until: int) -> None:
+        """Publish what happens up to a second, as fast as clients take it."""
         while self.campaign.second + self.campaign.step_s <= until and not self._stop.is_set():
             await self._send(self.campaign.advance(min(until, self.campaign.second + _TURN_S)))
             await asyncio.sleep(0)  # the servers answer meanwhile
-            started_s = time.monotonic()
-            await self._settle(patience_s - waited_s)
-            waited_s += time.monotonic() - started_s
-        return waited_s
+            await self._wait()
 
     async def inject(self, spec: FaultSpec) -> None:
         """Break something; it begins when its start has come. NotPossible names the field that is wrong."""
@@ -259,8 +261,10 @@ class LivePlant:
         for each in self._concerned:
             await each.fault(change)
 
-    async def _settle(self, limit_s: float) -> None:
-        """Wait for clients that are behind, as long as there is patience left."""
+    async def _wait(self, *, until_taken: bool = False) -> None:
+        """Wait for clients that are behind; what they do not fetch in time costs patience, which ends."""
         for outlet in self._outlets.values():
-            if limit_s > 0 and isinstance(outlet, Patient):
-                await outlet.settle(limit_s)
+            if self._patience_s > 0 and isinstance(outlet, Patient):
+                limit_s = min(_WAIT_MOST_S, self._patience_s)
+                fetched = await (outlet.taken(limit_s) if until_taken else outlet.settle(limit_s))
+                self._patience_s -= 0.0 if fetched else limit_s
