@@ -24,7 +24,8 @@ from asyncua.server.uaprocessor import UaProcessor
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from simulators.servers.firehose_encoding import DOUBLE, mixed_types
-from simulators.servers.firehose_session import FirehoseProcessor, Hose
+from simulators.servers.firehose_items import Hose
+from simulators.servers.firehose_session import FirehoseProcessor
 from simulators.servers.firehose_subscriptions import Plant, Subscription, ticks
 from simulators.servers.firehose_values import DriftingValues
 

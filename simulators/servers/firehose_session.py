@@ -1,12 +1,12 @@
-"""One connection to the firehose: the services of subscriptions and monitored items (part 4, 5.12 to 5.14)."""
+"""One connection to the firehose: the services of subscriptions (part 4, 5.13 and 5.14)."""
 
 import asyncio
 import struct
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from asyncua import ua
 from asyncua.common.utils import Buffer, ServiceError
@@ -14,35 +14,13 @@ from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
 from simulators.servers.firehose_encoding import response_header
-from simulators.servers.firehose_subscriptions import Item, Subscription, ticks
+from simulators.servers.firehose_items import Hose, MonitoredItems, status
+from simulators.servers.firehose_subscriptions import Subscription, ticks
 
 _REQUESTS_MOST: Final = 100  # Publish requests that wait
 _SUBSCRIPTIONS_MOST: Final = 100
-_ITEMS_MOST: Final = 1_000_000
 _PUBLISH_RESPONSE: Final = ua.ObjectIds.PublishResponse_Encoding_DefaultBinary
 _REPUBLISH_RESPONSE: Final = ua.ObjectIds.RepublishResponse_Encoding_DefaultBinary
-_EVENTS: Final = ua.AttributeIds.EventNotifier
-
-
-class Hose(Protocol):
-    """What a connection needs of the server."""
-
-    @property
-    def tag_of(self) -> Mapping[ua.NodeId, int]:
-        """Tags by their nodes."""
-        ...
-
-    def subscribe(self, wanted: ua.CreateSubscriptionParameters) -> Subscription:
-        """Make a subscription."""
-        ...
-
-    def unsubscribe(self, id_: int) -> None:
-        """Forget one."""
-        ...
-
-    async def read(self, item: ua.ReadValueId) -> ua.DataValue:
-        """What an attribute of a node is."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +47,7 @@ class FirehoseProcessor(UaProcessor):  # type: ignore[misc]  # asyncua has no se
             ua.ObjectIds.ModifySubscriptionRequest_Encoding_DefaultBinary: self._modify_subscription,
             ua.ObjectIds.DeleteSubscriptionsRequest_Encoding_DefaultBinary: self._delete_subscriptions,
             ua.ObjectIds.SetPublishingModeRequest_Encoding_DefaultBinary: self._set_publishing_mode,
-            ua.ObjectIds.CreateMonitoredItemsRequest_Encoding_DefaultBinary: self._create_items,
-            ua.ObjectIds.ModifyMonitoredItemsRequest_Encoding_DefaultBinary: self._modify_items,
-            ua.ObjectIds.SetMonitoringModeRequest_Encoding_DefaultBinary: self._set_monitoring_mode,
-            ua.ObjectIds.DeleteMonitoredItemsRequest_Encoding_DefaultBinary: self._delete_items,
+            **MonitoredItems(hose, self._found).services(),
         }
 
     async def close(self) -> None:
@@ -214,7 +189,7 @@ class FirehoseProcessor(UaProcessor):  # type: ignore[misc]  # asyncua has no se
     async def _delete_subscriptions(self, body: Buffer) -> object:
         wanted = struct_from_binary(ua.DeleteSubscriptionsParameters, body)
         response = ua.DeleteSubscriptionsResponse()
-        response.Results = [_status(self._end(id_), "BadSubscriptionIdInvalid") for id_ in wanted.SubscriptionIds]
+        response.Results = [status(self._end(id_), "BadSubscriptionIdInvalid") for id_ in wanted.SubscriptionIds]
         return response
 
     def _end(self, id_: int) -> bool:
@@ -237,102 +212,9 @@ class FirehoseProcessor(UaProcessor):  # type: ignore[misc]  # asyncua has no se
                 self._subscriptions[id_].enabled = bool(wanted.PublishingEnabled)
         response = ua.SetPublishingModeResponse()
         response.Parameters.Results = [
-            _status(id_ in self._subscriptions, "BadSubscriptionIdInvalid") for id_ in wanted.SubscriptionIds
+            status(id_ in self._subscriptions, "BadSubscriptionIdInvalid") for id_ in wanted.SubscriptionIds
         ]
         return response
-
-    # Monitored items
-
-    async def _create_items(self, body: Buffer) -> object:
-        wanted = struct_from_binary(ua.CreateMonitoredItemsParameters, body)
-        subscription = self._found(wanted.SubscriptionId)
-        response = ua.CreateMonitoredItemsResponse()
-        response.Results = [await self._create_item(subscription, item) for item in wanted.ItemsToCreate]
-        subscription.items_changed()
-        return response
-
-    async def _create_item(
-        self, subscription: Subscription, wanted: ua.MonitoredItemCreateRequest
-    ) -> ua.MonitoredItemCreateResult:
-        """One of our tags; or another node of the server, which tells its value once and never changes."""
-        asked, node = wanted.RequestedParameters, wanted.ItemToMonitor
-        if len(subscription.items) >= _ITEMS_MOST:
-            return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.StatusCodes.BadTooManyMonitoredItems))
-        if _has_deadband(asked.Filter):
-            refused = ua.StatusCodes.BadMonitoredItemFilterUnsupported
-            return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(refused))
-        reporting = wanted.MonitoringMode == ua.MonitoringMode.Reporting
-        tag, first = self._hose.tag_of.get(node.NodeId) if node.AttributeId == ua.AttributeIds.Value else None, None
-        if tag is None:
-            value = await self._hose.read(node)
-            if value.StatusCode is not None and not value.StatusCode.is_good():
-                return ua.MonitoredItemCreateResult(StatusCode=value.StatusCode)
-            if node.AttributeId != _EVENTS:
-                first = struct_to_binary(ua.MonitoredItemNotification(asked.ClientHandle, value))
-        item = subscription.add(asked.ClientHandle, tag, asked.QueueSize, first, reporting=reporting)
-        return ua.MonitoredItemCreateResult(
-            MonitoredItemId=item.id,
-            RevisedSamplingInterval=max(asked.SamplingInterval, 0.0),
-            RevisedQueueSize=ua.UInt32(item.queue),
-        )
-
-    async def _modify_items(self, body: Buffer) -> object:
-        wanted = struct_from_binary(ua.ModifyMonitoredItemsParameters, body)
-        subscription = self._found(wanted.SubscriptionId)
-        response = ua.ModifyMonitoredItemsResponse()
-        for change in wanted.ItemsToModify:
-            item = subscription.items.get(change.MonitoredItemId)
-            if item is None:
-                result = ua.MonitoredItemModifyResult(ua.StatusCode(ua.StatusCodes.BadMonitoredItemIdInvalid))
-            else:
-                item.handle = change.RequestedParameters.ClientHandle
-                item.queue = max(change.RequestedParameters.QueueSize, 1)
-                result = ua.MonitoredItemModifyResult(RevisedQueueSize=ua.UInt32(item.queue))
-            response.Results.append(result)
-        subscription.items_changed()
-        return response
-
-    async def _set_monitoring_mode(self, body: Buffer) -> object:
-        wanted = struct_from_binary(ua.SetMonitoringModeParameters, body)
-        subscription = self._found(wanted.SubscriptionId)
-
-        def report(item: Item) -> None:
-            item.reporting = wanted.MonitoringMode == ua.MonitoringMode.Reporting
-
-        response = ua.SetMonitoringModeResponse()
-        response.Parameters.Results = self._each(subscription, wanted.MonitoredItemIds, report)
-        return response
-
-    async def _delete_items(self, body: Buffer) -> object:
-        wanted = struct_from_binary(ua.DeleteMonitoredItemsParameters, body)
-        subscription = self._found(wanted.SubscriptionId)
-
-        def remove(item: Item) -> None:
-            del subscription.items[item.id]
-
-        response = ua.DeleteMonitoredItemsResponse()
-        response.Results = self._each(subscription, wanted.MonitoredItemIds, remove)
-        return response
-
-    @staticmethod
-    def _each(subscription: Subscription, ids: Sequence[int], change: Callable[[Item], None]) -> list[ua.StatusCode]:
-        """Change some items; a status for each."""
-        results = []
-        for id_ in ids:
-            item = subscription.items.get(id_)
-            if item is not None:
-                change(item)
-            results.append(_status(item is not None, "BadMonitoredItemIdInvalid"))
-        subscription.items_changed()
-        return results
-
-
-def _status(good: bool, otherwise: str) -> ua.StatusCode:  # noqa: FBT001 - the answer to one question
-    return ua.StatusCode() if good else ua.StatusCode(getattr(ua.StatusCodes, otherwise))
-
-
-def _has_deadband(wanted: object) -> bool:
-    return isinstance(wanted, ua.DataChangeFilter) and wanted.DeadbandType != ua.DeadbandType.None_
 
 
 def _acknowledgements(body: Buffer) -> list[tuple[int, int]]:

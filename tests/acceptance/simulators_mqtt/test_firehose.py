@@ -108,6 +108,31 @@ def _republish(subscription: int, sequence: int) -> ua.RepublishRequest:
     return ua.RepublishRequest(Parameters=parameters)
 
 
+async def test_items_can_be_silenced_changed_and_deleted() -> None:
+    async with OpcUaFirehose(OpcUaLoad(free_port(), TAGS, rate=TAGS * 20.0)) as hose, Client(hose.url) as client:
+        heard = Heard(50)
+        index = await client.get_namespace_index(NAMESPACE)
+        subscription = await client.create_subscription(50, heard)
+        nodes = [client.get_node(ua.NodeId(tag_name(tag), index)) for tag in range(3)]
+        items = await subscription.subscribe_data_change(nodes)
+        await subscription.unsubscribe(items[1])
+        await subscription.modify_monitored_item(items[2], 50, new_queuesize=7)
+        await subscription.set_monitoring_mode(ua.MonitoringMode.Disabled)
+        await asyncio.sleep(0.2)  # what was on its way
+        heard.values.clear()
+        await asyncio.sleep(0.3)
+        silent = list(heard.values)
+        heard.enough.clear()
+        await subscription.set_monitoring_mode(ua.MonitoringMode.Reporting)
+        async with asyncio.timeout(WITHIN_S):
+            await heard.enough.wait()
+        with pytest.raises(ua.uaerrors.BadMonitoredItemIdInvalid):
+            await subscription.unsubscribe(999)
+
+    assert silent == []
+    assert {name for name, _, _ in heard.values} == {"V0", "V2"}
+
+
 @pytest.mark.parametrize(("protocol", "qos"), [(paho.MQTTv311, 0), (paho.MQTTv311, 1), (paho.MQTTv5, 1)])
 def test_subscribers_get_messages_directly(protocol: paho.MQTTProtocolVersion, qos: int) -> None:
     payloads, enough = [], threading.Event()
