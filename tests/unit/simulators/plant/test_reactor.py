@@ -49,6 +49,21 @@ def test_a_leak_lets_nitrogen_out_but_no_air_in() -> None:
     assert trains["total_nitrogen"][0] == 0.0
 
 
+def test_boiling_takes_its_heat_from_the_contents() -> None:
+    """No nitrogen: 2 kPa of superheat drive 0.6 mol/s to the condenser, 37.5 kJ/mol; 10 minutes cool 1.5 m3 by 2.6 K."""
+    trains = Trains(1)
+    trains.parameters.inner_transfer[:] = trains.parameters.loss_coefficient[:] = 0.0
+    trains.parameters.nitrogen_supply[:] = 0.0
+    trains["volume"][:], trains["temperature"][:], trains["mol_nitrogen"][:] = 1.5, 370.0, 0.0
+    for _ in range(120):
+        trains.step(5.0)
+    by_hand = 3.0e-4 * 2000.0 * 600.0 * 37.5e3
+
+    assert trains["flow_reflux"][0] == pytest.approx(0.6)
+    assert trains["heat_reflux"][0] == pytest.approx(-by_hand, rel=1e-6)
+    assert 370.0 - trains["temperature"][0] == pytest.approx(by_hand / (1.5 * 3.42e6), rel=1e-6)
+
+
 def test_an_empty_vessel_gives_nothing_and_a_full_one_takes_nothing() -> None:
     trains = Trains(2)
     trains.parameters.transfer_opening[0] = 1.0
