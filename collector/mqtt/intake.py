@@ -67,6 +67,8 @@ class Intake:
         self._quarantine.load(saved.waiting, now_s())
         self._online = False  # it is known whose session this is
         self._early = 0  # messages that came before it was known
+        self._open = 0  # taken on this connection and not acknowledged there
+        self._coming_again = 0  # left open by an earlier connection of this process
         self._subscribed = False
         self._detail = "not connected yet"
         self._pending: list[Publish] = []
@@ -105,14 +107,22 @@ class Intake:
         if not self._continuity.qos0 and _without_guarantee(messages):
             self._continuity.qos0 = self._state_wanted = True
         if self._continuity.absences or not self._online:
-            fresh = sum(1 for message in messages if not message[3] & (DUP | RETAIN))
+            fresh = self._fresh(messages)
             if self._online:
                 self._settle_window += fresh
                 self._gaps += self._continuity.took(fresh)
             else:
                 self._early += fresh
+        self._open += len(messages)
         self._pending += messages
         self._window.took(messages)
+
+    def _fresh(self, messages: Sequence[Publish]) -> int:
+        """How many of these waited for us: DUP does not tell that we took one, it may have been sent in vain."""
+        live = [message for message in messages if not message[3] & RETAIN]
+        again = min(sum(1 for message in live if message[3] & DUP), self._coming_again)
+        self._coming_again -= again
+        return len(live) - again
 
     def heard(self) -> None:
         """The broker said something."""
@@ -127,7 +137,9 @@ class Intake:
             self._gaps += self._continuity.took(self._early)
             self._state_wanted = True
         else:
-            self._identities.clear()
+            # The mark may be gone though the session is the one we left: the identities stay. In a new session nothing
+            # that is sent again matches them by chance.
+            self._coming_again = 0
             self._gaps += self._continuity.lost(now_ns)
         if self._gaps:
             receipt = self._flush(force=True)
@@ -153,6 +165,7 @@ class Intake:
         if self._online or self._pending:
             self._flush(force=True)
         self._window.disconnected()
+        self._coming_again, self._open = self._coming_again + max(self._open, 0), 0
         self._online = self._subscribed = False
         self._early = 0
         self._settle_s = self._subscribe_after = None
@@ -188,6 +201,7 @@ class Intake:
         """Do what is due; return what to acknowledge now, and whether to probe after it."""
         now_s = self._now_s()
         packet_ids = self._window.settle()
+        self._open -= len(packet_ids)
         if packet_ids and self._identities.known:
             self._identities.acknowledged(packet_ids)
         self._judge_backlog(now_s)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from struct import Struct
 from typing import Final
 
@@ -89,11 +89,10 @@ def _is_in(gaps: Iterable[Gap], key: Key, at_ns: int) -> bool:
     return any(gap.start_ns <= time_ns and (gap.end_ns is None or time_ns <= gap.end_ns) for gap in gaps)
 
 
-def gaps_of(tag: Tag, gaps: Sequence[Gap]) -> list[Gap]:
-    """The gaps that count for a tag; withdrawn ones have no length."""
-    return [
-        gap for gap in gaps if gap.source == tag.source and gap.tag in (None, tag.id) and gap.end_ns != gap.start_ns
-    ]
+def gaps_of(tag: Tag, gaps: Sequence[Gap], late_ns: int = 0) -> list[Gap]:
+    """The gaps that count for a tag; withdrawn ones have no length. They may begin `late_ns` too late."""
+    own = [gap for gap in gaps if gap.source == tag.source and gap.tag in (None, tag.id) and gap.end_ns != gap.start_ns]
+    return [replace(gap, start_ns=gap.start_ns - late_ns) for gap in own] if late_ns else own
 
 
 def all_gaps(reader: ReadOnlyJournal) -> list[Gap]:

@@ -222,7 +222,9 @@ class MqttSupplier:
             link.vanish()
 
     def _note(self, message: Message) -> None:
-        self._unread.append(((message.topic.encode(), message.payload, 1, PUBLISH), self._clock.now_ns()))
+        told = (message.topic.encode(), message.payload, 1, PUBLISH), self._clock.now_ns()
+        # A packet that its publisher repeats is published twice: MQTT has no way to tell a reader that it is the same.
+        self._unread += [told, told] if message.again else [told]
         if len(self._unread) >= _READ_TOGETHER:
             self._read()
 
@@ -261,7 +263,7 @@ def _format(configuration: Configuration, tags: Sequence[Tag]) -> Format:
     return UnsFormat(published) if is_uns else JsonFormat(published)
 
 
-def supplier_of(  # noqa: PLR0913 - what either kind is made of
+def supplier_of(
     configuration: Configuration,
     name: str,
     clock: Clock,

@@ -1,6 +1,7 @@
 """The network of a world: connections between two ends, with the ways in which a real one fails."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -23,6 +24,7 @@ class Wire:
         self.at_server_lost = at_server_lost
         self._ends_open = [True, True]
         self._busy_until_s = [0.0, 0.0]
+        self._on_the_way: tuple[deque[Call], deque[Call]] = (deque(), deque())
         self._held: list[tuple[int, Call]] = []  # while nothing gets through
 
     def to_server(self, call: Call) -> None:
@@ -69,9 +71,11 @@ class Wire:
         loop = self._network.loop
         arrives_s = max(loop.time() + self._network.delay_s(), self._busy_until_s[end])
         self._busy_until_s[end] = arrives_s
-        loop.call_at(arrives_s, self._arrive, end, call)
+        self._on_the_way[end].append(call)
+        loop.call_at(arrives_s, self._arrive, end)
 
-    def _arrive(self, end: int, call: Call) -> None:
+    def _arrive(self, end: int) -> None:
+        call = self._on_the_way[end].popleft()  # in order: timers of one moment are in none
         if self._network.is_blocked:
             self._held.append((end, call))
         elif self._ends_open[end]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -235,13 +236,15 @@ class World:
             await asyncio.sleep(_RESTART_S)
         self.complaints.append(f"the service was started {_MOST_STARTS} times, and not again")
 
-    def accounts(self, core: Core) -> dict[str, TagAccount]:
-        """What became of every value, by tag name."""
+    def accounts(self, core: Core, late_ns: Mapping[str, int] = MappingProxyType({})) -> dict[str, TagAccount]:
+        """What became of every value, by tag name; gaps of a source may begin `late_ns` too late."""
         gaps, found = all_gaps(core.reader), {}
         for supplier in self.suppliers.values():
             for name, sent in supplier.sent.items():
                 tag = core.tags.named(name)
-                found[name] = account(sent, stored_keys(tag, core.store, core.reader), gaps_of(tag, gaps))
+                found[name] = account(
+                    sent, stored_keys(tag, core.store, core.reader), gaps_of(tag, gaps, late_ns.get(tag.source, 0))
+                )
         return found
 
 

@@ -74,6 +74,11 @@ class ModelBroker:
 
     # ---- the publisher's side
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait at the publisher."""
+        return len(self._at_publisher)
+
     def send(self, message: Message) -> bool:
         """Take a message of the plant; False: the publisher has no room for it any more."""
         if not self.is_up:

@@ -27,7 +27,7 @@ from simulators.faults.spec import FaultChange
 from tests.forgetful import Disk
 from tests.world.disk import Power
 from tests.world.records import LastingRecords
-from tests.world.site import BROKER_QUEUE, START_NS, Crash, configuration, plan
+from tests.world.site import BROKER_QUEUE, LATE_NS, START_NS, Crash, configuration, plan
 
 _RECOVERY_STEP_S, _RECOVERY_STEPS = 4.0, 50
 _MOST_NAMED = 3
@@ -67,7 +67,9 @@ class _Life:
         work = None if takes is None else lambda: self._chance.expovariate(1 / takes)
         self._loop = VirtualLoop(work, self._step)
         self._flush_s = self._chance.choice([0.002, 0.1, 0.5])
-        self._world = World(self._loop, configuration(), folder, start_ns=START_NS, seed=seed, broker_queue=BROKER_QUEUE)
+        self._world = World(
+            self._loop, configuration(), folder, start_ns=START_NS, seed=seed, broker_queue=BROKER_QUEUE
+        )
         self._power = Power(Disk(), careless=careless)
         self._records = LastingRecords(self._world.clock.now_ns)
         self._seen: dict[Position, Entry] = {}
@@ -113,7 +115,7 @@ class _Life:
                         self._core = None
                         watching.cancel()
                         await asyncio.wait([watching])
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - as the supervisor: whatever it was, the service starts again
                 if self._power.is_off:
                     return
                 self.judgement.problems.append(f"the service failed: {type(error).__name__}: {error}")
@@ -155,21 +157,17 @@ class _Life:
     # ---- the plant
 
     async def _live(self, events: list[tuple[float, object]]) -> None:
-        this = asyncio.current_task()
-        assert this is not None
-        self._own.add(this)
+        self._own |= asyncio.all_tasks(self._loop)
+        plant = asyncio.create_task(self._happen([event for event in events if not isinstance(event[1], Crash)]))
+        self._own.add(plant)
         stop = asyncio.Event()
         service = asyncio.create_task(self._serve(stop))
         for at_s, event in events:
-            await self._world.clock.sleep_until(START_NS + round(at_s * 1e9))
             if isinstance(event, Crash):
+                await self._world.clock.sleep_until(START_NS + round(at_s * 1e9))
                 service, stop = await self._restart(event, service, stop)
                 self.judgement.happened[event.how] += 1
-            elif isinstance(event, FaultChange):
-                await self._world.happen(Happening(0, (), (event,)))
-                self.judgement.happened[event.spec.kind] += event.active
-            else:
-                await self._world.happen(Happening(0, (event,)))
+        await plant
         await asyncio.sleep(3.0)
         await self._world.mend()
         for _ in range(_RECOVERY_STEPS):
@@ -184,6 +182,15 @@ class _Life:
         stop.set()
         await asyncio.wait([service], timeout=30)
         self._power.off(self._chance)
+
+    async def _happen(self, events: list[tuple[float, object]]) -> None:
+        for at_s, event in events:
+            await self._world.clock.sleep_until(START_NS + round(at_s * 1e9))
+            if isinstance(event, FaultChange):
+                await self._world.happen(Happening(0, (), (event,)))
+                self.judgement.happened[event.spec.kind] += event.active
+            else:
+                await self._world.happen(Happening(0, (event,)))
 
     def _is_settled(self) -> bool:
         """Whether every source is connected, and its server has nothing left to give."""
@@ -230,7 +237,7 @@ class _Life:
         """Nothing acknowledged is lost, nothing is doubled, every absence is in a gap."""
         gaps = all_gaps(core.reader)
         told = hashlib.sha256(repr([(gap.id, gap.start_ns, gap.end_ns) for gap in gaps]).encode())
-        for name, account in self._world.accounts(core).items():
+        for name, account in self._world.accounts(core, LATE_NS).items():
             self.judgement.happened["sent"] += account.sent
             self.judgement.happened["in_gap"] += account.in_gap
             told.update(repr((name, account)).encode())
@@ -240,7 +247,9 @@ class _Life:
             if account.lost:
                 tag = core.tags.named(name)
                 sent = self._world.suppliers[tag.source].sent[name]
-                keys = absent_keys(sent, stored_keys(tag, core.store, core.reader), gaps_of(tag, gaps))
+                keys = absent_keys(
+                    sent, stored_keys(tag, core.store, core.reader), gaps_of(tag, gaps, LATE_NS.get(tag.source, 0))
+                )
                 first = [((key[0] or sent.at_ns[key]) - START_NS) / 1e9 for key in keys[:_MOST_NAMED]]
                 self.judgement.problems.append(f"{name}: lost at {first} s")
         self.judgement.digest = told.hexdigest()

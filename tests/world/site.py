@@ -15,6 +15,10 @@ from simulators.outlets import Update, Value
 BROKER_QUEUE = 12
 """Messages that the broker keeps for the service while it is away, and that the service knows it to keep."""
 
+_MOST_DELAY_S = 4.0
+LATE_NS = {"floor": round(_MOST_DELAY_S * SECOND_NS)}
+"""A broker's gap begins when it was last heard: what was on its way then is older, by the longest delay of a world."""
+
 START_NS = 1_790_000_000 * SECOND_NS
 
 _CONFIGURATION = """
@@ -26,7 +30,7 @@ sources:
   line:
     opcua: {url: "opc.tcp://127.0.0.1:1/", publishing_interval: 1s, keep_alive: 2s, lifetime: 600s}
   floor:
-    mqtt: {url: "mqtt://127.0.0.1:1", topics: ["plant/#"], receive_maximum: 20}
+    mqtt: {url: "mqtt://127.0.0.1:1", topics: ["plant/#"], receive_maximum: 500}
 tags:
   L.NUMBER: {source: line, node: "nsu=urn:thermowell:simulated-plant;s=L.NUMBER", sampling_interval: 1s, limits: {high: 1000}}
   L.COUNT: {source: line, node: "nsu=urn:thermowell:simulated-plant;s=L.COUNT", sampling_interval: 1s, stale: 20s}
@@ -115,7 +119,7 @@ def _faults(chance: Random, seconds: float) -> Iterator[Event]:
         lasts_s = chance.choice([0.5, 3, 10, 25])
         settings: dict[str, float | str] = {}
         if kind == "slow":
-            settings = {"delay": chance.choice([0.2, 1.0, 3.0]), "jitter": chance.choice([0.0, 1.0])}
+            settings = {"delay": chance.choice([0.2, 1.0, _MOST_DELAY_S - 1.0]), "jitter": chance.choice([0.0, 1.0])}
         elif kind == "server_restart":
             settings = {"namespace_order": chance.choice(["same", "swapped"])}
         elif kind == "broker_restart":
