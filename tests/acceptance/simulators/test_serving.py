@@ -9,6 +9,7 @@ import paho.mqtt.client as paho
 import pytest
 from asyncua import Client, ua
 
+from domain.status import OVERFLOW
 from domain.time import SECOND_NS, parse_time_ns
 from service.clock import FollowedClock
 from simulators.faults.spec import AtTime, FaultSpec
@@ -49,6 +50,19 @@ async def test_an_advance_publishes_every_value_with_its_own_time_and_the_clock_
     assert (before_ns, after_ns) == (PLANT_NS, PLANT_NS + 600 * SECOND_NS)
     assert (status["second"], status["paused"]) == (600, True)
     assert parse_time_ns(str(status["plant_time"])) == PLANT_NS + 600 * SECOND_NS
+
+
+async def test_an_advance_is_no_faster_than_a_client_with_a_short_queue():
+    async with (
+        served(scenario()) as bench,
+        Client(bench.opcua) as client,
+        subscribed(client, "R101.PT", "R101.LT", queue=10) as heard,
+    ):
+        await bench.ask("advance", "20min")
+        await until(lambda: seconds(heard.values[-1].SourceTimestamp) > 1100, "the last values")
+
+    assert len(heard.values) > 60
+    assert {code & OVERFLOW for code in heard.codes} == {0}
 
 
 async def test_the_plant_stands_while_it_is_paused_and_runs_on_at_the_speed_that_is_asked():
