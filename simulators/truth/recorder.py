@@ -43,11 +43,11 @@ class TruthRecorder:
     """An observer of a campaign: `campaign.observers.append(recorder)`, and `truth()` at any time.
 
     Without a profile a fault is visible by limits alone. `keep_values` False: for a run without an end. `speed`: how
-    many plant seconds a second of the network takes, 1 on virtual time.
+    many plant seconds a second of the network takes, 1 on virtual time; None: the scenario's.
     """
 
     def __init__(
-        self, scenario: Scenario, profile: Profile | None, *, keep_values: bool = True, speed: float = 1.0
+        self, scenario: Scenario, profile: Profile | None, *, keep_values: bool = True, speed: float | None = None
     ) -> None:
         self._scenario = scenario
         self._keep_values = keep_values
@@ -62,7 +62,7 @@ class TruthRecorder:
         self._limits = Limits(scenario.recipe, scenario.layout, measured)
         self._excursions = Excursions(self._limits, self._began)
         self._normality = Normality(profile, units, measured)
-        self._faults = FaultWatch(self._names, units, speed)
+        self._faults = FaultWatch(self._names, units, scenario.speed if speed is None else speed)
         self._holds = Holds([line.tank for line in scenario.layout.lines], scenario.recipe.hold_limit_s)
         self._sigma = np.zeros(len(measured))
         self._seed = scenario.seed
