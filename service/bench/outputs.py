@@ -26,6 +26,8 @@ CONFIGURATION: Final = "thermowell.yaml"
 
 _LIBRARIES: Final = ("numpy", "scipy", "pydantic", "pyarrow")
 
+_SCORED: Final = ("found", "visible", "hidden", "delay_s", "false", "lost", "doubled")
+
 Json = dict[str, object]
 
 
@@ -59,6 +61,26 @@ class Outcome:
             f"{verdict} {self.scenario.name} (seed {self.scenario.seed}): found {row['found']} of {row['visible']}, "
             f"false {row['false']}, {counts}; {self.cpu_s:.0f} s of CPU"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A run that came to no end: this program failed, not the acceptance."""
+
+    scenario: Scenario
+    repeat: str
+    error: str
+    cpu_s: float = 0.0
+    held: bool = False
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong."""
+        return (f"the run itself failed: {self.error}",)
+
+    def line(self) -> str:
+        """The run in one line."""
+        return f"FAILED {self.scenario.name} (seed {self.scenario.seed}): it came to no end"
 
 
 def told_of(result: WorldResult) -> tuple[Told, ...]:
@@ -139,15 +161,24 @@ def write_json(values: Mapping[str, object], file: Path) -> None:
     file.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def table_row(outcome: Outcome) -> Json:
+def table_row(outcome: Outcome | Crash) -> Json:
     """A run as a row of the table: scenario by (found, delay, false, lost, doubled)."""
-    score = outcome.score
-    delays_s = [delays.most_s for group in ASKED if (delays := score.from_visible[group]).most_s is not None]
+    scored = _scored(outcome.score) if isinstance(outcome, Outcome) else dict.fromkeys(_SCORED) | {"missed": []}
     return {
         "scenario": outcome.scenario.name,
         "teaches": outcome.scenario.teaches,
         "seed": outcome.scenario.seed,
         "hours": round(outcome.scenario.lasts_s / 3600, 1),
+        **scored,
+        "held": outcome.held,
+        "failures": list(outcome.failures),
+        "cpu_s": round(outcome.cpu_s, 1),
+    }
+
+
+def _scored(score: Score) -> Json:
+    delays_s = [delays.most_s for group in ASKED if (delays := score.from_visible[group]).most_s is not None]
+    return {
         "found": sum(score.found[group].hits for group in ASKED),
         "visible": sum(score.found[group].trials for group in ASKED),
         "hidden": sum(label.kind.value == "fault" for label in score.hidden),
@@ -155,9 +186,7 @@ def table_row(outcome: Outcome) -> Json:
         "false": len(score.false_alarms),
         "lost": score.lost,
         "doubled": score.doubled,
-        "held": outcome.held,
         "missed": [f"{miss.label.what} on {miss.label.subject}" for miss in score.misses if miss.group in ASKED],
-        "cpu_s": round(outcome.cpu_s, 1),
     }
 
 

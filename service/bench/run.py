@@ -74,7 +74,7 @@ def run_scenario(
     configuration = _configured(scenario, folder)
     campaign = Campaign(scenario)
     # Virtual time is the wall's and the plant's at once: a second of a slow network is a second of the plant.
-    recorder = TruthRecorder(replace(scenario, speed=1.0), profile_of(scenario, profiles))
+    recorder = TruthRecorder(scenario, profile_of(scenario, profiles), speed=1.0)
     campaign.observers.append(recorder)
     profiled_s = time.process_time()
     with TemporaryDirectory(prefix="thermowell-bench-", dir=_MEMORY if _MEMORY.is_dir() else None) as directory:

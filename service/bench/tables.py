@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from service.bench.outputs import Json, Outcome, counted, table_row
+from service.bench.outputs import Crash, Json, Outcome, counted, table_row
 from service.version import VERSION
 
 _PAGE: Final = """\
@@ -26,14 +26,14 @@ last column.
 """
 
 
-def write_table(outcomes: Sequence[Outcome], folder: Path) -> None:
+def write_table(outcomes: Sequence[Outcome | Crash], folder: Path) -> None:
     """Write `table.json` and `table.md` of many runs."""
     rows = [table_row(outcome) for outcome in outcomes]
     (folder / "table.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "table.md").write_text(as_markdown(rows), encoding="utf-8")
 
 
-def write_page(outcomes: Sequence[Outcome], file: Path) -> None:
+def write_page(outcomes: Sequence[Outcome | Crash], file: Path) -> None:
     """Write the table as a page of the docs: what was measured, and what each scenario teaches."""
     rows = [table_row(outcome) for outcome in outcomes]
     taught = {str(row["scenario"]): str(row["teaches"]) for row in rows}
@@ -69,7 +69,7 @@ def as_markdown(rows: Sequence[Mapping[str, object]]) -> str:
             row["scenario"],
             row["seed"],
             row["hours"],
-            f"{row['found']} of {row['visible']}",
+            "came to no end" if row["found"] is None else f"{row['found']} of {row['visible']}",
             delay,
             row["false"],
             counted(row["lost"]),

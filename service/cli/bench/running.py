@@ -15,13 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import Complaint, ConfigError
+from domain.errors import Complaint, ConfigError, ThermowellError
 from service.bench.cache import profiles_folder
 from service.bench.reading import find, library, read_scenario
 from simulators.scenario import Scenario
 
 if TYPE_CHECKING:
-    from service.bench.outputs import Outcome  # scipy and pyarrow are not for --help
+    from service.bench.outputs import Crash, Outcome  # scipy and pyarrow are not for --help
+
+log = logging.getLogger(__name__)
 
 _MOST_JOBS = 64
 
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run all of them, one line each; 1 where something did not hold."""
     from service.bench.junit import write_junit  # noqa: PLC0415
-    from service.bench.outputs import JUNIT_XML  # noqa: PLC0415
+    from service.bench.outputs import JUNIT_XML, Outcome  # noqa: PLC0415
     from service.bench.tables import write_page, write_table  # noqa: PLC0415
 
     scenarios = list(_chosen(options))
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         (scenario, options.out / _folder(scenario, options.seeds) if several else options.out, options)
         for scenario in scenarios
     ]
-    outcomes: list[Outcome] = []
+    outcomes: list[Outcome | Crash] = []
     for outcome in _run_all(works, min(options.jobs, _MOST_JOBS)):
         outcomes.append(outcome)
         print(outcome.line(), flush=True)
@@ -70,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"    again: {outcome.repeat}")
     if several:
         write_table(outcomes, options.out)
-        write_junit(outcomes, options.out / JUNIT_XML)
+        write_junit([each for each in outcomes if isinstance(each, Outcome)], options.out / JUNIT_XML)
         print(f"{sum(outcome.held for outcome in outcomes)} of {len(outcomes)} held; {options.out / 'table.md'}")
     if options.page is not None:
         write_page(outcomes, options.page)
@@ -116,7 +118,7 @@ def _folder(scenario: Scenario, seeds: int) -> str:
 _Work = tuple[Scenario, Path, argparse.Namespace]
 
 
-def _run_all(works: list[_Work], jobs: int) -> "Iterator[Outcome]":
+def _run_all(works: list[_Work], jobs: int) -> "Iterator[Outcome | Crash]":
     if jobs < 2 or len(works) < 2:
         yield from map(_run, works)
         return
@@ -124,8 +126,10 @@ def _run_all(works: list[_Work], jobs: int) -> "Iterator[Outcome]":
         yield from pool.map(_run, works)
 
 
-def _run(work: _Work) -> "Outcome":
+def _run(work: _Work) -> "Outcome | Crash":
+    """One run; where this program fails, the others go on."""
     from service.bench.direct import run_direct  # noqa: PLC0415
+    from service.bench.outputs import Crash  # noqa: PLC0415
     from service.bench.run import run_scenario  # noqa: PLC0415
     from service.bench.world import run_in_world  # noqa: PLC0415
 
@@ -133,7 +137,14 @@ def _run(work: _Work) -> "Outcome":
     if not options.verbose:
         logging.getLogger().setLevel(logging.ERROR)  # what breaks here breaks on purpose
     runner = run_direct if options.direct else run_in_world
-    return run_scenario(scenario, folder, runner, repeat=_repeat(scenario, folder, options), profiles=options.profiles)
+    repeat = _repeat(scenario, folder, options)
+    try:
+        return run_scenario(scenario, folder, runner, repeat=repeat, profiles=options.profiles)
+    except ThermowellError:
+        raise
+    except Exception as error:  # the run's root: what broke is told, and the table stays whole
+        log.exception("%s failed", scenario.name)
+        return Crash(scenario, repeat, f"{type(error).__name__}: {error}")
 
 
 def _repeat(scenario: Scenario, folder: Path, options: argparse.Namespace) -> str:
