@@ -52,8 +52,9 @@ class ScaledClock:
 class FollowedClock:
     """The clock of a plant that may be set ahead or stopped: its three numbers stand in a file that the bench writes.
 
-    The file is `{"wall_origin": ns, "plant_origin": ns, "speed": number}`, replaced as a whole; speed 0 is a clock that
-    stands. Refused: it cannot be read at the start. Later the last good numbers hold.
+    The file is `{"wall_origin": ns, "plant_origin": ns, "speed": number, "usual_speed": number}`, replaced as a whole;
+    speed 0 is a clock that stands, `usual_speed` the one at which it otherwise runs. Refused: it cannot be read at the
+    start. Later the last good numbers hold.
     """
 
     simulated = True
@@ -61,13 +62,13 @@ class FollowedClock:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._stamp = _stamp(file)
-        self._scale = _read(file)
+        self._scale, self._usual_speed = _read(file)
         self._looked_ns = time.monotonic_ns()
 
     @property
     def speed(self) -> float:
-        """Plant seconds per second, now."""
-        return self._scale.speed
+        """Plant seconds per second while it runs."""
+        return self._usual_speed
 
     def now_ns(self) -> int:
         """The plant's UTC ns."""
@@ -78,7 +79,8 @@ class FollowedClock:
     async def sleep_until(self, when_ns: int) -> None:
         """Return once the plant's clock has reached `when_ns`, also when it was set ahead meanwhile."""
         while (left_ns := when_ns - self.now_ns()) > 0:
-            left_s = left_ns / SECOND_NS / self.speed if self.speed else _SLICE_S
+            speed = self._scale.speed
+            left_s = left_ns / SECOND_NS / speed if speed else _SLICE_S
             await asyncio.sleep(min(left_s, _SLICE_S))
 
     def _look(self) -> None:
@@ -87,7 +89,7 @@ class FollowedClock:
         if stamp is not None and stamp != self._stamp:
             self._stamp = stamp
             try:
-                self._scale = _read(self._file)
+                self._scale, self._usual_speed = _read(self._file)
             except Refused as error:
                 log.error("%s; it goes on as before", error)  # noqa: TRY400  the message says all
 
@@ -108,9 +110,12 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_ino
 
 
-def _read(file: Path) -> ScaledTime:
+def _read(file: Path) -> tuple[ScaledTime, float]:
+    """The plant's time, and its usual speed."""
     try:
         numbers = json.loads(file.read_text(encoding="utf-8"))
-        return ScaledTime(int(numbers["wall_origin"]), int(numbers["plant_origin"]), float(numbers["speed"]))
+        speed = float(numbers["speed"])
+        scaled = ScaledTime(int(numbers["wall_origin"]), int(numbers["plant_origin"]), speed)
+        return scaled, float(numbers.get("usual_speed", speed)) or 1.0
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise Refused(f"clock: {file}: the plant's clock cannot be read: {error!r}") from error

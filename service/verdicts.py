@@ -44,7 +44,7 @@ def make_judge(
 
 def source_limits(configuration: Configuration) -> SourceLimits:
     """What a source may do before it is reported, as time on the wall: a faster plant's clock counts more of it."""
-    speed = make_clock(configuration.clock).speed or 1.0
+    speed = make_clock(configuration.clock).speed
     return SourceLimits(
         disconnected_after_ns=round(DEFAULT_LIMITS.disconnected_after_ns * speed),
         skew_ns=round(DEFAULT_LIMITS.skew_ns * speed),

@@ -40,7 +40,9 @@ def options_of(arguments: argparse.Namespace) -> ServeOptions:
         opcua_port=arguments.opcua_port,
         broker_port=arguments.mqtt_port or None,
         protocol=arguments.protocol,
-        control_port=None,
+        control_port=0 if arguments.clock_file else None,
+        clock_file=arguments.clock_file,
+        paused=arguments.clock_file is not None,
         networks=False,
         wall_origin_ns=arguments.wall_origin,
         certificates=arguments.security,
@@ -63,6 +65,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--speed", type=float, default=SPEED, help="plant seconds per second")
     options.add_argument("--wall-origin", type=int, default=now_ns, help="ns UTC; may lie ahead")
     options.add_argument("--plant-origin", type=int, default=now_ns, help="ns UTC: the plant's time at the wall origin")
+    options.add_argument(
+        "--clock-file", type=Path, help="keep the clock there; it stands until the control interface lets it run"
+    )
     options.add_argument("--step", type=int, choices=(1, 5), default=5, help="plant seconds; 1 costs 5 times as much")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--plan", choices=sorted(_SCENARIOS), default="demo")
@@ -80,9 +85,8 @@ def main(words: Sequence[str] | None = None) -> None:
         options.error("--security needs --password-file")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("asyncua").setLevel(logging.WARNING)  # it tells every session and subscription
-    logging.getLogger("simulators.live").setLevel(
-        logging.WARNING
-    )  # who watches the demo finds its faults by the service
+    # Who watches the demo finds its faults by the service.
+    logging.getLogger("simulators.live").setLevel(logging.WARNING)
     asyncio.run(serve(scenario_of(arguments), options_of(arguments)))
 
 

@@ -21,13 +21,12 @@ from service.files import Files
 from simulators.demo.configuration import demo_config
 from simulators.demo.plan import SPEED
 from simulators.servers import broker, mailbox
+from simulators.servers.control_client import ControlClient
 
 log = logging.getLogger(__name__)
 
 _MARK = ".thermowell-demo"
 _START_WITHIN_S = 60.0
-_LEAD_NS = 8_000_000_000
-"""The plant's clock starts so long after the command, when everything is connected."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,10 +48,11 @@ def run(options: argparse.Namespace) -> int:
         stack.callback(mqtt.stop)
         mail = mailbox.start(data / "mail")
         stack.callback(mail.stop)
-        wall_origin = time.time_ns() + _LEAD_NS
-        plant_origin = wall_origin // HOUR_NS * HOUR_NS
-        clock = ("--speed", str(options.speed), "--wall-origin", str(wall_origin), "--plant-origin", str(plant_origin))
-        plant = stack.enter_context(_plant(mqtt, clock))
+        now_ns = time.time_ns()
+        plant_origin = now_ns // HOUR_NS * HOUR_NS
+        clock_file = data / "clock.json"
+        clock = ("--speed", str(options.speed), "--plant-origin", str(plant_origin), "--clock-file", str(clock_file))
+        plant, control = stack.enter_context(_plant(mqtt, clock))
         config = data / "thermowell.yaml"
         config.write_text(
             demo_config(
@@ -63,15 +63,18 @@ def run(options: argparse.Namespace) -> int:
                 protocol=mqtt.protocol,
                 data_dir="data",
                 speed=options.speed,
-                wall_origin_ns=wall_origin,
+                wall_origin_ns=now_ns,
                 plant_origin_ns=plant_origin,
+                clock_file=clock_file.name,
             ),
             encoding="utf-8",
         )
         with contextlib.closing(SqlRecords.open(Files(data / "data").made().records)) as records:
             token = records.add_person("demo visitor", "shift lead")
         service = stack.enter_context(_process("service.cli", "run", "--config", str(config)))
-        _announce(service, port, token, mqtt, data, options.speed)
+        _wait_for_page(service, port)
+        ControlClient(control).resume()  # the plant's clock has stood until there was something to look at it with
+        _announce(port, token, mqtt, data, options.speed)
         with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
             service.wait(options.seconds)
     return 0
@@ -120,8 +123,8 @@ def _process(*words: str, stdout: int | None = None) -> Iterator[subprocess.Pope
 
 
 @contextlib.contextmanager
-def _plant(mqtt: broker.Broker, clock: tuple[str, ...]) -> Iterator[str]:
-    """The simulated plant; yields the address of its OPC UA server."""
+def _plant(mqtt: broker.Broker, clock: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """The simulated plant, its clock standing; yields the addresses of its OPC UA server and of its control."""
     words = ("simulators.plant_process", "--mqtt-port", str(mqtt.port), "--protocol", mqtt.protocol, *clock)
     with _process(*words, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -130,18 +133,12 @@ def _plant(mqtt: broker.Broker, clock: tuple[str, ...]) -> Iterator[str]:
             if not line:
                 message = f"the simulated plant did not start (exit code {process.wait(10)})"
                 raise Refused(message)
-            yield str(json.loads(line)["opcua"])
+            ready = json.loads(line)
+            yield str(ready["opcua"]), str(ready["control"])
 
 
-def _announce(
-    service: subprocess.Popen[bytes],
-    port: int,
-    token: str,
-    mqtt: broker.Broker,
-    data: Path,
-    speed: float,
-) -> None:
-    """Wait until the page answers, then say where it is."""
+def _wait_for_page(service: subprocess.Popen[bytes], port: int) -> None:
+    """Return once the page answers; Refused when it does not."""
     page = f"http://127.0.0.1:{port}/"
     deadline_s = time.monotonic() + _START_WITHIN_S
     while not _answers(f"{page}-/ready"):
@@ -149,6 +146,11 @@ def _announce(
             message = "the service did not start; its log is above"
             raise Refused(message)
         time.sleep(0.2)
+
+
+def _announce(port: int, token: str, mqtt: broker.Broker, data: Path, speed: float) -> None:
+    """Say where everything is."""
+    page = f"http://127.0.0.1:{port}/"
     print(
         f"""
   Thermowell demo: a SIMULATED plant, {speed:g} times faster than real time (broker: {mqtt.kind})

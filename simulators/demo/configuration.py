@@ -19,8 +19,13 @@ def demo_config(  # noqa: PLR0913 - the numbers that the demo's processes share
     speed: float,
     wall_origin_ns: int,
     plant_origin_ns: int,
+    clock_file: str = "",
 ) -> str:
-    """The text of `thermowell.yaml` for a demo whose servers are at these addresses; `protocol` is MQTT's."""
+    """The text of `thermowell.yaml` for a demo whose servers are at these addresses; `protocol` is MQTT's.
+
+    With a `clock_file` the plant's clock is followed there; else it is the three numbers.
+    """
+    clock = f"{{speed: {speed:g}, wall_origin: {wall_origin_ns}, plant_origin: {plant_origin_ns}}}"
     phases = ", ".join(f"{phase.code}: {phase.name}" for phase in PHASES if phase.name != "idle")
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         opcua_url=opcua_url,
@@ -28,9 +33,13 @@ def demo_config(  # noqa: PLR0913 - the numbers that the demo's processes share
         http_port=http_port,
         mail_port=mail_port,
         protocol=protocol,
-        data_dir="'" + data_dir.replace("'", "''") + "'",
+        data_dir=f"'{_quoted(data_dir)}'",
         speed=f"{speed:g}",
-        wall_origin_ns=wall_origin_ns,
-        plant_origin_ns=plant_origin_ns,
+        clock=f"{{file: '{_quoted(clock_file)}'}}" if clock_file else clock,
         phases="{" + phases + ', 0: ""}',
     )
+
+
+def _quoted(text: str) -> str:
+    """A text between YAML's single quotes."""
+    return text.replace("'", "''")
