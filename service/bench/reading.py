@@ -28,6 +28,7 @@ LIBRARY = Path(__file__).parents[2] / "simulators" / "scenarios"
 """The scenarios that come with the bench."""
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?(?:[Tt ][0-9:.]+)?")
+_TAKEN = ("opcua", "mqtt", "U1")
 _FIRST_BATCH = 17
 _USUAL_START_S = 20 * 60
 _START_EVERY_S = 2 * 3600  # so that operators need not be everywhere at once
@@ -140,6 +141,9 @@ class _Reader:
             else Line(tank, *_behind(tank))
             for tank in tanks
         )
+        for unit in dict.fromkeys([*plant.reactors, *tanks]):
+            if unit in _TAKEN:
+                self._complain(("plant", "reactors", unit), f"{unit!r} is the name of a server, or of the utilities")
         try:
             return Layout(tuple(plant.reactors), lines, tuple(tanks.index(tank) for tank in plant.reactors.values()))
         except ValueError as error:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import Complaint, ConfigError, ThermowellError
+from domain.errors import Complaint, ConfigError, Refused, ThermowellError
 from service.bench.cache import profiles_folder
 from service.bench.reading import find, library, read_scenario
 from simulators.scenario import Scenario
@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which scenarios, by which chance, and where the results go."""
     parser.add_argument("scenarios", nargs="*", metavar="FILE", help="a file, a folder, or a name of the library")
     parser.add_argument("--all", action="store_true", help="every scenario of the library")
-    parser.add_argument("--seed", type=int, metavar="N", help="another one than the scenario's")
+    parser.add_argument("--seed", type=_count, metavar="N", help="another one than the scenario's")
     parser.add_argument(
-        "--seeds", type=int, default=1, metavar="COUNT", help="each with so many seeds, from its own on"
+        "--seeds", type=_count, default=1, metavar="COUNT", help="each with so many seeds, from its own on"
     )
     parser.add_argument("--out", type=Path, default=Path("bench-out"), metavar="DIR")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at the same time")
+    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="so many at the same time")
     parser.add_argument("--page", type=Path, metavar="FILE", help="the table as a page of the docs, too")
     parser.add_argument(
         "--direct",
@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
         (scenario, options.out / _folder(scenario, options.seeds) if several else options.out, options)
         for scenario in scenarios
     ]
+    _make(options.out)
     outcomes: list[Outcome | Crash] = []
     for outcome in _run_all(works, min(options.jobs, _MOST_JOBS)):
         outcomes.append(outcome)
@@ -113,6 +114,19 @@ def _read_all(files: Iterable[Path]) -> list[Scenario]:
 
 def _folder(scenario: Scenario, seeds: int) -> str:
     return f"{scenario.name}-{scenario.seed}" if seeds > 1 else scenario.name
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"{folder}: the results cannot be written there: {error}") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no count from 0 on")
+    return int(text)
 
 
 _Work = tuple[Scenario, Path, argparse.Namespace]

@@ -149,6 +149,13 @@ def test_wrong_scenarios_are_all_told_before_any_runs_and_exit_code_2(tmp_path, 
     assert f"{tmp_path / 'b.yaml'}:3:1: lasts: 'long' is no duration" in told
 
 
-@pytest.mark.parametrize("words", [[], ["no-such-scenario"]])
+def test_results_that_cannot_be_written_are_exit_code_2(tmp_path, capsys):
+    (tmp_path / "taken").write_text("a file")
+
+    assert code_of("a-short-spike", "--out", str(tmp_path / "taken")) == 2
+    assert "the results cannot be written there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["no-such-scenario"], ["a-short-spike", "--seed", "-1"]])
 def test_nothing_to_run_is_exit_code_2(words):
     assert code_of(*words) == 2

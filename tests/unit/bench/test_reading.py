@@ -141,6 +141,7 @@ WRONG = [
     ("start: 2026-03-02T05:00:00Z", "start: 2026-02-30", "scenario.yaml:4:8: (yaml): '2026-02-30' is no time"),
     ("R102: T201}}", "R102: T201}, lines: {T9: {crystalliser: C, still: D}}}", "plant.lines.T9: no tank of a reactor"),
     ("R102: T201}}", "R102: R101}}", "scenario.yaml:6:1: plant: two units have the same name: R101"),
+    ("R102: T201}}", "U1: T201}}", "plant.reactors.U1: 'U1' is the name of a server, or of the utilities"),
     ("R102: T201}}", "R 2: T201}}", "plant.reactors.R 2: 'R 2' must be like"),
     ("dose: {lasts: 2h", "doze: {lasts: 2h", "recipe.doze: no phase is named 'doze'; did you mean 'dose'?"),
     ("dose: {lasts: 2h", "dose: {last: 2h", "recipe.dose.last: must be a mapping; did you mean 'lasts'?"),
