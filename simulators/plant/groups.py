@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+import numpy as np
+
 from simulators.plant.arithmetic import Value, as_value
 from simulators.plant.state import Array
 
@@ -54,12 +56,15 @@ class NumberGroup(Generic[P_co]):
 
 
 class ArrayGroup(Generic[P_co]):
-    """All columns."""
+    """All columns. A parameter that is the same in all of them is a number: that is cheaper."""
 
     def __init__(self, states: Array, parameters: Array, make: Callable[[Sequence[Value]], P_co]) -> None:
         self._rows = list(states)
-        self._parameters = [as_value(row) for row in parameters]
+        self._values = parameters
         self._make = make
+        self._seen = parameters.copy()
+        self._parameters = [_number_if_same(row) for row in parameters]
+        self._made = make(self._parameters)
 
     def load(self) -> list[Value]:
         """The rows, live: they are only read until `store`."""
@@ -71,5 +76,15 @@ class ArrayGroup(Generic[P_co]):
             row[...] = value
 
     def parameters(self) -> P_co:
-        """Made anew: what follows from them may have changed."""
-        return self._make(self._parameters)
+        """From the last time, or made anew."""
+        changed = np.flatnonzero((self._values != self._seen).any(axis=1))
+        for row in changed.tolist():
+            self._seen[row] = self._values[row]
+            self._parameters[row] = _number_if_same(self._values[row])
+        if len(changed):
+            self._made = self._make(self._parameters)
+        return self._made
+
+
+def _number_if_same(row: Array) -> Value:
+    return float(row[0]) if (row == row[0]).all() else as_value(row)

@@ -50,11 +50,6 @@ def _ahead(start: Sequence[Value], rates: Sequence[Value], seconds: float) -> li
     return [value + seconds * rate for value, rate in zip(start, rates, strict=True)]
 
 
-def _moved(start: Sequence[Value], first: Sequence[Value], second: Sequence[Value], half: float) -> list[Value]:
-    """Where the mean of two rates of change leads; `half` is half the step."""
-    return [value + half * (one + other) for value, one, other in zip(start, first, second, strict=True)]
-
-
 class ReactorStep:
     """The step of one group of reactors, from the scan of its controllers on."""
 
@@ -89,8 +84,10 @@ class ReactorStep:
         """Take the step, and solve for what follows from it."""
         p, k, half = self._parameters, self._constants, 0.5 * self._seconds
         first, second = self._first, self._second
-        moving = _moved(self._start, first.moving, second.moving, half)
-        totals = _moved(self._values[_REACTOR_TOTALS:_REACTOR_SIGNALS], first.totals, second.totals, half)
+        moving = self._functions.moved(self._start, first.moving, second.moving, half)
+        totals = self._functions.moved(
+            self._values[_REACTOR_TOTALS:_REACTOR_SIGNALS], first.totals, second.totals, half
+        )
         warmth, volume = moving[0], moving[_VOLUME]
         temperature = warmth / volume
         litres = LITRES / volume
@@ -129,8 +126,8 @@ class LineStep:
         assert first is not None
         second = self._change(_ahead(self._start, first.moving, self._seconds), given)
         held = self._held
-        moving = _moved(self._start, first.moving, second.moving, half)
-        totals = _moved(self._values[_LINE_TOTALS:_LINE_SIGNALS], first.totals, second.totals, half)
+        moving = self._functions.moved(self._start, first.moving, second.moving, half)
+        totals = self._functions.moved(self._values[_LINE_TOTALS:_LINE_SIGNALS], first.totals, second.totals, half)
         hold_temperature = moving[_HOLD_WARMTH] / (moving[_HOLD_VOLUME] + held.hold_walls)
         temperature = moving[_WARMTH] / (moving[_CRYSTALLISER_VOLUME] + held.crystalliser_walls)
         signals = (held.outlet, held.discharge, second.totals[_VAPOUR])

@@ -17,6 +17,7 @@ from simulators.plant.stepping import Stepper
 _MOST_BY_NUMBERS: Final = 16
 """Up to so many units (reactors and lines) are moved one by one, as numbers; more are moved as arrays."""
 
+_KEPT_BYTES: Final = 16 << 20
 _NEUTRAL_PH: Final = 7.0
 
 
@@ -74,6 +75,8 @@ class Trains:
         def of_reactor(values: Sequence[Value]) -> tuple[ReactorParameters, reactor.Constants]:
             return _of_reactor(values, ARRAYS)
 
+        # glibc takes the size of a freed large block as a hint to keep so much; else each step's arrays are page faults
+        np.empty(_KEPT_BYTES, np.uint8)
         reactors = ArrayGroup(self._reactors, table.reactors, of_reactor)
         lines = ArrayGroup(self._lines, table.lines, _of_line)
         return Stepper([reactors], [lines], ArrayCoupling(self.feeds, self._lines.shape[1]), ARRAYS)

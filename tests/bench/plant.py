@@ -16,7 +16,7 @@ from simulators.plant.train import Trains
 
 LIMIT = 250_000.0
 TRAINS = 1000
-SETTLE_STEPS, ROUNDS, STEPS = 120, 7, 40
+SETTLE_STEPS, ROUNDS, STEPS = 120, 25, 10  # each instrument reports once in ten steps
 ALONE = 20  # of the thousand, in the plain loop
 _CELSIUS = -ZERO_CELSIUS_K
 TAGS = (
@@ -84,7 +84,7 @@ def _speed(plant: Trains, step_s: float, *, instruments: bool) -> float:
         [Instrument(f"R{train}.{role}", kind, 10, train % 10) for role, kind, *_ in TAGS for train in range(trains)], 1
     )
     truth = np.empty((len(TAGS), trains))
-    steps = max(STEPS, 20 * STEPS // trains)
+    steps = max(STEPS, 40 * STEPS // trains)
     second = 0.0
     best = np.inf
     for round_ in range(1 + ROUNDS):

@@ -27,34 +27,38 @@ STEPS: tuple[tuple[str, int, Mapping[str, float]], ...] = (
     ("charge", 20, STIRRED | {"charge_flow": 1.25e-3}),
     ("heat", 50, NEUTRAL),
     ("dose", 180, NEUTRAL | {"feed_opening": 1.0}),
-    ("react", 90, NEUTRAL),
+    ("react", 45, NEUTRAL),
     ("cool", 60, NEUTRAL),
     ("transfer", 27, STIRRED | {"transfer_opening": 1.0}),
     ("clean", 20, WARM | {"rinse_flow": 5.0e-4, "outlet_opening": 1.0}),
     ("fill", 60, WARM | {"outlet_opening": 1.0}),
     ("settle", 20, {"crystalliser_setpoint": 320.15}),
     ("seed", 1, {"crystalliser_setpoint": 320.15, "seeding": 1.0}),
-    ("crystallise", 240, {}),
+    ("crystallise", 160, {}),
     ("discharge", 30, {"discharge_opening": 1.0}),
-    ("distil", 150, {"still_duty": 2.0e5}),
+    ("distil", 100, {"still_duty": 2.0e5}),
     ("drain", 30, {"residue_opening": 1.0, "receiver_opening": 1.0}),
 )
 RAMPS = {  # of what, from, to, within minutes
     "heat": ("temperature_setpoint", COLD_K, HOT_K, 35),
     "cool": ("temperature_setpoint", HOT_K, COLD_K, 45),
-    "crystallise": ("crystalliser_setpoint", 320.15, 278.15, 220),
+    "crystallise": ("crystalliser_setpoint", 320.15, 278.15, 145),
 }
 
 
 def run_cycle(
-    trains: Trains, step_s: float, last: str = "drain", each: Callable[[str, float], None] | None = None
+    trains: Trains,
+    step_s: float,
+    last: str = "drain",
+    each: Callable[[str, float], None] | None = None,
+    longest_min: int = 1000,
 ) -> None:
     """Run the trains through the steps up to one, included; `each` is told the step's name and the second after each."""
     now_s = 0.0
     for name, minutes, settings in STEPS:
         for parameter, value in {**REST, **settings}.items():
             getattr(trains.parameters, parameter)[:] = value
-        for index in range(round(minutes * MINUTE_S / step_s)):
+        for index in range(round(min(minutes, longest_min) * MINUTE_S / step_s)):
             if name in RAMPS:
                 parameter, first, end, within = RAMPS[name]
                 done = min(index * step_s / (within * MINUTE_S), 1.0)

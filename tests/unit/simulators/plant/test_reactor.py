@@ -164,7 +164,7 @@ def dosed() -> Trains:
             if started or parameter in {"heating_duty", "supply_hottest", "nitrogen_supply"}:
                 getattr(trains.parameters, parameter)[column] = value
 
-    run_cycle(trains, 5.0, "dose", break_something)
+    run_cycle(trains, 5.0, "dose", break_something, longest_min=60)
     return trains
 
 
