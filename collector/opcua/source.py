@@ -255,6 +255,7 @@ class OpcUaSource:
                 self._top_up()  # at once: the server can make up the next message while we decode these
                 async for delivery in self._taken(arrivals, loop.time()):
                     yield delivery
+                self._ask_for_gone(loop.time())
                 if self._farewell:
                     raise SubscriptionDead(f"the server ended the subscription ({self._farewell})")
             if loop.time() - self._heard_s > tick_s:  # also while others, like a stand-by, are heard
@@ -380,6 +381,14 @@ class OpcUaSource:
             raise SubscriptionDead(
                 f"the server answers, but {MISSED_KEEP_ALIVES} keep-alive messages of the subscription are missing"
             )
+
+    def _ask_for_gone(self, loop_s: float) -> None:
+        """Nodes that have gone while they were followed: their items are made anew once they are back."""
+        gone, self._stream.gone = self._stream.gone - self._problems.keys(), set()
+        if gone:
+            self._problems |= dict.fromkeys(gone, "the node has gone from the server")
+            self._retry_pause_s = _FIRST_RETRY_S
+            self._retry_due_s = loop_s + self._retry_pause_s
 
     async def _retry_missing(self, loop: asyncio.AbstractEventLoop) -> Delivery:
         """Ask again for the nodes that are not there, less and less often."""

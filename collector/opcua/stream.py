@@ -15,11 +15,13 @@ from collector.opcua.recover import Built
 from collector.opcua.settings import OpcUaSettings
 from collector.opcua.state import Memory, MemoryWriter, fingerprint
 from collector.opcua.wire import DATA_CHANGE, Message
-from domain.entries import Entry, Gap, GapCause, SourceState
+from domain.entries import Entry, Gap, GapCause, SourceState, TextBatch
 from domain.ports import Clock, Delivery
 from domain.samples import SampleBatch
 from domain.tags import Tag
 
+_NODE_GONE = 0x8034_0000  # Bad_NodeIdUnknown: its monitored item never speaks again, also when the node is back
+_CODE = 0xFFFF_0000  # of a StatusCode, without its flags
 _LATE = 2  # publishing intervals without a message, after which full queues are looked for
 
 
@@ -38,6 +40,8 @@ class Stream:
         self.heard_ns: int | None = None
         self.edge_ns = memory.edge_ns
         self.outage: GapCause | None = None
+        self.gone: set[int] = set()
+        """Tags whose node has gone from the server since somebody last looked."""
         self._hole: tuple[int, int] | None = None
         self._source = settings.name
         self._settings = settings
@@ -82,7 +86,19 @@ class Stream:
         if self.edges.base_ns - last_base_ns > _LATE * self.edges.interval_ns and before_ns:
             entries += self._full_queues(batches, before_ns)
         entries += batches.entries
+        for entry in batches.entries:
+            self._notice_gone(entry)
         return batches.declared
+
+    def _notice_gone(self, entry: Entry) -> None:
+        """Remember the tags whose last word is that their node is not there."""
+        if isinstance(entry, SampleBatch):
+            if entry.status.any():
+                self.gone.update(entry.tag[entry.status & _CODE == _NODE_GONE].tolist())
+        elif isinstance(entry, TextBatch):
+            self.gone.update(
+                tag for tag, status in zip(entry.tag, entry.status, strict=True) if status & _CODE == _NODE_GONE
+            )
 
     def keep_alive(self, received_ns: int, message: Message) -> Delivery:
         """The server is there and had nothing to say: the edge moves on."""
