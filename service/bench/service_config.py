@@ -32,6 +32,7 @@ _POINTERS: Final = {
     "json": {"value": "/v", "time": "/t", "status": "/s"},
     "uns": {"value": "/value", "time": "/timestamp", "status": "/quality"},
 }
+_SHORTEST_PUBLISHING_MS: Final = 100
 _KINDS: Final = {int: "number", float: "number", bool: "boolean", str: "text"}
 
 
@@ -68,7 +69,7 @@ def service_config(
         "http": {"listen": addresses.listen},
         "journal": {"flush_interval": "1s" if clock is None else "100ms"},  # virtual time has no one who waits
         **_clock(clock),
-        "sources": _sources(scenario, tags, addresses),
+        "sources": _sources(scenario, tags, addresses, scaled=clock is not None),
         "tags": _tags(scenario, tags, demo),
         "units": _units(scenario, tags),
         "recipes": {
@@ -116,13 +117,16 @@ def _clock(clock: ScaledTime | str | None) -> Section:
     return {"clock": {"speed": clock.speed, "wall_origin": clock.wall_origin_ns, "plant_origin": clock.plant_origin_ns}}
 
 
-def _sources(scenario: Scenario, tags: PlantTags, addresses: Addresses) -> Section:
-    """The servers that have any tag."""
+def _sources(scenario: Scenario, tags: PlantTags, addresses: Addresses, *, scaled: bool) -> Section:
+    """The servers that have any tag. Where plant time runs faster, publishing does too, as far as a server can."""
     servers = scenario.servers
+    publishing_ms = servers.publishing_ms
+    if scaled:
+        publishing_ms = max(_SHORTEST_PUBLISHING_MS, round(publishing_ms / scenario.speed))
     found: Section = {}
     used = set(tags.outlets.values())
     if "opcua" in used:
-        opcua: Section = {"url": addresses.opcua_url, "publishing_interval": f"{servers.publishing_ms}ms"}
+        opcua: Section = {"url": addresses.opcua_url, "publishing_interval": f"{publishing_ms}ms"}
         found[OPCUA_SOURCE] = {"opcua": opcua}
     if "mqtt" in used:
         filters: list[Plain] = [

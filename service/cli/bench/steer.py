@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verb = parser.get_default("bench_verb")
     if verb == "advance":
         parser.add_argument("by", metavar="DURATION", help="of plant time: 10min, 1h30min")
+    elif verb == "speed":
+        parser.add_argument("times", type=float, help="plant seconds per second")
     elif verb == "clear":
         parser.add_argument("fault", metavar="ID", help="as `inject` or `status` told it")
     elif verb == "inject":
@@ -55,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         )
     client = ControlClient(options.control, _token(options.token_file))
     try:
-        answer = _ask(client, options)
+        answer = _ASKS[options.bench_verb](client, options)
     except ControlRefused as error:
         raise Refused(f"the bench refuses: {error}") from error
     except ControlUnreachable as error:
@@ -64,15 +67,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(client: ControlClient, options: argparse.Namespace) -> Json:
-    match options.bench_verb:
-        case "advance":
-            return client.advance(options.by)
-        case "clear":
-            return client.clear(options.fault)
-        case "inject":
-            return client.inject(_fault(options))
-    return client.status()
+_ASKS: Final[dict[str, Callable[[ControlClient, argparse.Namespace], Json]]] = {
+    "status": lambda client, _: client.status(),
+    "advance": lambda client, options: client.advance(options.by),
+    "pause": lambda client, _: client.pause(),
+    "resume": lambda client, _: client.resume(),
+    "speed": lambda client, options: client.set_speed(options.times),
+    "inject": lambda client, options: client.inject(_fault(options)),
+    "clear": lambda client, options: client.clear(options.fault),
+}
 
 
 def _fault(options: argparse.Namespace) -> Json:

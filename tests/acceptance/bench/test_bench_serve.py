@@ -69,6 +69,14 @@ def test_the_plant_is_advanced(ready, capsys):
     assert (code, after["second"] - before["second"]) == (0, 120)
 
 
+def test_the_plants_clock_goes_on_and_is_stopped(ready, capsys):
+    code, _ = steer(capsys, ready, "speed", "10")
+    _, resumed = steer(capsys, ready, "resume")
+    _, paused = steer(capsys, ready, "pause")
+
+    assert (code, resumed["speed"], resumed["paused"], paused["paused"]) == (0, 10.0, False, True)
+
+
 def test_a_fault_is_injected_seen_and_cleared(ready, capsys):
     code, fault = steer(capsys, ready, "inject", "bias", "R101.TT", "size=2 delta_degF", "--lasts", "10min")
     _, after = steer(capsys, ready, "advance", "1min")
