@@ -56,6 +56,7 @@ class AsyncuaLink:
         self._settings = settings
         self._now_ns = now_ns
         self._client: Client | None = None
+        self._is_doubtful = False  # a client that did not get through is made anew, with the certificate of then
         self._encoder: PublishEncoder | None = None
         self._inbox: list[tuple[int, Answer]] = []
         self._waiter: asyncio.Future[None] | None = None
@@ -77,13 +78,12 @@ class AsyncuaLink:
         client = self._client
         if client is None:
             client = await self._new_client()
+        self._client = client
         await client.connect_socket()
-        self._client = client
         await client.send_hello()
-        if self._settings.security is not Security.NONE:
-            self._client = None  # until the channel is open: the server may have another certificate since last time
+        # A server that is away keeps our session; one that is there may have another certificate since last time.
+        self._is_doubtful = self._settings.security is not Security.NONE
         await client.open_secure_channel()
-        self._client = client
         session = client.uaclient.session
         if session.has_session:
             session.rebind_authentication_token()
@@ -93,10 +93,12 @@ class AsyncuaLink:
                 logger.info("%s: session not resumed: %s", self._settings.name, error)
                 session.reset_authentication_token()
             else:
+                self._is_doubtful = False
                 client._start_renew_loop()  # noqa: SLF001  # asyncua's connect() would start its own publish loop too
                 return Opening.REUSED
         await client.create_session()
         await self._activate(client)
+        self._is_doubtful = False
         client._start_renew_loop()  # noqa: SLF001  # as above
         return Opening.NEW
 
@@ -253,6 +255,8 @@ class AsyncuaLink:
             if protocol.transport is not None:
                 protocol.transport.abort()
         await client._teardown_transport_only()  # noqa: SLF001  # its renewal task would outlive the connection
+        if self._is_doubtful:
+            self._client, self._is_doubtful = None, False
 
     async def leave(self, *, delete_subscriptions: bool) -> None:
         """Close the session in good order and disconnect; a server that does not answer is left alone."""
