@@ -15,6 +15,7 @@ from simulators.outlets import Update, Value
 BROKER_QUEUE = 12
 """Messages that the broker keeps for the service while it is away, and that the service knows it to keep."""
 
+_FIRST_FAULT_S, _FIRST_CRASH_S = 1.0, 2.0  # who has never heard a server misses nothing of it: it is heard before
 _MOST_DELAY_S = 4.0
 LATE_NS = {"floor": round(_MOST_DELAY_S * SECOND_NS)}
 """A broker's gap begins when it was last heard: what was on its way then is older, by the longest delay of a world."""
@@ -124,7 +125,7 @@ def _faults(chance: Random, seconds: float) -> Iterator[Event]:
             settings = {"namespace_order": chance.choice(["same", "swapped"])}
         elif kind == "broker_restart":
             settings = {"persistence": chance.choice(["kept", "lost"])}
-        begins_s = chance.uniform(0, seconds)
+        begins_s = chance.uniform(_FIRST_FAULT_S, seconds)
         spec = FaultSpec(f"fault {number}", kind, target, AtTime(int(begins_s)), lasts_s, settings=settings)
         yield begins_s, FaultChange(spec, active=True, second=int(begins_s))
         yield begins_s + lasts_s, FaultChange(spec, active=False, second=int(begins_s + lasts_s))
@@ -135,4 +136,4 @@ def _crashes(chance: Random, seconds: float) -> Iterator[Event]:
         how = chance.choice(["power", "power", "power", "kill", "stop"])
         writes = chance.randrange(1, 40) if how == "power" and chance.random() < 0.5 else None
         away_s = chance.choice([0.1, 2.0, 12.0])
-        yield chance.uniform(0.5, seconds), Crash(how, chance.randrange(60), writes, away_s)
+        yield chance.uniform(_FIRST_CRASH_S, seconds), Crash(how, chance.randrange(60), writes, away_s)
