@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from domain.errors import Complaint, ConfigError
+from domain.errors import ConfigError
 from service.config.document import Document, PathKey
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -45,11 +45,6 @@ def unknown(what: str, word: str, known: Iterable[str]) -> str:
     if not hint and 0 < len(known) <= 12:
         hint = f" (there are {', '.join(known)})"
     return f"no {what} is named {word!r}{hint}"
-
-
-def in_order(complaints: Iterable[Complaint]) -> tuple[Complaint, ...]:
-    """Complaints from the top of the file to its end, each once."""
-    return tuple(sorted(dict.fromkeys(complaints), key=lambda each: (each.file, each.line, each.column)))
 
 
 def _known_path(document: Document, location: tuple[int | str, ...]) -> PathKey:

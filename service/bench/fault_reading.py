@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from domain.errors import Complaint
 from domain.time import SECOND_NS, format_duration, format_time
 from service.bench import values
 from service.bench.checking import meant, unknown
+from service.bench.complaints import Complaints
 from service.bench.schema import ComesAndGoes, ConditionStart, FaultText, PhaseStart, RampText
-from service.config.document import Document, PathKey
+from service.config.document import PathKey
 from simulators.faults.catalogue import (
     CATALOGUE,
     DIFFERENCE,
@@ -74,19 +74,17 @@ class Scene:
         return first_s + ((start.batch or 1) - 1) * cycle_s + until_s + start.after_s
 
 
-def specs(
-    texts: Sequence[FaultText], scene: Scene, document: Document, complaints: list[Complaint]
-) -> tuple[FaultSpec, ...]:
+def read_faults(texts: Sequence[FaultText], scene: Scene, complaints: Complaints) -> tuple[FaultSpec, ...]:
     """Every fault that can be read; what is wrong with the others is added to the complaints."""
     found: dict[str, FaultSpec] = {}
     for index, text in enumerate(texts):
         path = ("faults", str(index))
-        reader = _FaultReader(text, scene, path, document, complaints)
+        reader = _FaultReader(text, scene, path, complaints)
         spec = reader.spec(_free_id(text, found))
         if spec is None:
             continue
         if spec.id in found:
-            complaints.append(document.complain((*path, "id"), f"another fault has the id {spec.id!r}"))
+            complaints.add((*path, "id"), f"another fault has the id {spec.id!r}")
         found[spec.id] = spec
     return tuple(found.values())
 
@@ -102,18 +100,14 @@ def _free_id(text: FaultText, taken: Mapping[str, FaultSpec]) -> str:
 class _FaultReader:
     """Reads one fault."""
 
-    def __init__(
-        self, text: FaultText, scene: Scene, path: PathKey, document: Document, complaints: list[Complaint]
-    ) -> None:
+    def __init__(self, text: FaultText, scene: Scene, path: PathKey, complaints: Complaints) -> None:
         self._text = text
         self._scene = scene
         self._path = path
-        self._document = document
         self._complaints = complaints
 
     def _complain(self, key: str, message: str) -> None:
-        path = (*self._path, *(key.split(".") if key else ()))
-        self._complaints.append(self._document.complain(path, message))
+        self._complaints.add((*self._path, *(key.split(".") if key else ())), message)
 
     def spec(self, id_: str) -> FaultSpec | None:
         """The fault; None after a complaint."""
