@@ -78,6 +78,7 @@ def _mqtt_settings(configuration: Configuration, name: str, section: Mqtt) -> Mq
         ca_file=configuration.beside(section.ca_file) if section.ca_file else None,
         session_expiry_s=section.session_expiry // SECOND_NS,
         receive_maximum=section.receive_maximum,
+        broker_queue=section.broker_queue,
     )
 
 

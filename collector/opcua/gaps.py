@@ -44,21 +44,28 @@ def missing_node(source: str, tag: int, since_ns: int, until_ns: int | None, det
     return Gap(f"{source}:{tag}:{since_ns}:node", source, tag, since_ns, end_ns, GapCause.UNKNOWN, detail)
 
 
-def overflow_gaps(source: str, rows: Sequence[tuple[int, int]], edge_ns: int, detail: str) -> list[Gap]:
-    """One gap for each (tag, time) before which the server's queue dropped values; for many tags one for all."""
+def overflow_gaps(
+    source: str, rows: Sequence[tuple[int, int]], edge_ns: int, told_ns: NDArray[np.int64], detail: str
+) -> list[Gap]:
+    """One gap for each (tag, time) before which the server's queue dropped values; for many tags one for all.
+
+    It begins where the tag last had a value (`told_ns`, by tag; 0: never), or at the edge if that is earlier: there are
+    servers that drop a value and say so with a later message than the next.
+    """
     first_ns: dict[int, int] = {}
     last_ns: dict[int, int] = {}
     for tag, time_ns in rows:
         first_ns[tag] = min(time_ns, first_ns.get(tag, time_ns))
         last_ns[tag] = max(time_ns, last_ns.get(tag, time_ns))
+    starts_ns = {tag: _earliest(edge_ns, first_ns[tag] - 1, int(told_ns[tag])) for tag in first_ns}
     if len(first_ns) > _MOST_TAG_GAPS:
         detail = f"{detail} ({len(first_ns)} tags)"
-        start_ns = min(edge_ns, min(first_ns.values()) - 1)
-        return [_gap(source, None, start_ns, max(last_ns.values()), GapCause.OVERFLOW, detail)]
-    return [
-        _gap(source, tag, min(edge_ns, first_ns[tag] - 1), last_ns[tag], GapCause.OVERFLOW, detail)
-        for tag in sorted(first_ns)
-    ]
+        return [_gap(source, None, min(starts_ns.values()), max(last_ns.values()), GapCause.OVERFLOW, detail)]
+    return [_gap(source, tag, starts_ns[tag], last_ns[tag], GapCause.OVERFLOW, detail) for tag in sorted(first_ns)]
+
+
+def _earliest(edge_ns: int, before_first_ns: int, told_ns: int) -> int:
+    return min(edge_ns, before_first_ns, told_ns) if told_ns else min(edge_ns, before_first_ns)
 
 
 def full_queues(

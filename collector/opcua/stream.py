@@ -49,6 +49,7 @@ class Stream:
         self._writer = MemoryWriter()
         self.tags: tuple[Tag, ...] = ()
         self._queues = np.zeros(0, np.int64)
+        self._told_ns = np.zeros(0, np.int64)  # the newest time of each tag
         self.take_tags(tags)
         if memory.edge_ns:
             self.outage = memory.gap.cause if memory.gap else GapCause.STOPPED
@@ -59,6 +60,7 @@ class Stream:
         known = [(int(tag.id), tag.address, tag.kind == "text") for tag in tags]
         self._assembler = Assembler(self._source, known)
         self._queues = np.zeros(max((int(tag.id) for tag in tags), default=-1) + 1, np.int64)
+        self._told_ns = np.zeros_like(self._queues)
         for tag in tags:
             self._queues[tag.id] = min(queue_size(self._settings, tag.sampling_interval_ns), self.memory.queue)
 
@@ -87,12 +89,13 @@ class Stream:
             entries += self._full_queues(batches, before_ns)
         entries += batches.entries
         for entry in batches.entries:
-            self._notice_gone(entry)
+            self._remember(entry)
         return batches.declared
 
-    def _notice_gone(self, entry: Entry) -> None:
-        """Remember the tags whose last word is that their node is not there."""
+    def _remember(self, entry: Entry) -> None:
+        """Note the time of each tag's last value, and the tags whose last word is that their node is not there."""
         if isinstance(entry, SampleBatch):
+            self._told_ns[entry.tag] = entry.time_ns
             if entry.status.any():
                 self.gone.update(entry.tag[entry.status & _CODE == _NODE_GONE].tolist())
         elif isinstance(entry, TextBatch):
@@ -186,7 +189,7 @@ class Stream:
             self._hole = None
         if batches.overflowed:
             detail = "the server's queue overflowed"
-            entries += gaps.overflow_gaps(self._source, batches.overflowed, before_ns, detail)
+            entries += gaps.overflow_gaps(self._source, batches.overflowed, before_ns, self._told_ns, detail)
         return entries
 
     def _full_queues(self, batches: Batches, before_ns: int) -> list[Gap]:
@@ -198,7 +201,8 @@ class Stream:
         times_ns = np.concatenate([batch.time_ns for batch in samples])
         told = {tag for tag, _ in batches.overflowed}
         full = [row for row in gaps.full_queues(tags, times_ns, self._queues) if row[0] not in told]
-        return gaps.overflow_gaps(self._source, full, before_ns, "the server's queue came full") if full else []
+        detail = "the server's queue came full"
+        return gaps.overflow_gaps(self._source, full, before_ns, self._told_ns, detail) if full else []
 
     def _state(self) -> SourceState:
         return SourceState(self._source, self._writer.write(self.memory, self.order.delivered, self.edge_ns))

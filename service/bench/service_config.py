@@ -15,6 +15,7 @@ from domain.errors import Complaint, ConfigError
 from domain.time import ScaledTime
 from service.config.document import Plain
 from simulators.demo.configuration import demo_config
+from simulators.faults.catalogue import CATALOGUE
 from simulators.instruments.kinds import KINDS
 from simulators.recipe import USUAL, Recipe, TrueRanges, phases_of
 from simulators.scenario import Scenario
@@ -132,8 +133,18 @@ def _sources(scenario: Scenario, tags: PlantTags, addresses: Addresses, *, scale
         filters: list[Plain] = [
             f"{root}/#" for root in sorted({topic.split("/")[0] for topic in _topics(scenario, tags).values()})
         ]
-        found[MQTT_SOURCE] = {"mqtt": {"url": addresses.mqtt_url, "topics": filters, "protocol": servers.protocol}}
+        section: Section = {"url": addresses.mqtt_url, "topics": filters, "protocol": servers.protocol}
+        found[MQTT_SOURCE] = {"mqtt": section | _broker_queue(scenario)}
     return found
+
+
+def _broker_queue(scenario: Scenario) -> Section:
+    """What the broker keeps for a client that is away, where a scenario makes that less: who runs a broker knows it."""
+    kind = "broker_queue_overflow"
+    usual = CATALOGUE[kind].settings["limit"].default
+    told = [each.settings.get("limit", usual) for each in scenario.faults if each.kind == kind]
+    limits = [float(limit) for limit in told if limit is not None]
+    return {"broker_queue": max(1, round(min(limits)))} if limits else {}
 
 
 def _topics(scenario: Scenario, tags: PlantTags) -> dict[str, str]:

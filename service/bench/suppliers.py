@@ -154,12 +154,13 @@ class MqttSupplier:
         network: Network,
         chance: Random,
         seed: int,
-        broker_queue: int,
+        broker_queue: int | None,
     ) -> None:
         section = configuration.sources[name].mqtt
         assert section is not None
         self.network = network
-        self._settings = replace(mqtt_settings(configuration, name, section), broker_queue=broker_queue)
+        settings = mqtt_settings(configuration, name, section)
+        self._settings = settings if broker_queue is None else replace(settings, broker_queue=broker_queue)
         self._configuration = configuration
         self._clock = clock
         self._chance = chance
@@ -168,7 +169,7 @@ class MqttSupplier:
         self._sent = {tag.name: Sent() for tag in tags}
         self._unread: list[tuple[Publish, int]] = []  # sent, and when
         self._reader = PayloadReader(name, [route_of(configuration, tag) for tag in tags], tags)
-        self.broker = ModelBroker(clock.now_ns, broker_queue)
+        self.broker = ModelBroker(clock.now_ns, *(() if broker_queue is None else (broker_queue,)))
         self.broker.hang_up = network.hang_up
         self.broker.took = self._note
         self._outlet = MqttOutlet(self.broker, _format(configuration, tags), None, seed)
@@ -271,9 +272,9 @@ def supplier_of(
     *,
     chance: Random,
     seed: int,
-    broker_queue: int,
+    broker_queue: int | None,
 ) -> Supplier:
-    """The model server for a source. `broker_queue`: messages that a broker keeps, as the service knows."""
+    """The model server for a source. `broker_queue`: messages that a broker keeps, as is known; None: as usual."""
     if configuration.sources[name].opcua is not None:
         return OpcUaSupplier(configuration, name, clock, network)
     return MqttSupplier(configuration, name, clock, network, chance, seed, broker_queue)

@@ -122,7 +122,7 @@ class World:
         *,
         start_ns: int,
         seed: int,
-        broker_queue: int = 1000,
+        broker_queue: int | None = None,
     ) -> None:
         self.loop = loop
         self.configuration = replace(configuration, clock=None, data=directory)
