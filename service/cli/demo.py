@@ -26,7 +26,7 @@ from simulators.servers.control_client import ControlClient
 log = logging.getLogger(__name__)
 
 _MARK = ".thermowell-demo"
-_START_WITHIN_S = 60.0
+_START_WITHIN_S = 90.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -57,10 +57,13 @@ class Demo(Api):
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
     running = Demo(folder)
-    until(lambda: "token  " in running.output() or running.process.poll() is not None, 60)
-    yield running
-    running.stop()
-    print(running.output()[-20_000:])
+    try:
+        until(lambda: "token  " in running.output() or running.process.poll() is not None, 120)
+        running.started_s = time.monotonic()  # the plant's clock has stood until now
+        yield running
+    finally:
+        running.stop()
+        print(running.output()[-20_000:])
 
 
 def test_the_page_address_and_a_token_are_printed(demo):
