@@ -148,10 +148,12 @@ def _run(work: _Work) -> "Outcome | Crash":
     from service.bench.world import run_in_world  # noqa: PLC0415
 
     scenario, folder, options = work
-    if not options.verbose:
-        logging.getLogger().setLevel(logging.ERROR)  # what breaks here breaks on purpose
     runner = run_direct if options.direct else run_in_world
     repeat = _repeat(scenario, folder, options)
+    root = logging.getLogger()
+    usual_level = root.level
+    if not options.verbose:
+        root.setLevel(logging.ERROR)  # what breaks here breaks on purpose
     try:
         return run_scenario(scenario, folder, runner, repeat=repeat, profiles=options.profiles)
     except ThermowellError:
@@ -159,6 +161,8 @@ def _run(work: _Work) -> "Outcome | Crash":
     except Exception as error:  # the run's root: what broke is told, and the table stays whole
         log.exception("%s failed", scenario.name)
         return Crash(scenario, repeat, f"{type(error).__name__}: {error}")
+    finally:
+        root.setLevel(usual_level)
 
 
 def _repeat(scenario: Scenario, folder: Path, options: argparse.Namespace) -> str:
