@@ -62,7 +62,7 @@ def as_markdown(rows: Sequence[Mapping[str, object]]) -> str:
     ]
     for row in rows:
         delay_s = row["delay_s"]
-        delay = f"{float(str(delay_s)) / 60:.0f} min" if delay_s is not None else ""
+        delay = f"{round(float(str(delay_s)) / 60)} min" if delay_s is not None else ""
         missed = row["missed"]
         assert isinstance(missed, list)
         cells = (
