@@ -14,7 +14,7 @@ A list of objects, in any order:
 | message  | one sentence for people                                                        | yes |
 | alarm    | true: it was annunciated to people (the default); false: it was only recorded  | yes |
 
-Times are ISO 8601 (without a zone: UTC) or integer nanoseconds since 1970.
+Times are ISO 8601 (without a zone: UTC) or integer nanoseconds since 1970, between 1970 and 2200.
 """
 
 import json
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from domain.errors import DamagedFile
 from domain.time import format_time, parse_time_ns
+from service.bench.values import LATEST_NS
 from simulators.truth.told import Json, flag, text
 
 _FIELDS = frozenset(("id", "rule", "subject", "unit", "detected", "onset", "end", "message", "alarm"))
@@ -61,6 +62,17 @@ def read_findings(file: Path) -> tuple[Told, ...]:
     return _unique([_told(row, f"{file}: finding {number}") for number, row in enumerate(rows, 1)], file)
 
 
+def contradictions(findings: Iterable[Told]) -> list[str]:
+    """Findings whose times contradict each other, in words; a server's clock that is wrong can be why."""
+    said = []
+    for each in findings:
+        if each.onset_ns is not None and each.onset_ns > each.detected_ns:
+            said.append(f"finding {each.id}: its onset is after it was detected")
+        if each.end_ns is not None and each.onset_ns is not None and each.end_ns < each.onset_ns:
+            said.append(f"finding {each.id}: its end is before its onset")
+    return said
+
+
 def as_row(told: Told) -> dict[str, object]:
     """One finding as the file has it."""
     return {
@@ -96,17 +108,19 @@ def _told(row: object, where: str) -> Told:
             alarm=flag(row, "alarm") if "alarm" in row else True,
         )
     except (TypeError, ValueError) as error:
-        raise DamagedFile(f"{where}: {error}") from error
+        name = f" ({row['id']!r})" if isinstance(row.get("id"), str) else ""
+        raise DamagedFile(f"{where}{name}: {error}") from error
 
 
 def _time(row: Json, field: str) -> int:
     value = row.get(field)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
     try:
-        return parse_time_ns(text(row, field))
-    except ValueError as error:
+        time_ns = value if isinstance(value, int) and not isinstance(value, bool) else parse_time_ns(text(row, field))
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{field}: {error}") from error
+    if not 0 <= time_ns <= LATEST_NS:
+        raise ValueError(f"{field} is no time between 1970 and 2200 (ISO 8601, or nanoseconds since 1970)")
+    return time_ns
 
 
 def _unique(findings: Sequence[Told], file: Path) -> tuple[Told, ...]:

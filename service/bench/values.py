@@ -10,7 +10,7 @@ from service.config.quantities import convert, difference
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|day|days|h|hour|hours|min|m|s|sec|second|seconds|ms)(?![A-Za-z])\s*|\s+")
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _EARLIEST_NS: Final = parse_time_ns("1971-01-01")
-_LATEST_NS: Final = parse_time_ns("2200-01-01")
+LATEST_NS: Final = parse_time_ns("2200-01-01")
 _LONGEST_S = 366 * 86_400
 _QUANTITY = re.compile(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(.*)")
 
@@ -101,7 +101,10 @@ def a_quantity(text: object) -> object:
     """A number or a text as it is; ValueError where it can be no quantity."""
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise ValueError(f"{text!r} is no quantity")  # noqa: TRY004  pydantic wants ValueError
-    return text if isinstance(text, str) else float(text)
+    try:
+        return text if isinstance(text, str) else _finite(float(text), text)
+    except OverflowError as error:
+        raise ValueError("a number of so many digits is no quantity") from error
 
 
 def is_number(text: str) -> bool:
@@ -121,7 +124,7 @@ def instant_ns(text: object) -> int:
         time_ns = parse_time_ns(str(text)) if looks_like_an_instant(str(text)) else 0
     except ValueError:
         time_ns = 0
-    if not _EARLIEST_NS <= time_ns <= _LATEST_NS:
+    if not _EARLIEST_NS <= time_ns <= LATEST_NS:
         raise ValueError(f"{text!r} is no time between 1971 and 2200 (such as 2026-03-02T05:00:00Z)")
     return time_ns
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from domain.errors import Complaint, ConfigError
 
@@ -16,6 +17,10 @@ Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
 PathKey = tuple[str, ...]
 
 _MOST_INCLUDES = 1000
+_YAML_TAG = "tag:yaml.org,2002:"
+_USUAL_TAGS = tuple(
+    f"{_YAML_TAG}{name}" for name in ("map", "omap", "seq", "str", "int", "float", "bool", "null", "timestamp")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,16 @@ def _take_yaml(document: Document, file: Path) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = " ".join(str(error.problem or error).split())
         raise ConfigError((Complaint(str(file), line, column, "(yaml)", message),)) from error
+    except ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"the character U+{ord(text[error.position]):04X} may not stand in YAML"
+        raise ConfigError((Complaint(str(file), line, column, "(yaml)", message),)) from error
+    except YAMLError as error:
+        message = " ".join(str(error).split())
+        raise ConfigError((Complaint(str(file), 1, 1, "(yaml)", message),)) from error
+    except RecursionError as error:
+        raise ConfigError((Complaint(str(file), 1, 1, "(yaml)", "is nested too deeply"),)) from error
     if tree is None:
         tree = CommentedMap()
     if not isinstance(tree, CommentedMap):
@@ -93,7 +108,10 @@ def _take_yaml(document: Document, file: Path) -> None:
 def _merge(document: Document, file: Path, tree: CommentedMap) -> None:
     """Put a file's sections beside what is there; the same name in two files is refused."""
     places: dict[PathKey, Place] = {}
-    values = _plain(tree, (), str(file), places)
+    try:
+        values = _plain(tree, (), str(file), places)
+    except RecursionError as error:  # an alias to what it stands in
+        raise ConfigError((Complaint(str(file), 1, 1, "(yaml)", "contains itself"),)) from error
     assert isinstance(values, dict)
     for section, content in values.items():
         before = document.values.get(section)
@@ -118,6 +136,12 @@ def _merge(document: Document, file: Path, tree: CommentedMap) -> None:
 
 def _plain(node: object, path: PathKey, file: str, places: dict[PathKey, Place]) -> Plain:
     """Plain values of a YAML node; keys become text; places are noted on the way."""
+    tag = getattr(getattr(node, "tag", None), "value", None)
+    if tag is not None and not str(tag).startswith(_USUAL_TAGS) and path:
+        place = places[path]
+        name = str(tag).replace(_YAML_TAG, "!!")
+        reason = f"the tag {name} is not known: values are plain text, numbers, lists and mappings"
+        raise ConfigError((Complaint(file, place.line, place.column, ".".join(path), reason),))
     if isinstance(node, CommentedMap):
         result: dict[str, Plain] = {}
         for key, value in node.items():
@@ -130,7 +154,7 @@ def _plain(node: object, path: PathKey, file: str, places: dict[PathKey, Place])
         items: list[Plain] = []
         for index, value in enumerate(node):
             inner = (*path, str(index))
-            line, column = node.lc.item(index)
+            line, column = node.lc.item(index) if node.lc.data else (node.lc.line, node.lc.col)
             places[inner] = Place(file, line + 1, column + 1)
             items.append(_plain(value, inner, file, places))
         return items

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from service.bench.plot import draw
+from service.cli.bench.writing import check_file, written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw it and say where."""
     file = options.out or options.folder / "plot.png"
-    draw(options.folder, file, unit=options.unit, batch=options.batch, tags=options.tags)
+    if options.out is not None:
+        check_file(file)
+    with written(file):
+        draw(options.folder, file, unit=options.unit, batch=options.batch, tags=options.tags)
     print(file)
     return 0

@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import Complaint, ConfigError, Refused, ThermowellError
+from domain.errors import Complaint, ConfigError, ThermowellError
 from service.bench.cache import profiles_folder
 from service.bench.reading import find, library, read_scenario
+from service.cli.bench.writing import check_file, check_folder, written
 from simulators.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -26,18 +27,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_JOBS = 64
+_MOST_RUNS = 10_000  # of one scenario
+_MOST_DIGITS = 15  # of a seed: as many as every reader of JSON keeps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which scenarios, by which chance, and where the results go."""
     parser.add_argument("scenarios", nargs="*", metavar="FILE", help="a file, a folder, or a name of the library")
     parser.add_argument("--all", action="store_true", help="every scenario of the library")
-    parser.add_argument("--seed", type=_count, metavar="N", help="another one than the scenario's")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="another one than the scenario's")
     parser.add_argument(
-        "--seeds", type=_count, default=1, metavar="COUNT", help="each with so many seeds, from its own on"
+        "--seeds", type=_some, default=1, metavar="COUNT", help="each with so many seeds, from its own on"
     )
     parser.add_argument("--out", type=Path, default=Path("bench-out"), metavar="DIR")
-    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="so many at the same time")
+    parser.add_argument("--jobs", type=_some, default=1, metavar="N", help="so many at the same time")
     parser.add_argument("--page", type=Path, metavar="FILE", help="the table as a page of the docs, too")
     parser.add_argument(
         "--direct",
@@ -62,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         (scenario, options.out / _folder(scenario, options.seeds) if several else options.out, options)
         for scenario in scenarios
     ]
-    _make(options.out)
+    _check_outputs(options, [folder for _, folder, _ in works])
     outcomes: list[Outcome | Crash] = []
     for outcome in _run_all(works, min(options.jobs, _MOST_JOBS)):
         outcomes.append(outcome)
@@ -76,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
         write_junit([each for each in outcomes if isinstance(each, Outcome)], options.out / JUNIT_XML)
         print(f"{sum(outcome.held for outcome in outcomes)} of {len(outcomes)} held; {options.out / 'table.md'}")
     if options.page is not None:
-        write_page(outcomes, options.page)
+        with written(options.page):
+            write_page(outcomes, options.page)
     return 0 if all(outcome.held for outcome in outcomes) else 1
 
 
@@ -95,7 +99,7 @@ def _chosen(options: argparse.Namespace) -> Iterator[Scenario]:
         raise ConfigError((Complaint("(command)", 1, 1, "FILE", "name a scenario, or write --all"),))
     for scenario in _read_all(files):
         first = scenario.seed if options.seed is None else options.seed
-        for number in range(max(1, options.seeds)):
+        for number in range(options.seeds):
             yield replace(scenario, seed=first + number)
 
 
@@ -116,16 +120,25 @@ def _folder(scenario: Scenario, seeds: int) -> str:
     return f"{scenario.name}-{scenario.seed}" if seeds > 1 else scenario.name
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused(f"{folder}: the results cannot be written there: {error}") from error
+def _check_outputs(options: argparse.Namespace, folders: Iterable[Path]) -> None:
+    """Refused, before anything runs, where something cannot be written."""
+    if options.page is not None:
+        check_file(options.page)
+    for folder in (options.out, *folders, options.profiles):
+        check_folder(folder)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no count from 0 on")
+def _seed(text: str) -> int:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no seed: a whole number from 0 on, {_MOST_DIGITS} digits at most"
+        )
+    return int(text)
+
+
+def _some(text: str) -> int:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or not 1 <= int(text) <= _MOST_RUNS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count from 1 to {_MOST_RUNS}")
     return int(text)
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from service.bench.schema import ScenarioText
+from service.cli.bench.writing import written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,5 +19,6 @@ def run(options: argparse.Namespace) -> int:
     if options.out is None:
         print(text)
     else:
-        options.out.write_text(text + "\n", encoding="utf-8")
+        with written(options.out):
+            options.out.write_text(text + "\n", encoding="utf-8")
     return 0

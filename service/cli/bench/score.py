@@ -5,14 +5,18 @@ with id, rule, subject and detected; onset, end, unit, message and alarm may be 
 """
 
 import argparse
+import math
+import sys
 from pathlib import Path
 
 from service.bench.bounds import Rate, Share
-from service.bench.findings import read_findings
+from service.bench.findings import contradictions, read_findings
 from service.bench.score_file import write_score
 from service.bench.scoring import GROUPS, Score, describe, score
+from service.cli.bench.writing import check_file, written
 from simulators.truth.files import read_truth
 
+_MOST_DIGITS = 9
 _NAMES = {
     "fault": "visible faults",
     "validated": "excursions, validated",
@@ -27,20 +31,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("truth", type=Path, metavar="TRUTH")
     parser.add_argument("findings", type=Path, metavar="FINDINGS")
     parser.add_argument("--out", type=Path, metavar="FILE", help="score.json, for programs")
-    parser.add_argument("--batches", type=int, help="that were watched; default: the truth's")
-    parser.add_argument("--unit-days", type=float, help="that were watched; default: the truth's")
+    parser.add_argument("--batches", type=_batches, help="that were watched; default: the truth's")
+    parser.add_argument("--unit-days", type=_unit_days, help="that were watched; default: the truth's")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the score; exit code 0, whatever it is: only an acceptance can fail."""
+    if options.out is not None:
+        check_file(options.out)
     truth = read_truth(options.truth)
-    scored = score(truth, read_findings(options.findings), batches=options.batches, unit_days=options.unit_days)
+    findings = read_findings(options.findings)
+    for said in contradictions(findings):
+        print(f"thermowell: {options.findings}: {said}", file=sys.stderr)
+    scored = score(truth, findings, batches=options.batches, unit_days=options.unit_days)
     print(f"{truth.header.scenario}, seed {truth.header.seed}: {scored.findings} findings")
     _print_found(scored)
     _print_false(scored)
     if options.out is not None:
-        write_score(scored, options.out, {"scenario": truth.header.scenario, "seed": truth.header.seed})
+        with written(options.out):
+            write_score(scored, options.out, {"scenario": truth.header.scenario, "seed": truth.header.seed})
     return 0
+
+
+def _batches(text: str) -> int:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count of batches from 1 on")
+    return int(text)
+
+
+def _unit_days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = math.nan
+    if not 0 < days < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days above 0")
+    return days
 
 
 def _print_found(scored: Score) -> None:

@@ -71,10 +71,10 @@ def test_times_are_iso_or_nanoseconds(file: Path, time: object) -> None:
         ([ROW, ROW], "two findings have the id '1'"),
         ([ROW, ROW | {"id": "2", "colour": "red"}], "finding 2: there is no field 'colour'"),
         ([ROW | {"detected": None}], "finding 1: detected is missing"),
-        ([ROW | {"detected": "noon"}], "finding 1: detected: 'noon' is neither ISO 8601"),
-        ([ROW | {"end": True}], "finding 1: end is True, not a text"),
-        ([ROW | {"rule": 7}], "finding 1: rule is 7, not a text"),
-        ([ROW | {"alarm": "yes"}], "finding 1: alarm is 'yes', neither true nor false"),
+        ([ROW | {"detected": "noon"}], r"finding 1 \('1'\): detected: 'noon' is neither ISO 8601"),
+        ([ROW | {"end": True}], r"finding 1 \('1'\): end is True, not a text"),
+        ([ROW | {"rule": 7}], r"finding 1 \('1'\): rule is 7, not a text"),
+        ([ROW | {"alarm": "yes"}], r"finding 1 \('1'\): alarm is 'yes', neither true nor false"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(file: Path, rows: object, complaint: str) -> None:
