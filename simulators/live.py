@@ -13,6 +13,8 @@ from simulators.clock import FOLLOWED_WITHIN_S, ScaledClock
 from simulators.faults.checking import check
 from simulators.faults.spec import FaultChange, FaultSpec
 from simulators.outlets import Outlet, Update
+from simulators.recipe import phases_of
+from simulators.scenario import Scenario
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +86,10 @@ class LivePlant:
         self.clock = clock
         self.faults: dict[str, FaultSpec] = {}
         """Every fault by its id: the scenario's, and those that were injected."""
-        self._seen: set[str] = set()  # faults that have begun, or were cleared
+        self._seen: set[str] = set()  # faults that have begun
+        self._cleared: set[str] = set()  # faults that were cleared before they began, and never will
         self._outlets = outlets
+        self._phases = _phases(campaign.scenario)
         self._concerned: tuple[Breakable, ...] = (*networks, *outlets.values())
         self._obstacle = obstacle
         self._turn = asyncio.Lock()
@@ -166,9 +170,10 @@ class LivePlant:
         async with self._turn:
             if fault_id not in self.faults:
                 raise KeyError(fault_id)
+            if self.state_of(fault_id)[0] == "waiting":
+                self._cleared.add(fault_id)
             with suppress(KeyError):  # it was cleared before
                 self.campaign.clear(fault_id)
-            self._seen.add(fault_id)
 
     async def set_speed(self, speed: float) -> None:
         """Run at another speed from now on; a clock that stands goes on standing. NotPossible."""
@@ -192,10 +197,12 @@ class LivePlant:
             self.clock.set_speed(self._speed)
 
     def state_of(self, fault_id: str) -> tuple[str, int | None]:
-        """Whether a fault is waiting, active or over, and since which second it is active."""
+        """Whether a fault is waiting, active, over or cleared (before it began), and since when (s) it is active."""
         for each in self.campaign.engine.active:
             if each.spec.id == fault_id:
                 return "active", each.started_s
+        if fault_id in self._cleared:
+            return "cleared", None
         return ("over" if fault_id in self._seen else "waiting"), None
 
     def _accept(self, spec: FaultSpec) -> None:
@@ -205,7 +212,7 @@ class LivePlant:
             raise NotPossible("id", f"there is a fault {spec.id!r} already")
         if len(self.faults) >= _FAULTS_MOST:
             raise NotPossible("id", f"there are {_FAULTS_MOST} faults already")
-        problems = check(spec, scenario.layout, self.campaign.tags.names)
+        problems = check(spec, scenario.layout, self.campaign.tags.names, self._phases)
         if not problems and (obstacle := self._obstacle(spec)) is not None:
             problems = [f"kind: {obstacle}"]
         if problems:
@@ -268,3 +275,9 @@ class LivePlant:
                 limit_s = min(_WAIT_MOST_S, self._patience_s)
                 fetched = await (outlet.taken(limit_s) if until_taken else outlet.settle(limit_s))
                 self._patience_s -= 0.0 if fetched else limit_s
+
+
+def _phases(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """The names of the phases of each unit."""
+    layout, recipe = scenario.layout, scenario.recipe
+    return {unit: tuple(phase.name for phase in phases_of(layout, recipe, unit)) for unit in layout.units}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 import tempfile
@@ -30,10 +31,12 @@ from simulators.servers.network import NetworkProxy
 from simulators.servers.opcua import OpcUaServer, Security
 from simulators.servers.opcua_conditions import NEED_SECURITY
 from simulators.servers.opcua_methods import BenchMethods
-from simulators.servers.ports import free_port
+from simulators.servers.ports import free_port, require_free
 from simulators.truth.files import write_truth
 from simulators.truth.profile import Profile
 from simulators.truth.recorder import TruthRecorder
+
+logger = logging.getLogger(__name__)
 
 _HOST: Final = "127.0.0.1"
 _BROKER_KINDS: Final = frozenset({"broker_restart", "broker_queue_overflow"})
@@ -75,8 +78,11 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`; `say` gets the ready line's content (default: a line on stdout).
 
-    NotPossible: the scenario has a fault that this bench cannot show, or the speed is none. OSError: a port is taken.
+    NotPossible: the scenario has a fault that this bench cannot show, or the speed is none. OSError: a port is
+    taken, or the truth cannot be written to `out`, which is tried first.
     """
+    if options.out is not None:
+        make_out(options.out)
     ends = stop if stop is not None else _stopped_by_signal()
     async with AsyncExitStack() as stack:
         served = await _Stage(scenario, options, stack).build()
@@ -85,8 +91,18 @@ async def serve(
             await served.plant.run(ends)
         finally:
             if options.out is not None:
-                options.out.mkdir(parents=True, exist_ok=True)
-                write_truth(served.recorder.truth(), options.out)
+                _tell_truth(served, options.out)
+
+
+def make_out(folder: Path) -> None:
+    """Make the folder of a truth, and try whether files can be written there; OSError says why not."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror or str(error)
+        raise OSError(f"no truth can be written to {folder}: {reason}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,14 @@ class _Served:
     plant: LivePlant
     recorder: TruthRecorder
     addresses: dict[str, object]
+
+
+def _tell_truth(served: _Served, folder: Path) -> None:
+    """Write the truth, unless the plant has stood all the time: then there is none."""
+    if served.plant.campaign.second <= 0:
+        logger.warning("no truth is written to %s: the plant's clock has not moved", folder)
+        return
+    write_truth(served.recorder.truth(), folder)
 
 
 class _Stage:
@@ -154,6 +178,8 @@ class _Stage:
         scenario, options = self._scenario, self._options
         behind = options.networks
         steered = options.control_port is not None and not options.token
+        if options.opcua_port and not behind:
+            require_free(options.opcua_port)
         server = OpcUaServer(
             free_port() if behind or not options.opcua_port else options.opcua_port,
             node_specs(campaign.tags, scenario.layout),

@@ -1,7 +1,7 @@
 """How a running bench is steered from outside: faults and time, over HTTP on the loopback.
 
 Every answer is JSON. With a token, each request needs `Authorization: Bearer TOKEN`. Durations are of plant time:
-`"10min"`, `"1 h 30 min"` or a number of seconds; plant times are ISO 8601, UTC.
+`"10min"`, `"1 h 30 min"`, `"2 days"` or a number of seconds, whole ones; plant times are ISO 8601, UTC.
 
 | request | body | answer |
 |---|---|---|
@@ -20,7 +20,7 @@ scenario's time is over; the plant goes on), `units` (each `unit`, `phase`, `bat
 
 FAULT: `kind` and `target`, which are needed, and `id`, `settings` (numbers in the catalogue's units, or words),
 `lasts`, `after`, `shape` (step, ramp or intermittent), `ramp`, `power`, `period`, `on`; in answers also `state`
-(waiting, active or over) and `since`.
+(waiting, active, over, or cleared: it was cleared before it began) and `since`.
 
 KIND: `kind`, `domain`, `targets`, `does`, `gradual`, `settings` (by name: `does`, `unit`, `default`, `low`, `high`,
 `choices`, `required`).
@@ -48,6 +48,7 @@ from starlette.routing import Route
 
 from simulators.live import NotPossible
 from simulators.servers.control_desk import Desk
+from simulators.servers.ports import own_port
 
 _HOST: Final = "127.0.0.1"
 _START_WITHIN_S: Final = 30.0
@@ -64,27 +65,27 @@ class ControlServer:
     def __init__(self, desk: Desk, port: int = 0, token: str = "") -> None:
         config = uvicorn.Config(
             _application(desk, token),
-            _HOST,
-            port,
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=_STOP_WITHIN_S,
         )
         config.load()
         self._server = _Server(config)
+        self._port = port
         self._serving: asyncio.Task[None] | None = None
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        """Listen; OSError if that cannot be."""
-        self._serving = asyncio.create_task(self._server.serve())
+        """Listen; OSError: the port is taken."""
+        ours = own_port(self._port)  # uvicorn ends the process where it cannot bind
+        self.url = f"http://{_HOST}:{ours.getsockname()[1]}"
+        self._serving = asyncio.create_task(self._server.serve([ours]))
         async with asyncio.timeout(_START_WITHIN_S):
             while not self._server.started:
                 if self._serving.done():
-                    raise OSError("the control interface cannot listen: its port is taken")
+                    ours.close()
+                    raise OSError(f"the control interface cannot listen at {self.url}")
                 await asyncio.sleep(_LOOK_AGAIN_S)
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://{_HOST}:{port}"
         return self
 
     async def __aexit__(

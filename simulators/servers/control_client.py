@@ -1,5 +1,6 @@
 """A client of a running bench's control interface, with the standard library alone."""
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -30,8 +31,8 @@ class ControlClient:
     """Talks to the bench at `url` (`control` in its ready line). ControlRefused, ControlUnreachable."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-            raise ControlUnreachable(f"{url!r} is no address of a bench: it begins with http://")
+        if not _is_address(url):
+            raise ControlUnreachable(f"{url!r} is no address of a bench: it is like http://127.0.0.1:4850")
         self._url = url.rstrip("/")
         self._token = token
 
@@ -85,8 +86,16 @@ class ControlClient:
                 return cast("Json", json.load(answer))
         except urllib.error.HTTPError as error:
             raise _refusal(error) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise ControlUnreachable(f"{self._url}: no bench answers there: {error}") from error
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False
 
 
 def _refusal(error: urllib.error.HTTPError) -> ControlRefused:

@@ -1,4 +1,8 @@
-"""A fault as it is asked for over the wire: JSON to `FaultSpec`, each wrong field named."""
+"""A fault as it is asked for over the wire: JSON to `FaultSpec`, each wrong field named.
+
+Durations and ids are as in scenario files (`service.bench.values`, `service.bench.schema`), which a simulator does not
+import; a duration may be a bare number of seconds, too.
+"""
 
 import math
 import re
@@ -12,20 +16,55 @@ _FIELDS: Final = frozenset(
     {"id", "kind", "target", "settings", "lasts", "after", "shape", "ramp", "power", "period", "on"}
 )
 _STATED: Final = frozenset({"state", "since"})  # of an answer that is sent back
-_UNITS_S: Final[Mapping[str, float]] = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
-_PART: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)(?![a-z])", re.ASCII)
+_PART: Final = re.compile(
+    r"\s*(\d+(?:\.\d+)?)\s*(d|day|days|h|hour|hours|min|m|s|sec|second|seconds|ms)(?![A-Za-z])\s*", re.ASCII
+)
+_UNITS_S: Final[Mapping[str, float]] = {"d": 86_400, "h": 3600, "m": 60, "s": 1}  # by the first letter, but for ms
+_LONGEST_S: Final = 366 * 86_400
 _LONGEST_ID: Final = 200
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def duration_s(field: str, value: object) -> float:
-    """A duration as `"1 h 30 min"` or a number of seconds, in s; NotPossible."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    if isinstance(value, str):
-        parts = list(_PART.finditer(value))
-        if parts and "".join(part.group() for part in parts) == value.rstrip():
-            return sum(float(part.group(1)) * _UNITS_S[part.group(2)] for part in parts)
-    raise NotPossible(field, f"{value!r} is no duration: say 90, '90 s', '10min' or '1 h 30 min'")
+def duration_s(field: str, value: object) -> int:
+    """A duration as `"1 h 30 min"`, `"2 days"` or a number of seconds, in whole s; NotPossible."""
+    length_s = _length_s(value)
+    if length_s is None:
+        raise NotPossible(field, f"{value!r} is no duration: say 90, '90 s', '10min', '1 h 30 min' or '2 days'")
+    if length_s < 0:
+        raise NotPossible(field, f"{value!r} is negative")
+    if length_s > _LONGEST_S:
+        raise NotPossible(field, f"{value!r} is longer than a year")
+    if length_s != int(length_s):
+        raise NotPossible(field, f"{value!r} is no whole number of seconds")
+    return int(length_s)
+
+
+def _length_s(value: object) -> float | None:
+    """Seconds of what may be a duration, negative ones too; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        length_s = float(value)
+    except ValueError:
+        length_s = _sum_of_parts(str(value))
+    except OverflowError:  # an int beyond every float
+        length_s = math.nan
+    return length_s if math.isfinite(length_s) else None
+
+
+def _sum_of_parts(text: str) -> float:
+    """Seconds of `-1 h 30 min`; nan where it is no duration."""
+    unsigned = text.strip().removeprefix("-").removeprefix("+")
+    position, total_s = 0, 0.0
+    while position < len(unsigned):
+        part = _PART.match(unsigned, position)
+        if part is None:
+            return math.nan
+        total_s += float(part[1]) * (0.001 if part[2] == "ms" else _UNITS_S[part[2][0]])
+        position = part.end()
+    if not position:
+        return math.nan
+    return -total_s if text.strip().startswith("-") else total_s
 
 
 def fault_spec(body: object, second: int, free_id: str) -> FaultSpec:
@@ -37,7 +76,7 @@ def fault_spec(body: object, second: int, free_id: str) -> FaultSpec:
         raise NotPossible(unknown[0], f"a fault has no such field; it has {', '.join(sorted(_FIELDS))}")
     lasts = body.get("lasts")
     return FaultSpec(
-        id=_text(body, "id", free_id),
+        id=_id(body, free_id),
         kind=_text(body, "kind"),
         target=_text(body, "target"),
         start=AtTime(second + _seconds(body, "after")),
@@ -51,6 +90,14 @@ def fault_spec(body: object, second: int, free_id: str) -> FaultSpec:
     )
 
 
+def _id(body: Mapping[str, object], free_id: str) -> str:
+    """The id that is said, as scenario files may have it, or one that is free."""
+    said = _text(body, "id", free_id)
+    if not _ID.fullmatch(said):
+        raise NotPossible("id", f"{said!r} is no name of a fault: letters, digits, '.', '_' and '-', no space")
+    return said
+
+
 def _text(body: Mapping[str, object], field: str, otherwise: str | None = None) -> str:
     value = body.get(field, otherwise)
     if value is None:
@@ -61,7 +108,7 @@ def _text(body: Mapping[str, object], field: str, otherwise: str | None = None) 
 
 
 def _seconds(body: Mapping[str, object], field: str) -> int:
-    return round(duration_s(field, body.get(field, 0)))
+    return duration_s(field, body.get(field, 0))
 
 
 def _shape(body: Mapping[str, object]) -> Shape:

@@ -17,6 +17,7 @@ from typing import Final, Self
 from simulators.faults.catalogue import CATALOGUE
 from simulators.faults.kind import Domain
 from simulators.faults.spec import FaultChange, FaultSpec
+from simulators.servers.ports import own_port
 
 KINDS: Final = frozenset(kind.kind for kind in CATALOGUE.values() if kind.domain is Domain.NETWORK)
 """The kinds of fault that a proxy knows."""
@@ -76,12 +77,22 @@ class NetworkProxy:
         self._active: dict[str, FaultSpec] = {}
 
     async def __aenter__(self) -> Self:
-        """Listen."""
+        """Listen; OSError: the port is taken."""
+        held = own_port(self.port)
+        self.port = held.getsockname()[1]
         if hasattr(socket, "SO_REUSEPORT"):
-            # Bound and never listening: while nobody listens the port refuses, and stays ours.
-            self._held = _bound(self.port)
-            self.port = self._held.getsockname()[1]
-        await self._listen()
+            # Bound and never listening: while nobody listens the port refuses, and stays ours. We share it with the
+            # socket that listens; without SO_REUSEADDR nobody else gets it, not even during a cut.
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            self._held = held
+        else:
+            held.close()
+        try:
+            await self._listen()
+        except OSError:
+            held.close()
+            raise
         return self
 
     async def __aexit__(
@@ -313,7 +324,7 @@ class _Way:
 
 
 def _bound(port: int) -> socket.socket:
-    """A socket on the loopback's port that others of this process may share, not listening yet."""
+    """A socket on a port that this process holds already and shares with it, not listening yet."""
     made = socket.socket()
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

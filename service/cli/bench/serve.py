@@ -19,7 +19,7 @@ from service.bench.reading import find, read_scenario
 from service.bench.service_config import Addresses, service_config
 from simulators.live import NotPossible
 from simulators.scenario import Scenario
-from simulators.serving import ServeOptions, serve
+from simulators.serving import ServeOptions, make_out, serve
 from simulators.truth.normal import profile_of
 from simulators.truth.profile import Profile
 
@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     scenario = read_scenario(find(options.scenario))
     if options.seed is not None:
         scenario = replace(scenario, seed=options.seed)
+    if options.out is not None:
+        _make_out(options.out)  # before a long look at normal batches
     clock_file = None if options.config is None else options.config.with_suffix(".clock.json").absolute()
     serving = ServeOptions(
         opcua_port=options.opcua_port,
@@ -102,6 +104,13 @@ def _profile(scenario: Scenario) -> Profile:
     """What is normal on this plant; it takes some time when it is asked for first."""
     print("looking at normal batches first, so that the truth can say what could be seen", file=sys.stderr, flush=True)
     return profile_of(scenario, profiles_folder())
+
+
+def _make_out(folder: Path) -> None:
+    try:
+        make_out(folder)
+    except OSError as error:
+        raise Refused(str(error)) from error
 
 
 def _port(text: str) -> int:

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="where the plant asks for a token")
     verb = parser.get_default("bench_verb")
     if verb == "advance":
-        parser.add_argument("by", metavar="DURATION", help="of plant time: 10min, 1h30min")
+        parser.add_argument("by", metavar="DURATION", help="of plant time: 10min, 1h30min, 2 days, or seconds")
     elif verb == "speed":
         parser.add_argument("times", type=float, help="plant seconds per second")
     elif verb == "clear":
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         raise Refused(
             f"which plant? --control URL, or the environment's {ADDRESS}: the ready line of `bench serve` has it"
         )
-    client = ControlClient(options.control, _token(options.token_file))
+    client = _client(options)
     try:
         answer = _ASKS[options.bench_verb](client, options)
     except ControlRefused as error:
@@ -65,6 +65,15 @@ def run(options: argparse.Namespace) -> int:
         raise RetryLater(str(error)) from error
     print(json.dumps(answer, indent=1))
     return 0
+
+
+def _client(options: argparse.Namespace) -> ControlClient:
+    """Somebody to ask; an address that is none will not be one later."""
+    token = _token(options.token_file)
+    try:
+        return ControlClient(options.control, token)
+    except ControlUnreachable as error:
+        raise Refused(str(error)) from error
 
 
 _ASKS: Final[dict[str, Callable[[ControlClient, argparse.Namespace], Json]]] = {

@@ -253,3 +253,30 @@ async def test_faults_of_the_other_server_and_of_other_kinds_are_ignored():
         peer.close()
 
     assert lives
+
+
+async def test_a_port_has_one_proxy_also_while_its_network_is_cut():
+    async with network() as (proxy, _):
+        another = NetworkProxy("opcua", 1, proxy.port)
+        with pytest.raises(OSError, match=f"^port {proxy.port} is taken$"):
+            await another.__aenter__()
+        await proxy.cut()
+        with pytest.raises(OSError, match=f"^port {proxy.port} is taken$"):
+            await another.__aenter__()
+        await proxy.heal()
+        peer = await Peer.of(proxy)
+        healed = await peer.echoes(b"still ours")
+        peer.close()
+
+    assert healed
+
+
+async def test_the_port_of_a_proxy_that_was_used_is_free_at_once():
+    async with network() as (proxy, _):
+        peer = await Peer.of(proxy)
+        await peer.echoes(b"before")
+        proxy.drop(reset=False)
+        await peer.end()
+        peer.close()
+    async with NetworkProxy("opcua", 1, proxy.port) as second:
+        assert second.port == proxy.port

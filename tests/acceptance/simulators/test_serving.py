@@ -12,10 +12,11 @@ from asyncua import Client, ua
 from domain.status import OVERFLOW
 from domain.time import SECOND_NS, parse_time_ns
 from service.clock import FollowedClock
-from simulators.faults.spec import AtTime, FaultSpec
+from simulators.faults.spec import AtPhase, AtTime, FaultSpec
 from simulators.live import NotPossible
 from simulators.servers.broker import find_mosquitto
 from simulators.servers.control_client import ControlClient, ControlRefused, ControlUnreachable
+from simulators.serving import ServeOptions, serve
 from simulators.truth.files import read_truth
 from tests.acceptance.simulators.opcua_client import (
     PLANT_NS,
@@ -211,6 +212,27 @@ async def test_a_cut_of_a_scenario_comes_in_its_place_and_ends():
     assert seconds(value.SourceTimestamp) > 120
 
 
+async def test_a_fault_that_is_cleared_while_it_waits_never_begins():
+    async with served(scenario()) as bench:
+        await bench.ask("inject", {"kind": "bias", "target": "R101.TT", "settings": {"size": 25.0}, "after": "1 min"})
+        cleared = await bench.ask("clear", "bias-1")
+        again = await bench.ask("clear", "bias-1")
+        after = await bench.ask("advance", "120")
+        labels = await bench.ask("labels")
+
+    assert (cleared["state"], again["state"], after["faults"][0]["state"]) == ("cleared",) * 3
+    assert (after["second"], labels) == (120, [])
+
+
+async def test_a_fault_in_a_phase_that_its_unit_does_not_have_is_refused():
+    lost = FaultSpec("lost", "bias", "R101.TT", AtPhase("R101", "no such phase"), settings={"size": 1.0})
+    with pytest.raises(NotPossible, match="R101 has no phase 'no such phase'") as refusal:
+        async with served(scenario(lost)):
+            pass
+
+    assert refusal.value.field == "start.phase"
+
+
 async def test_a_restart_with_swapped_namespaces_shows_the_same_plant_by_its_uri():
     swap = {"kind": "server_restart", "target": "opcua", "lasts": 30, "settings": {"namespace_order": "swapped"}}
     async with served(scenario()) as bench:
@@ -279,6 +301,15 @@ async def test_the_truth_is_written_at_the_end(tmp_path: Path):
         ("too warm", PLANT_NS + 60 * SECOND_NS, PLANT_NS + 180 * SECOND_NS)
     ]
     assert truth.header.lasts_s == 300
+
+
+async def test_a_plant_that_never_moved_has_no_truth_and_that_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    stop = asyncio.Event()
+    stop.set()
+    await serve(scenario(), ServeOptions(paused=True, out=tmp_path / "out"), lambda _: None, stop)
+
+    assert list((tmp_path / "out").iterdir()) == []
+    assert f"no truth is written to {tmp_path / 'out'}" in caplog.text
 
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed: MQTT is not tried here")
