@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"`control` of the ready line; default: the environment's {ADDRESS}",
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="where the plant asks for a token")
+    # `-5min` is a value that the bench refuses with the reason, as `-5` is, and no unknown option.
+    parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001 - argparse has no public way
     verb = parser.get_default("bench_verb")
     if verb == "advance":
         parser.add_argument("by", metavar="DURATION", help="of plant time: 10min, 1h30min, 2 days, or seconds")

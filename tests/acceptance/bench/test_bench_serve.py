@@ -64,9 +64,10 @@ def test_the_configuration_of_a_service_that_watches_it_is_written(ready, folder
 
 def test_the_plant_is_advanced(ready, capsys):
     _, before = steer(capsys, ready, "status")
-    code, after = steer(capsys, ready, "advance", "2min")
+    code, after = steer(capsys, ready, "advance", "1min")
+    _, later = steer(capsys, ready, "advance", "60")
 
-    assert (code, after["second"] - before["second"]) == (0, 120)
+    assert (code, after["second"] - before["second"], later["second"] - after["second"]) == (0, 60, 60)
 
 
 def test_the_plants_clock_goes_on_and_is_stopped(ready, capsys):
@@ -95,6 +96,9 @@ def test_a_fault_is_injected_seen_and_cleared(ready, capsys):
         (["inject", "bias", "R109.TT", "size=2"], "R109.TT"),
         (["clear", "nothing"], "there is no fault 'nothing'"),
         (["advance", "soon"], "soon"),
+        (["advance", "-5min"], "'-5min' is negative"),
+        (["inject", "bias", "R101.TT", "size=2", "--after", "-5min"], "after: '-5min' is negative"),
+        (["inject", "bias", "R101.TT", "size=2", "--id", "a b"], "'a b' is no name of a fault"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_the_reason(ready, capsys, words, reason):
