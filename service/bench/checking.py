@@ -69,14 +69,18 @@ def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     match kind:
         case "extra_forbidden":
-            said = "is not a known key" + meant(last, _keys_at(model, problem["loc"][:-1]))
+            known = _keys_at(model, problem["loc"][:-1])
+            said = (
+                "does not go with what stands beside it" if last in known else "is not a known key" + meant(last, known)
+            )
         case "missing":
             said = "is missing"
         case "literal_error":
             words = [word.strip("' ") for word in problem["ctx"]["expected"].replace(" or ", ",").split(",")]
             said = f"{given!r} is none of {', '.join(words)}" + meant(str(given), words)
         case "model_type" | "model_attributes_type" | "dict_type":
-            said = "must be a mapping" + meant(last, _keys_at(model, problem["loc"][:-1]))
+            known = _keys_at(model, problem["loc"][:-1])
+            said = "must be a mapping" + ("" if last in known else meant(last, known))
         case "list_type":
             said = "must be a list"
         case "string_pattern_mismatch":

@@ -9,6 +9,7 @@ from domain.time import SECOND_NS, format_duration, format_time
 from service.bench import values
 from service.bench.checking import meant, unknown
 from service.bench.complaints import Complaints
+from service.bench.plant_reading import furthest
 from service.bench.schema import ComesAndGoes, ConditionStart, FaultText, PhaseStart, RampText
 from service.config.document import PathKey
 from simulators.faults.catalogue import (
@@ -30,6 +31,7 @@ from simulators.recipe import Recipe, phases_of
 from simulators.scenario import CampaignPlan, Servers
 from simulators.tags import PlantTags
 
+_SECONDS_PER_HOUR: Final = 3600
 _PLACES: Final = {
     "kind": "kind",
     "target": "on",
@@ -53,6 +55,7 @@ class Scene:
     plan: CampaignPlan
     servers: Servers
     tags: PlantTags
+    step_s: int = 5
 
     def unit_of(self, tag: str) -> str | None:
         """The plant unit of a measured tag; None where it is none."""
@@ -140,6 +143,12 @@ class _FaultReader:
             self._complain("on", f"this scenario has no {target} server")
         elif what is Target.TAG and kind.domain is Domain.INSTRUMENT and scene.unit_of(target) is None:
             self._complain("on", f"{target} is told by the control system: no instrument is behind it")
+        elif what is Target.TAG and kind.domain in (Domain.OPCUA, Domain.MQTT):
+            outlet = scene.tags.outlets[target]
+            if outlet != kind.domain.value:
+                self._complain(
+                    "on", f"{target} is served over {outlet}: {kind.kind} befalls what is served over {kind.domain}"
+                )
 
     def _settings(self, kind: FaultKind) -> dict[str, float | str]:
         found: dict[str, float | str] = {}
@@ -152,9 +161,19 @@ class _FaultReader:
                 continue
             try:
                 found[name] = value_of(setting, written, self._scene.unit_of(self._text.on) or "")
+                self._check_size(name, setting, found[name])
             except ValueError as error:
                 self._complain(name, str(error))
         return found
+
+    def _check_size(self, name: str, setting: Setting, value: float | str) -> None:
+        """Where a setting's limits are the tag's: what no instrument of its kind could ever show is refused."""
+        tag = next((each for each in self._scene.tags.measured if each.name == self._text.on), None)
+        if tag is None or isinstance(value, str) or setting.unit not in (POINT, DIFFERENCE, RATE):
+            return
+        most = furthest(tag) * (_SECONDS_PER_HOUR if setting.unit == RATE else 1)
+        if abs(value) > most:
+            self._complain(name, f"{value:g} is far beyond what {tag.name} can show (at most {most:g})")
 
     def _start(self) -> Trigger | None:
         start = self._text.start
@@ -201,6 +220,9 @@ class _FaultReader:
             names = [tag.name for tag in self._scene.tags.measured]
             self._complain("start.when", unknown("measured tag", start.when, names))
             return None
+        if start.above is not None and start.below is not None:
+            self._complain("start.below", "above or below, not both: a fault starts at one limit")
+            return None
         limits = {}
         for key, otherwise in (("above", math.inf), ("below", -math.inf)):
             written = getattr(start, key)
@@ -219,8 +241,12 @@ class _FaultReader:
         return spec
 
     def _check_time(self, spec: FaultSpec) -> None:
-        """A fault that can only start after the end of the run is none."""
+        """A fault that can only start after the end of the run is none, nor one that falls between two steps."""
         scene, start = self._scene, spec.start
+        if spec.lasts_s is not None and spec.lasts_s < scene.step_s:
+            self._complain("lasts", f"is shorter than the plant's step of {scene.step_s} s")
+        if spec.shape is Shape.INTERMITTENT and spec.on_s < scene.step_s:
+            self._complain("shape.for", f"is shorter than the plant's step of {scene.step_s} s")
         second = start.second if isinstance(start, AtTime) else None
         if isinstance(start, AtPhase):
             second = scene.earliest_s(start)

@@ -41,6 +41,7 @@ class Outcome:
     complaints: tuple[str, ...]
     repeat: str
     cpu_s: float
+    unasked: int = 0  # faults of network and servers, where the detectors ran alone
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -56,10 +57,11 @@ class Outcome:
         """The run in one line."""
         row = table_row(self)
         verdict = "held  " if self.held else "FAILED"
+        unasked = f"; {self.unasked} of network and servers not asked" if self.unasked else ""
         counts = f"lost {counted(row['lost'])}, doubled {counted(row['doubled'])}"
         return (
             f"{verdict} {self.scenario.name} (seed {self.scenario.seed}): found {row['found']} of {row['visible']}, "
-            f"false {row['false']}, {counts}; {self.cpu_s:.0f} s of CPU"
+            f"false {row['false']}, {counts}; {self.cpu_s:.0f} s of CPU{unasked}"
         )
 
 

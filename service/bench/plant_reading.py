@@ -7,12 +7,15 @@ from service.bench.checking import unknown
 from service.bench.complaints import Complaints
 from service.bench.schema import CampaignText, InstrumentText, PlantText, ServersText
 from service.config.document import PathKey
+from simulators.instruments.kinds import KINDS
 from simulators.layout import SMALL, Layout, Line
 from simulators.recipe import Recipe
 from simulators.scenario import CampaignPlan, InstrumentChange, Servers
 from simulators.tags import MeasuredTag
 
 _TAKEN: Final = ("opcua", "mqtt", "U1")
+_IS_TAKEN: Final = "the name of a server, or of the utilities"
+_FARTHEST: Final = 100  # times the end of an instrument's range: beyond it a number is a slip of the pen
 _FIRST_BATCH: Final = 17
 _APART: Final = 24  # batch numbers of two reactors
 _USUAL_START_S: Final = 20 * 60
@@ -35,7 +38,11 @@ def read_layout(plant: PlantText | None, complaints: Complaints) -> Layout:
     )
     for unit in dict.fromkeys([*plant.reactors, *tanks]):
         if unit in _TAKEN:
-            complaints.add(("plant", "reactors", unit), f"{unit!r} is the name of a server, or of the utilities")
+            complaints.add(("plant", "reactors", unit), f"{unit!r} is {_IS_TAKEN}")
+    for line in lines:
+        for key, unit in (("crystalliser", line.crystalliser), ("still", line.still)):
+            if unit in _TAKEN:
+                complaints.add(("plant", "lines", line.tank, key), f"{unit!r} is {_IS_TAKEN}")
     try:
         return Layout(tuple(plant.reactors), lines, tuple(tanks.index(tank) for tank in plant.reactors.values()))
     except ValueError as error:
@@ -84,11 +91,18 @@ def read_instruments(
         if name not in measured:
             complaints.add(path, unknown("measured tag", name, measured))
             continue
-        changes[name] = _instrument(path, text, measured[name].unit, complaints)
+        changes[name] = _instrument(path, text, measured[name], complaints)
     return changes
 
 
-def _instrument(path: PathKey, text: InstrumentText, unit: str, complaints: Complaints) -> InstrumentChange:
+def furthest(tag: MeasuredTag) -> float:
+    """The largest number that makes sense beside a tag, in its unit."""
+    kind = KINDS[tag.instrument.kind]
+    return _FARTHEST * max(abs(kind.low), abs(kind.high))
+
+
+def _instrument(path: PathKey, text: InstrumentText, tag: MeasuredTag, complaints: Complaints) -> InstrumentChange:
+    unit = tag.unit
     written = text.model_dump()
     amounts = {
         key: None if written[key] is None else complaints.amount((*path, key), written[key], unit)
@@ -98,6 +112,11 @@ def _instrument(path: PathKey, text: InstrumentText, unit: str, complaints: Comp
         key: None if written[key] is None else complaints.point((*path, key), written[key], unit)
         for key in ("low", "high")
     }
+    for key, value in (amounts | points).items():
+        if value is not None and abs(value) > furthest(tag):
+            complaints.add(
+                (*path, key), f"{value:g} is far beyond what {tag.name} can show (at most {furthest(tag):g})"
+            )
     low, high = points["low"], points["high"]
     if low is not None and high is not None and low >= high:
         complaints.add((*path, "low"), f"{low:g} is not below {high:g}")

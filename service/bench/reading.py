@@ -75,7 +75,9 @@ def _scenario(document: Document, text: ScenarioText) -> Scenario:
     }
     recipe = read_recipe(text.recipe, of_reactors, complaints)
     plan = read_plan(text.campaign, layout, recipe, text.lasts, complaints)
-    specs = read_faults(text.faults, Scene(text.start, text.lasts, layout, recipe, plan, servers, tags), complaints)
+    step_s = _DEFAULTS.step_s if text.step is None else text.step
+    scene = Scene(text.start, text.lasts, layout, recipe, plan, servers, tags, step_s)
+    specs = read_faults(text.faults, scene, complaints)
     scenario = Scenario(
         name=text.name,
         teaches=text.teaches,
@@ -85,7 +87,7 @@ def _scenario(document: Document, text: ScenarioText) -> Scenario:
         layout=layout,
         recipe=recipe,
         plan=plan,
-        step_s=_DEFAULTS.step_s if text.step is None else text.step,
+        step_s=step_s,
         speed=_DEFAULTS.speed if text.speed is None else text.speed,
         instruments=read_instruments(text.instruments, measured, complaints),
         faults=specs,

@@ -26,8 +26,12 @@ def read_recipe(text: RecipeText, tags: Mapping[str, MeasuredTag], complaints: C
         phases[name] = _phase(("recipe", name), phases[name], change, complaints)
         for role, asked in change.ranges.items():
             path = ("recipe", name, role)
+            if asked.after is not None and asked.after >= phases[name].lasts_s:
+                complaints.add((*path, "after"), f"the phase {name} is over after {phases[name].lasts_s} s")
             ranges[name, role] = _ranges(path, asked, ranges.get((name, role), TrueRanges()), tags, complaints)
     limit_s = USUAL.hold_limit_s if text.hold_limit is None else text.hold_limit
+    if limit_s == 0:
+        complaints.add(("recipe", "hold_limit"), "must be above 0: every batch waits in its tank")
     return Recipe(text.product or USUAL.product, tuple(phases.values()), ranges, limit_s)
 
 

@@ -1,7 +1,7 @@
 """Runs a scenario against this service: plant, truth, service and score, on virtual time."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,10 +26,13 @@ from service.bench.service_config import service_config
 from service.bench.world import Happening, WorldResult
 from service.config.build import Configuration, load
 from simulators.campaign import Campaign, updates
-from simulators.scenario import Scenario
+from simulators.faults.catalogue import CATALOGUE, Domain
+from simulators.scenario import Acceptance, Scenario
 from simulators.truth.files import write_truth
+from simulators.truth.labels import LabelKind
 from simulators.truth.normal import profile_of
 from simulators.truth.recorder import TruthRecorder
+from simulators.truth.truth import Truth
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108  what the service keeps there need not outlive the run
 
@@ -87,9 +90,11 @@ def run_scenario(
             seed=scenario.seed,
         )
     truth, told = recorder.truth(), told_of(result)
-    scored = _counted(score(truth, told), result)
-    asked = scenario.acceptance if result.accounts else replace(scenario.acceptance, lost=None, doubled=None)
-    outcome = Outcome(scenario, scored, checks(scored, asked), result.complaints, repeat, time.process_time() - began_s)
+    unseen = () if result.accounts else tuple(fault.id for fault in scenario.faults if _is_of_servers(fault.kind))
+    scored = _counted(score(truth if result.accounts else _of_the_plant(truth), told), result)
+    asked = scenario.acceptance if result.accounts else _asked_of_detectors(scenario.acceptance, unseen)
+    cpu_s = time.process_time() - began_s
+    outcome = Outcome(scenario, scored, checks(scored, asked), result.complaints, repeat, cpu_s, len(unseen))
     write_truth(truth, folder)
     write_findings(told, folder / FINDINGS_JSON)
     write_junit([outcome], folder / JUNIT_XML)
@@ -98,6 +103,21 @@ def run_scenario(
     facts = run_facts(scenario, configuration, result)
     write_json({**facts, **cost, "failures": list(outcome.failures), "repeat": repeat}, folder / RUN_JSON)
     return outcome
+
+
+def _is_of_servers(kind: str) -> bool:
+    return CATALOGUE[kind].domain in (Domain.NETWORK, Domain.OPCUA, Domain.MQTT)
+
+
+def _of_the_plant(truth: Truth) -> Truth:
+    """The truth without what befalls network and servers: the detectors alone cannot see it."""
+    kept = (each for each in truth.labels if each.kind is not LabelKind.FAULT or not _is_of_servers(each.what))
+    return replace(truth, labels=tuple(kept))
+
+
+def _asked_of_detectors(acceptance: Acceptance, unseen: Collection[str]) -> Acceptance:
+    delay_s = {fault: longest_s for fault, longest_s in acceptance.delay_s.items() if fault not in unseen}
+    return replace(acceptance, delay_s=delay_s, lost=None, doubled=None)
 
 
 def _configured(scenario: Scenario, folder: Path) -> Configuration:

@@ -119,7 +119,10 @@ class PhaseStart(Section):
     phase: str
     after: Seconds = 0
     of: str | None = None
-    batch: Annotated[int, Field(ge=1)] | Literal["every"] = 1
+    batch: Annotated[
+        int | Literal["every"],
+        BeforeValidator(values.batch_or_every, json_schema_input_type=BatchNumber | Literal["every"]),
+    ] = 1
 
 
 class ConditionStart(Section):
@@ -248,7 +251,7 @@ class ScenarioText(Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
     teaches: Annotated[str, Field(min_length=10, max_length=400)]
-    seed: Count = 1
+    seed: Annotated[int, Field(ge=0, lt=10**15)] = 1
     start: Instant = values.instant_ns("2026-03-02T05:00:00Z")
     lasts: Seconds
     step: Seconds | None = None

@@ -11,6 +11,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|day|days|h|hour|hours|min|m|s|sec|seco
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _EARLIEST_NS: Final = parse_time_ns("1971-01-01")
 LATEST_NS: Final = parse_time_ns("2200-01-01")
+_MOST_BATCHES = 9999
 _LONGEST_S = 366 * 86_400
 _QUANTITY = re.compile(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(.*)")
 
@@ -94,6 +95,13 @@ def count_or_any(text: object) -> int | None:
         return None
     if not isinstance(text, int) or isinstance(text, bool) or text < 0:
         raise ValueError(f"{text!r} is no count from 0 on, nor `any`")
+    return text
+
+
+def batch_or_every(text: object) -> object:
+    """A batch by its number from 1 on, or `every`; ValueError says what is wrong."""
+    if text != "every" and (not isinstance(text, int) or isinstance(text, bool) or not 1 <= text <= _MOST_BATCHES):
+        raise ValueError(f"{text!r} is no batch from 1 to {_MOST_BATCHES}, nor `every`")
     return text
 
 

@@ -1,5 +1,6 @@
 """What a scenario file may say, and what is said of each wrong line, with its place."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,19 @@ WRONG = [
     ("{cooling_lost: 10min}", "{cooling: 10min}", "acceptance.delay.cooling: no fault of this scenario is named 'cooling'"),
     ("false_alarms: 0", "false_alarms: few", "acceptance.false_alarms: 'few' is no count from 0 on, nor `any`"),
     ("seed: 7", "include: [other.yaml]", "no file matches 'other.yaml'"),
+    ("R102: T201}}", "R102: T201}, lines: {T201: {crystalliser: mqtt, still: D}}}", "T201.crystalliser: 'mqtt' is the name"),
+    ("hold_limit: 3h", "hold_limit: 0s", "recipe.hold_limit: must be above 0"),
+    ("TT: {nor", "TT: {after: 50h, nor", "recipe.dose.TT.after: the phase dose is over after 7200 s"),
+    ("noise: 0.01", "noise: 1e308", "instruments.R101.AT.noise: 1e+308 is far beyond what R101.AT can show"),
+    ("rate: 0.1 /h", "rate: 1e308 /h", "faults.1.rate: 1e+308 is far beyond what R101.AT can show"),
+    ("lasts: 40min, left", "lasts: 1s, left", "faults.0.lasts: is shorter than the plant's step of 5 s"),
+    ("for: 10s}", "for: 1s}", "faults.4.shape.for: is shorter than the plant's step of 5 s"),
+    ("above: 331.15 K", "above: 50 degC, below: 40 degC", "faults.3.start.below: above or below, not both"),
+    ("{when: R102.TT,", "{when: R102.TT, phase: dose,", "faults.3.start.phase: does not go with what stands beside it"),
+    ("kind: cut, on: mqtt", "kind: malformed, on: R101.TT", "faults.4.on: R101.TT is served over opcua: malformed befalls"),
+    ("kind: cut, on: mqtt", "kind: nodes_invalid, on: T101.LT", "faults.4.on: T101.LT is served over mqtt: nodes_invalid"),
+    ("publishing: 5s", "publishing: 5s, seed: 1", "servers.opcua.seed: is not a known key"),
+    ("seed: 7", f"seed: 1{'0' * 30}", "scenario.yaml:3:1: seed: input should be less than"),
     ("name: a-scenario", "name: [", "scenario.yaml:"),
 ]  # fmt: skip
 
@@ -205,6 +219,25 @@ def test_a_wrong_line_is_named_with_its_place(tmp_path, old, new, place_and_reas
     assert old in GOOD
 
     assert any(place_and_reason in said for said in complaints(tmp_path, GOOD.replace(old, new, 1)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("batch: every", "batch: 0", "faults.4.start.batch: 0 is no batch from 1 to 9999, nor `every`"),
+        ("batch: every", "batch: all", "faults.4.start.batch: 'all' is no batch from 1 to 9999, nor `every`"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_told_once(tmp_path, old, new, said):
+    found = complaints(tmp_path, GOOD.replace(old, new, 1))
+
+    assert [re.sub(r"^scenario.yaml:15:\d+: ", "", each) for each in found] == [said]
+
+
+def test_a_key_that_is_right_is_not_told_to_be_another(tmp_path):
+    text = "name: x\nteaches: The least that can be said.\nlasts: 1h\nacceptance: [1]\n"
+
+    assert complaints(tmp_path, text) == ["scenario.yaml:4:1: acceptance: must be a mapping"]
 
 
 def test_every_wrong_line_is_told_at_once_from_the_top_to_the_end(tmp_path):
