@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which scenarios, by which chance, and where the results go."""
     parser.add_argument("scenarios", nargs="*", metavar="FILE", help="a file, a folder, or a name of the library")
     parser.add_argument("--all", action="store_true", help="every scenario of the library")
-    parser.add_argument("--seed", type=_seed, metavar="N", help="another one than the scenario's")
+    parser.add_argument("--seed", type=seed, metavar="N", help="another one than the scenario's")
     parser.add_argument(
         "--seeds", type=_some, default=1, metavar="COUNT", help="each with so many seeds, from its own on"
     )
@@ -128,7 +128,8 @@ def _check_outputs(options: argparse.Namespace, folders: Iterable[Path]) -> None
         check_folder(folder)
 
 
-def _seed(text: str) -> int:
+def seed(text: str) -> int:
+    """A seed of the command line; argparse tells what is wrong with it."""
     if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no seed: a whole number from 0 on, {_MOST_DIGITS} digits at most"

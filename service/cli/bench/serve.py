@@ -17,6 +17,7 @@ from domain.errors import Refused
 from service.bench.cache import profiles_folder
 from service.bench.reading import find, read_scenario
 from service.bench.service_config import Addresses, service_config
+from service.cli.bench.running import seed
 from simulators.live import NotPossible
 from simulators.scenario import Scenario
 from simulators.serving import ServeOptions, make_out, serve
@@ -29,7 +30,7 @@ _MOST_PORT = 65_535
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which scenario, where, how fast."""
     parser.add_argument("scenario", metavar="FILE", help="a file, or a name of the library")
-    parser.add_argument("--seed", type=int, metavar="N", help="another one than the scenario's")
+    parser.add_argument("--seed", type=seed, metavar="N", help="another one than the scenario's")
     parser.add_argument(
         "--speed", type=float, metavar="TIMES", help="plant seconds per second; default: the scenario's"
     )
