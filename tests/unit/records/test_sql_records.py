@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 import threading
 from pathlib import Path
 
@@ -153,6 +154,7 @@ def test_two_processes_write_at_once_and_the_chain_holds(path: Path, monkeypatch
                     work.audit(action(f"core{written}"), "commented")
                     written += 1
                     work.cursor("core", Position(written))
+                time.sleep(0.001)  # a writer without any pause may keep SQLite's lock from the other for ever
             web.wait(30)
 
             assert web.returncode == 0
