@@ -26,8 +26,9 @@ def test_no_scenario_of_the_library_loses_or_doubles_a_sample(tmp_path: Path):
     assert len(rows) == len(list((ROOT / "simulators/scenarios").glob("*.yaml")))
 
 
-def test_the_page_of_scenarios_has_a_row_for_each():
+def test_the_page_of_scenarios_has_a_row_for_each_or_says_that_it_has_none():
     page = (ROOT / "docs/scenarios.md").read_text(encoding="utf-8")
+    absent = {line.removeprefix("- not run: ") for line in page.splitlines() if line.startswith("- not run: ")}
 
     names = {file.stem for file in (ROOT / "simulators/scenarios").glob("*.yaml")}
-    assert {name for name in names if f"| {name} |" not in page} == set()
+    assert {name for name in names if f"| {name} |" not in page} == absent
