@@ -12,6 +12,7 @@ from asyncua.crypto import security_policies
 from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
+from collector.opcua.inbox import Inbox
 from collector.opcua.link import READ_ONLY, LinkLost, Opening, ServiceRefused
 from collector.opcua.settings import OpcUaSettings, Security
 from collector.opcua.trust import APPLICATION_URI, check_trusted, own_certificate
@@ -58,9 +59,7 @@ class AsyncuaLink:
         self._client: Client | None = None
         self._is_doubtful = False  # a client that did not get through is made anew, with the certificate of then
         self._encoder: PublishEncoder | None = None
-        self._inbox: list[tuple[int, Answer]] = []
-        self._waiter: asyncio.Future[None] | None = None
-        self._lost: str = "not connected yet"
+        self._inbox = Inbox()
         self._epoch = 0  # answers of an earlier connection are none of ours
         self.in_flight = 0
 
@@ -70,8 +69,8 @@ class AsyncuaLink:
         opening = await self._limited(self._connect(), "connect", steps=4)
         assert self._client is not None
         self._encoder = PublishEncoder(self._client.uaclient.session.authentication_token)
-        self._inbox = []
-        self.in_flight, self._lost = 0, ""
+        self._inbox.open()
+        self.in_flight = 0
         return opening
 
     async def _connect(self) -> Opening:
@@ -178,15 +177,15 @@ class AsyncuaLink:
 
     async def _send(self, request: object) -> Buffer:
         client = self._client
-        if self._lost or client is None:
-            raise LinkLost(self._lost)
+        if self._inbox.lost or client is None:
+            raise LinkLost(self._inbox.lost)
         name = type(request).__name__.removesuffix("Request")
         return await self._limited(client.uaclient.session._send_request(request), name)  # noqa: SLF001  # guarded above
 
     def publish(self, acknowledgements: list[tuple[int, int]], count: int) -> None:
         """Send some Publish requests at once, the first with what is durable; answers arrive in `arrivals`."""
         protocol: UASocketProtocol | None = None if self._client is None else self._client.uaclient.protocol
-        if self._lost or protocol is None or protocol.transport is None or self._encoder is None:
+        if self._inbox.lost or protocol is None or protocol.transport is None or self._encoder is None:
             return  # `arrivals` tells of the loss
         # asyncua's own way in, without its request objects: they cost as much as decoding 1,000 values.
         protocol.revolve_security_token()
@@ -212,40 +211,26 @@ class AsyncuaLink:
         except BadMessage as error:
             self.failed(epoch, error)
             return
-        self._inbox.append((self._now_ns(), answer))
-        self.wake()
+        self._inbox.put(self._now_ns(), answer)
 
     def failed(self, epoch: int, error: BaseException) -> None:
         """Note that the connection is gone."""
         if epoch == self._epoch:
-            self._lost = self._lost or f"connection lost: {error or type(error).__name__}"
+            self._inbox.lose(f"connection lost: {error or type(error).__name__}")
             self.wake()
 
     async def arrivals(self, within_s: float) -> list[tuple[int, Answer]]:
         """What came for Publish requests, and when; empty after the time or a `wake`; LinkLost."""
-        if not self._inbox and not self._lost:
-            loop = asyncio.get_running_loop()
-            self._waiter = loop.create_future()
-            timer = loop.call_later(within_s, self.wake)
-            try:
-                await self._waiter
-            finally:
-                timer.cancel()
-                self._waiter = None
-        if not self._inbox and self._lost:
-            raise LinkLost(self._lost)
-        arrived, self._inbox = self._inbox, []
-        return arrived
+        return await self._inbox.fetch(within_s)
 
     def wake(self) -> None:
         """Let `arrivals` return at once."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._inbox.wake()
 
     async def drop(self) -> None:
         """Cut the connection; the session stays on the server for the next `open`."""
         self._epoch += 1
-        self._lost = self._lost or "disconnected"
+        self._inbox.lose("disconnected")
         client = self._client
         if client is None:
             return
@@ -261,7 +246,7 @@ class AsyncuaLink:
     async def leave(self, *, delete_subscriptions: bool) -> None:
         """Close the session in good order and disconnect; a server that does not answer is left alone."""
         client = self._client
-        if client is not None and not self._lost:
+        if client is not None and not self._inbox.lost:
             try:
                 await self._limited(client.uaclient.session.close_session(delete_subscriptions), "CloseSession")
             except (LinkLost, ServiceRefused) as error:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from collector.opcua.inbox import Inbox
 from collector.opcua.link import LinkLost, Opening, ServiceRefused
 from collector.opcua.wire import Answer, read_publish, read_republish
 from service.bench.wires import Network, Wire
@@ -51,9 +52,7 @@ class ModelOpcUaLink:
         self._session_s = session_s
         self._session: int | None = None
         self._wire: Wire | None = None
-        self._lost = "not connected yet"
-        self._inbox: list[tuple[int, Answer]] = []
-        self._waiter: asyncio.Future[None] | None = None
+        self._inbox = Inbox()
         self._asked: set[asyncio.Future[object]] = set()
         self.in_flight = 0
 
@@ -67,7 +66,8 @@ class ModelOpcUaLink:
         await asyncio.sleep(network.delay_s())
         if network.is_cut or not server.is_up:
             raise LinkLost("connect: connection refused")
-        self._inbox, self.in_flight, self._lost = [], 0, ""
+        self._inbox.open()
+        self.in_flight = 0
         wire = self._wire = network.connect(self._broken)
         if self._session is not None:
             try:
@@ -105,8 +105,8 @@ class ModelOpcUaLink:
     async def _call(self, call: Callable[[], Response], what: str) -> Response:
         """Do something at the server, and hear what came of it, within the time of a step."""
         wire = self._wire
-        if self._lost or wire is None:
-            raise LinkLost(self._lost)
+        if self._inbox.lost or wire is None:
+            raise LinkLost(self._inbox.lost)
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
         def settle(result: Response | None, error: BadService | None) -> None:
@@ -142,7 +142,7 @@ class ModelOpcUaLink:
     def publish(self, acknowledgements: list[tuple[int, int]], count: int) -> None:
         """Send some Publish requests at once, the first with what is durable; answers arrive in `arrivals`."""
         wire, session = self._wire, self._session
-        if self._lost or wire is None or session is None:
+        if self._inbox.lost or wire is None or session is None:
             return
 
         def serve() -> None:
@@ -155,28 +155,15 @@ class ModelOpcUaLink:
 
     async def arrivals(self, within_s: float) -> list[tuple[int, Answer]]:
         """What came for Publish requests, and when; empty after the time or a `wake`; LinkLost."""
-        if not self._inbox and not self._lost:
-            loop = asyncio.get_running_loop()
-            self._waiter = loop.create_future()
-            timer = loop.call_later(within_s, self.wake)
-            try:
-                await self._waiter
-            finally:
-                timer.cancel()
-                self._waiter = None
-        if not self._inbox and self._lost:
-            raise LinkLost(self._lost)
-        arrived, self._inbox = self._inbox, []
-        return arrived
+        return await self._inbox.fetch(within_s)
 
     def wake(self) -> None:
         """Let `arrivals` return at once."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._inbox.wake()
 
     async def drop(self) -> None:
         """Cut the connection; the session stays on the server for the next `open`."""
-        self._lost = self._lost or "disconnected"
+        self._inbox.lose("disconnected")
         if self._wire is not None:
             self._wire.close()
             self._wire = None
@@ -184,19 +171,19 @@ class ModelOpcUaLink:
     async def leave(self, *, delete_subscriptions: bool) -> None:
         """Close the session in good order and disconnect; a server that does not answer is left alone."""
         session = self._session
-        if session is not None and not self._lost:
+        if session is not None and not self._inbox.lost:
             server = self._post.server
             try:
                 await self._call(
                     lambda: server.close(session, delete_subscriptions=delete_subscriptions), "CloseSession"
                 )
             except (LinkLost, ServiceRefused):
-                self._lost = self._lost or "left"
+                self._inbox.lose("left")
         await self.drop()
 
     def vanish(self) -> None:
         """The power is cut: the server does not hear of it, and nothing is heard any more."""
-        self._lost = "the power is cut"
+        self._inbox.lost = "the power is cut"
         if self._wire is not None:
             self._wire.vanish()
             self._wire = None
@@ -205,13 +192,12 @@ class ModelOpcUaLink:
         if wire is not self._wire:
             return
         self.in_flight -= 1
-        self._inbox.append((self._now_ns(), read_publish(body)))
-        self.wake()
+        self._inbox.put(self._now_ns(), read_publish(body))
 
     def _broken(self) -> None:
         """The other end has closed the connection."""
-        self._lost = self._lost or "connection lost: closed by the other end"
+        self._inbox.lose("connection lost: closed by the other end")
         for future in list(self._asked):
             if not future.done():
-                future.set_exception(LinkLost(self._lost))
+                future.set_exception(LinkLost(self._inbox.lost))
         self.wake()

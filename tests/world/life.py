@@ -20,6 +20,7 @@ from service.bench.accounts import absent_keys, all_gaps, gaps_of, stored_keys
 from service.bench.virtual_time import LoopLane, Stuck, VirtualLoop, run_virtually
 from service.bench.world import Happening, World
 from service.core import Core, opened, run_until
+from service.judging import NAME as JUDGING
 from service.judging import Rhythm
 from service.parts import Parts
 from service.verdicts import make_judge
@@ -174,9 +175,12 @@ class _Life:
             await asyncio.sleep(_RECOVERY_STEP_S)
             if self._is_settled():
                 break
+        due = max(self._seen, default=START)
         await asyncio.sleep(_RECOVERY_STEP_S)
         if self._core is None:
             self.judgement.problems.append("the service does not run at the end")
+        elif self._records.cursor_of(JUDGING) < due:
+            self.judgement.problems.append(f"the judge has come to {self._records.cursor_of(JUDGING)}, not to {due}")
         else:
             self._judge(self._core)
         stop.set()
@@ -270,7 +274,8 @@ class _Life:
         missing = [at for at in range(1, max(self._seen, default=0) + 1) if at not in self._seen]
         if missing:
             self.judgement.problems.append(f"durable entries {missing[:_MOST_NAMED]} were never followed")
-        for position in sorted(self._seen):
+        judged = self._records.cursor_of(JUDGING)
+        for position in sorted(position for position in self._seen if position <= judged):
             judge._take(position, self._seen[position], False)
         for what in ("findings", "phases", "transitions"):
             live, replayed = getattr(self._records._decided, what), getattr(again._decided, what)
