@@ -13,6 +13,25 @@ _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?)?(Z|z|[+-]\d\d:?\d\d)?$",
 )
 
+_PART = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(d|day|days|h|hour|hours|min|m|s|sec|second|seconds|ms)(?![A-Za-z])\s*", re.ASCII
+)
+_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}  # by the first letter, but for ms
+
+
+def parse_duration_s(text: str) -> float:
+    """Seconds of `1h30min`, `-2 days` or `250 ms`. ValueError names the text."""
+    text = text.strip()
+    unsigned = text.removeprefix("-").removeprefix("+").lstrip()
+    position, total_s = 0, 0.0
+    while match := _PART.match(unsigned, position):
+        total_s += float(match[1]) * (0.001 if match[2] == "ms" else _SECONDS[match[2][0]])
+        position = match.end()
+    if not position or position < len(unsigned):
+        message = f"{text!r} is no duration (such as 40s, 10min, 1h30min)"
+        raise ValueError(message)
+    return -total_s if text.startswith("-") else total_s
+
 
 def parse_time_ns(text: str) -> int:
     """Read ISO 8601 or integer nanoseconds as UTC ns; without a zone it is UTC. ValueError names the text."""

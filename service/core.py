@@ -144,7 +144,14 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
 
     last_beat_ns = max((beat.now_ns for beat in core.reader.heartbeats()), default=0)
     judge, bank = make_judge(
-        core.configuration, core.tags, core.journal, core.records, last_beat_ns, committed, parts.rhythm
+        core.configuration,
+        core.tags,
+        core.journal,
+        core.records,
+        last_beat_ns,
+        committed,
+        parts.clock.speed,
+        parts.rhythm,
     )
     storing = StoreFollower(core.journal, core.store, judge.passed)
     mirrors = mirrors_of(core.configuration, core.reader, core.records)

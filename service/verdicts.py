@@ -9,7 +9,6 @@ from detectors.silence import SourceLimits
 from domain.ports import Journal
 from domain.tags import TagTable
 from records.database import SqlRecords
-from service.clock import make_clock
 from service.config.build import Configuration
 from service.judging import Effects, Judge, Rhythm
 from service.tellers import audiences_of, wording_of
@@ -22,13 +21,17 @@ def make_judge(
     records: SqlRecords,
     last_beat_ns: int,
     committed: Callable[[Effects], None],
+    speed: float = 1.0,
     rhythm: Rhythm = Rhythm(),  # noqa: B008  frozen
 ) -> tuple[Judge, Bank]:
-    """The judge and its detectors, of this configuration, with the alarm book rebuilt from what was committed."""
+    """The judge and its detectors, of this configuration, with the alarm book rebuilt from what was committed.
+
+    `speed` is that of the plant's clock.
+    """
     rulebook = configuration.rulebook
     book = AlarmBook.rebuilt(rulebook, records.newest_transitions(), records.open_findings(), last_beat_ns)
     audiences, wording = audiences_of(configuration), wording_of(configuration)
-    bank = Bank(rulebook, tags, source_limits(configuration))
+    bank = Bank(rulebook, tags, source_limits(speed))
     judge = Judge(
         journal,
         records,
@@ -42,9 +45,8 @@ def make_judge(
     return judge, bank
 
 
-def source_limits(configuration: Configuration) -> SourceLimits:
+def source_limits(speed: float) -> SourceLimits:
     """What a source may do before it is reported, as time on the wall: a faster plant's clock counts more of it."""
-    speed = make_clock(configuration.clock).speed
     return SourceLimits(
         disconnected_after_ns=round(DEFAULT_LIMITS.disconnected_after_ns * speed),
         skew_ns=round(DEFAULT_LIMITS.skew_ns * speed),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from domain.time import SECOND_NS, format_duration, format_time
+from domain.time import SECOND_NS, format_duration, format_time, parse_duration_s
 from service.bench import values
 from service.bench.checking import meant, unknown
 from service.bench.complaints import Complaints
@@ -265,7 +265,7 @@ def value_of(setting: Setting, written: str | float, tag_unit: str) -> float | s
         return str(written)
     unit = {POINT: tag_unit, DIFFERENCE: tag_unit, RATE: f"{tag_unit or '1'}/h"}.get(setting.unit, setting.unit)
     if unit == "s" and isinstance(written, str) and not values.is_number(written):
-        return values.length_s(written)
+        return parse_duration_s(written)
     on_a_scale = setting.unit in (POINT, "degC")
     return values.point(written, unit) if on_a_scale else values.amount(written, unit)
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from domain.errors import Complaint, ConfigError
 from domain.time import ScaledTime
 from service.config.document import Plain
-from simulators.demo.configuration import demo_config
+from simulators.demo.configuration import NOWHERE, demo_config
 from simulators.faults.catalogue import CATALOGUE
 from simulators.instruments.kinds import KINDS
 from simulators.recipe import USUAL, Recipe, TrueRanges, phases_of
@@ -85,17 +85,7 @@ def service_config(
 
 def _demo() -> Section:
     """The demo's configuration as plain values."""
-    text = demo_config(
-        opcua_url="opc.tcp://127.0.0.1:1/",
-        mqtt_port=1,
-        http_port=1,
-        mail_port=1,
-        protocol="5",
-        data_dir=".",
-        speed=1.0,
-        wall_origin_ns=0,
-        plant_origin_ns=0,
-    )
+    text = demo_config(NOWHERE, ".", ScaledTime(0, 0, 1.0))
     values: Section = YAML(typ="safe", pure=True).load(text)
     return values
 

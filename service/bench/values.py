@@ -4,11 +4,9 @@ import math
 import re
 from typing import Final
 
-from domain.time import parse_time_ns
+from domain.time import parse_duration_s, parse_time_ns
 from service.config.quantities import convert, difference
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|day|days|h|hour|hours|min|m|s|sec|second|seconds|ms)(?![A-Za-z])\s*|\s+")
-_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _EARLIEST_NS: Final = parse_time_ns("1971-01-01")
 LATEST_NS: Final = parse_time_ns("2200-01-01")
 _MOST_BATCHES = 9999
@@ -20,20 +18,12 @@ def offset_s(text: object) -> int:
     """Whole seconds of a duration that may be negative (`-1h30min`); ValueError says what is wrong."""
     if not isinstance(text, str):
         raise ValueError(f"{text!r} needs a unit (such as 40s, 10min, 1h30min)")  # noqa: TRY004  pydantic wants ValueError
-    length = length_s(text)
+    length = parse_duration_s(text)
     if abs(length) > _LONGEST_S:
         raise ValueError(f"{text!r} is longer than a year")
     if length != int(length):
         raise ValueError(f"{text!r} is no whole number of seconds")
     return int(length)
-
-
-def length_s(text: str) -> float:
-    """Seconds of a duration, fractions too (`250ms`, `-1h`); ValueError says what is wrong."""
-    length = _length_s(text.strip().removeprefix("-").removeprefix("+"))
-    if length is None:
-        raise ValueError(f"{text!r} is no duration (such as 40s, 10min, 1h30min)")
-    return -length if text.strip().startswith("-") else length
 
 
 def seconds(text: object) -> int:
@@ -48,24 +38,10 @@ def milliseconds(text: object) -> int:
     """Whole milliseconds of a duration (`250ms`, `5s`); ValueError says what is wrong."""
     if not isinstance(text, str):
         raise ValueError(f"{text!r} needs a unit (such as 250ms, 5s)")  # noqa: TRY004  pydantic wants ValueError
-    length = length_s(text)
+    length = parse_duration_s(text)
     if not 0.001 <= length <= _LONGEST_S:
         raise ValueError(f"{text!r} is shorter than 1 ms, or longer than a year")
     return round(length * 1000)
-
-
-def _length_s(text: str) -> float | None:
-    """The sum of a duration's parts; None where it is none."""
-    position, total_s, parts = 0, 0.0, 0
-    while position < len(text):
-        part = _PART.match(text, position)
-        if part is None:
-            return None
-        if part[1] is not None:
-            total_s += float(part[1]) * (0.001 if part[2] == "ms" else _SECONDS[part[2][0]])
-            parts += 1
-        position = part.end()
-    return total_s if parts else None
 
 
 def share(text: object) -> float:

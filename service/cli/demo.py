@@ -18,7 +18,7 @@ from domain.errors import Refused
 from domain.time import HOUR_NS
 from records.database import SqlRecords
 from service.files import Files
-from simulators.demo.configuration import demo_config
+from simulators.demo.configuration import Addresses, demo_config
 from simulators.demo.plan import SPEED
 from simulators.servers import broker, mailbox
 from simulators.servers.control_client import ControlClient
@@ -48,25 +48,13 @@ def run(options: argparse.Namespace) -> int:
         stack.callback(mqtt.stop)
         mail = mailbox.start(data / "mail")
         stack.callback(mail.stop)
-        now_ns = time.time_ns()
-        plant_origin = now_ns // HOUR_NS * HOUR_NS
+        plant_origin = time.time_ns() // HOUR_NS * HOUR_NS
         clock_file = data / "clock.json"
         clock = ("--speed", str(options.speed), "--plant-origin", str(plant_origin), "--clock-file", str(clock_file))
         plant, control = stack.enter_context(_plant(mqtt, clock))
         config = data / "thermowell.yaml"
         config.write_text(
-            demo_config(
-                opcua_url=plant,
-                mqtt_port=mqtt.port,
-                http_port=port,
-                mail_port=mail.port,
-                protocol=mqtt.protocol,
-                data_dir="data",
-                speed=options.speed,
-                wall_origin_ns=now_ns,
-                plant_origin_ns=plant_origin,
-                clock_file=clock_file.name,
-            ),
+            demo_config(Addresses(plant, mqtt.port, mqtt.protocol, port, mail.port), "data", clock_file.name),
             encoding="utf-8",
         )
         with contextlib.closing(SqlRecords.open(Files(data / "data").made().records)) as records:

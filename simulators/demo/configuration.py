@@ -1,41 +1,42 @@
 """The configuration that the demo's service runs with."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
+from typing import Final
 
+from domain.time import ScaledTime
 from simulators.recipe import PHASES
 
 _TEMPLATE = Path(__file__).with_name("thermowell.yaml.in")
 
 
-def demo_config(  # noqa: PLR0913 - the numbers that the demo's processes share
-    *,
-    opcua_url: str,
-    mqtt_port: int,
-    http_port: int,
-    mail_port: int,
-    protocol: str,
-    data_dir: str,
-    speed: float,
-    wall_origin_ns: int,
-    plant_origin_ns: int,
-    clock_file: str = "",
-) -> str:
-    """The text of `thermowell.yaml` for a demo whose servers are at these addresses; `protocol` is MQTT's.
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the demo's servers are; `protocol` is MQTT's."""
 
-    With a `clock_file` the plant's clock is followed there; else it is the three numbers.
-    """
-    clock = f"{{speed: {speed:g}, wall_origin: {wall_origin_ns}, plant_origin: {plant_origin_ns}}}"
+    opcua_url: str
+    mqtt_port: int
+    protocol: str
+    http_port: int
+    mail_port: int
+
+
+NOWHERE: Final = Addresses("opc.tcp://127.0.0.1:1/", 1, "5", 1, 1)
+"""For who wants the configuration without its servers."""
+
+
+def demo_config(servers: Addresses, data_dir: str, clock: ScaledTime | str) -> str:
+    """The text of `thermowell.yaml` for a demo; `clock` is the plant's, or the name of the file that says it."""
+    if isinstance(clock, str):
+        told = f"{{file: '{_quoted(clock)}'}}"
+    else:
+        told = f"{{speed: {clock.speed:g}, wall_origin: {clock.wall_origin_ns}, plant_origin: {clock.plant_origin_ns}}}"
     phases = ", ".join(f"{phase.code}: {phase.name}" for phase in PHASES if phase.name != "idle")
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        opcua_url=opcua_url,
-        mqtt_port=mqtt_port,
-        http_port=http_port,
-        mail_port=mail_port,
-        protocol=protocol,
+        asdict(servers),
         data_dir=f"'{_quoted(data_dir)}'",
-        speed=f"{speed:g}",
-        clock=f"{{file: '{_quoted(clock_file)}'}}" if clock_file else clock,
+        clock=told,
         phases="{" + phases + ', 0: ""}',
     )
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from domain.time import parse_duration_s
 from simulators.faults.spec import AtTime, FaultSpec, Shape
 from simulators.live import NotPossible
 
@@ -16,10 +17,6 @@ _FIELDS: Final = frozenset(
     {"id", "kind", "target", "settings", "lasts", "after", "shape", "ramp", "power", "period", "on"}
 )
 _STATED: Final = frozenset({"state", "since"})  # of an answer that is sent back
-_PART: Final = re.compile(
-    r"\s*(\d+(?:\.\d+)?)\s*(d|day|days|h|hour|hours|min|m|s|sec|second|seconds|ms)(?![A-Za-z])\s*", re.ASCII
-)
-_UNITS_S: Final[Mapping[str, float]] = {"d": 86_400, "h": 3600, "m": 60, "s": 1}  # by the first letter, but for ms
 _LONGEST_S: Final = 366 * 86_400
 _LONGEST_ID: Final = 200
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -44,27 +41,17 @@ def _length_s(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        length_s = float(value)
-    except ValueError:
-        length_s = _sum_of_parts(str(value))
-    except OverflowError:  # an int beyond every float
-        length_s = math.nan
+        length_s = _number_or_duration_s(value)
+    except (ValueError, OverflowError):  # an int beyond every float
+        return None
     return length_s if math.isfinite(length_s) else None
 
 
-def _sum_of_parts(text: str) -> float:
-    """Seconds of `-1 h 30 min`; nan where it is no duration."""
-    unsigned = text.strip().removeprefix("-").removeprefix("+")
-    position, total_s = 0, 0.0
-    while position < len(unsigned):
-        part = _PART.match(unsigned, position)
-        if part is None:
-            return math.nan
-        total_s += float(part[1]) * (0.001 if part[2] == "ms" else _UNITS_S[part[2][0]])
-        position = part.end()
-    if not position:
-        return math.nan
-    return -total_s if text.strip().startswith("-") else total_s
+def _number_or_duration_s(value: float | str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return parse_duration_s(str(value))
 
 
 def fault_spec(body: object, second: int, free_id: str) -> FaultSpec:

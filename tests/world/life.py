@@ -269,7 +269,7 @@ class _Life:
         """Folding the whole journal once more concludes the same, version by version, and rings the same."""
         again = LastingRecords(lambda: 0)
         judge, _ = make_judge(
-            self._world.configuration, core.tags, core.journal, again, 0, lambda _: None, Rhythm(lambda: 0.0)
+            self._world.configuration, core.tags, core.journal, again, 0, lambda _: None, rhythm=Rhythm(lambda: 0.0)
         )
         missing = [at for at in range(1, max(self._seen, default=0) + 1) if at not in self._seen]
         if missing:

@@ -9,10 +9,10 @@ import numpy as np
 from domain.entries import Entry, Heartbeat, TextBatch
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
-from domain.time import SECOND_NS
+from domain.time import SECOND_NS, ScaledTime
 from service.config.build import Configuration, load
 from simulators.campaign import Campaign, Moment, updates
-from simulators.demo.configuration import demo_config
+from simulators.demo.configuration import NOWHERE, demo_config
 
 ORIGIN_NS = 1_790_000_000 * SECOND_NS
 PUBLISHED_EVERY_S = 40  # of plant time: 100 ms of ours, or so
@@ -22,17 +22,7 @@ def demo_rules(folder: Path) -> Configuration:
     """The demo's configuration, read and checked as the service does it, its tags with ids."""
     file = folder / "thermowell.yaml"
     file.write_text(
-        demo_config(
-            opcua_url="opc.tcp://127.0.0.1:1/",
-            mqtt_port=1,
-            http_port=1,
-            mail_port=1,
-            protocol="5",
-            data_dir="it's data",
-            speed=360.0,
-            wall_origin_ns=ORIGIN_NS,
-            plant_origin_ns=ORIGIN_NS,
-        ),
+        demo_config(NOWHERE, "it's data", ScaledTime(ORIGIN_NS, ORIGIN_NS, 360.0)),
         encoding="utf-8",
     )
     configuration = load(file)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.time import format_duration, format_time, parse_time_ns
+from domain.time import format_duration, format_time, parse_duration_s, parse_time_ns
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,25 @@ def test_a_time_survives_being_written_and_read(time_ns):
 )
 def test_a_duration_reads_as_a_person_says_it(duration_ns, text):
     assert format_duration(duration_ns) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "length_s"),
+    [
+        ("40s", 40.0),
+        ("250 ms", 0.25),
+        ("1h30min", 5400.0),
+        ("1 h 30 min", 5400.0),
+        (" -2 days ", -172_800.0),
+        ("+1.5 m", 90.0),
+        ("2 hours 5 seconds", 7205.0),
+    ],
+)
+def test_a_duration_is_the_sum_of_its_parts(text, length_s):
+    assert parse_duration_s(text) == pytest.approx(length_s)
+
+
+@pytest.mark.parametrize("text", ["", " ", "-", "5", "5 parsecs", "1h 30", "1 hx", "1h - 5min", "\u0665 s"])
+def test_what_is_no_duration_is_named(text):
+    with pytest.raises(ValueError, match="is no duration"):
+        parse_duration_s(text)
