@@ -25,8 +25,9 @@ from detectors.duration import Durations
 from detectors.gaps import Gaps
 from detectors.holds import CLEANING, USE, Activity, Holds, Start
 from detectors.identity import detector_hash
+from detectors.part import Part, Said
 from detectors.quality import BadQuality, Frozen
-from detectors.ranges import Ranges, Said
+from detectors.ranges import Ranges
 from detectors.rate import Rates
 from detectors.silence import SourceLimits, Sources, Stale
 from detectors.snapshots import Arrays, pack, unpack
@@ -72,13 +73,19 @@ class Bank:
         self._gaps = Gaps()
         self._context = Context(rulebook)
         self._ranges = Ranges(rulebook, origin, self._last, self._gaps)
-        self._combined = Combined(origin)
-        self._rates = Rates(rulebook, origin, self._ranges.runs)
         self._bad = BadQuality(origin, self._ranges.runs)
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
-        self._stale = Stale(rulebook, origin, self._watermarks, self._ranges.runs)
+        # In the order in which they speak of one row, one phase's end, one heartbeat.
+        self._parts: tuple[Part, ...] = (
+            self._ranges,
+            Combined(origin),
+            Rates(rulebook, origin, self._ranges.runs),
+            self._bad,
+            self._frozen,
+            Drifts(rulebook, origin, self._ranges),
+            Stale(rulebook, origin, self._watermarks, self._ranges.runs),
+        )
         self._sources = Sources(origin, self._source_limits)
-        self._drifts = Drifts(rulebook, origin)
         self._durations = Durations(origin)
         self._holds = Holds(rulebook, origin)
         for tag in tags:
@@ -110,30 +117,19 @@ class Bank:
         size = tag.id + 1
         if size > self._size:
             self._size = size
-            for each in (
-                self._watermarks,
-                self._last,
-                self._context,
-                self._ranges,
-                self._rates,
-                self._bad,
-                self._frozen,
-                self._stale,
-                self._drifts,
-            ):
-                each.grow(size)
+            self._watermarks.grow(size)
+            self._last.grow(size)
+            self._context.grow(size)
+            for part in self._parts:
+                part.grow(size)
         self._tags[tag.id] = tag
         self._context.bind(tag)
         owner = self._context.owner(tag.id)
         unit = "" if owner is None else owner.model.name
-        self._rates.bind(tag, unit)
-        self._bad.bind(tag, unit)
-        self._frozen.bind(tag, unit)
-        self._stale.bind(tag, unit)
-        self._drifts.bind(tag)
-        self._ranges.bind(tag, unit)
+        for part in self._parts:
+            part.bind(tag, unit)
         if owner is not None and owner.run is not None and tag.id not in self._ranges.runs:
-            self._start_tag(tag, owner.run)
+            self._start_tags([tag], owner.run)
 
     def _rows(self, rows: Arrived, server_ns: NDArray[np.int64] | None) -> list[Conclusion]:
         """Judge rows up to the next change of a context, take it, and go on."""
@@ -168,20 +164,27 @@ class Bank:
 
     def _judge(self, frame: Frame) -> list[Conclusion]:
         """Let every rule judge a frame; return what they say in the order of the rows."""
-        said: list[Said] = self._ranges.judge(frame)
-        said += self._rates.judge(frame)
-        said += self._bad.judge(frame)
-        said += self._frozen.judge(frame)
-        said += self._drifts.judge(frame)
+        said: list[Said] = []
+        for part in self._parts:
+            said += part.judge(frame)
         self._last.take(frame)
         if not said:
             return []
         said.sort(key=itemgetter(0))
         found: list[Conclusion] = []
         for _, finding in said:
-            found.append(finding)
-            unit = self._context.units.get(finding.unit)
-            found += self._combined.take(finding, None if unit is None else unit.run)
+            found += self._told(finding, self._run_of(finding))
+        return found
+
+    def _run_of(self, finding: Finding) -> Run | None:
+        unit = self._context.units.get(finding.unit)
+        return None if unit is None else unit.run
+
+    def _told(self, finding: Finding, run: Run | None) -> list[Conclusion]:
+        """A finding, and what follows from it for the other parts."""
+        found: list[Conclusion] = [finding]
+        for part in self._parts:
+            found += part.hear(finding, run)
         return found
 
     def _settle(self, unit: Unit) -> list[Conclusion]:
@@ -225,10 +228,9 @@ class Bank:
         found: list[Conclusion] = []
         tags = self._context.parameters(unit)
         if before is not None:
-            for excursion in self._ranges.phase_ends(tags, switch.at_ns):
-                found += [excursion, *self._combined.take(excursion, before)]
-            for tag in tags:
-                found += self._drifts.phase_ends(tag.id, switch.at_ns)
+            for part in self._parts:
+                for finding in part.phase_ends(before, tags, switch.at_ns, switch.position):
+                    found += self._told(finding, before)
             found += self._durations.phase_ends(before, switch.at_ns, switch.position)
             found.append(phase_record(before, switch.at_ns))
             found += self._activities(unit, before, switch, source, begins=False)
@@ -236,15 +238,13 @@ class Bank:
         if run is not None:
             found.append(phase_record(run))
             found += self._activities(unit, run, switch, source, begins=True)
-            for tag in tags:
-                self._start_tag(tag, run)
+            self._start_tags(tags, run)
             self._durations.phase_starts(run, source, self._sources.skew_of.get(source, 0))
         return found
 
-    def _start_tag(self, tag: Tag, run: Run) -> None:
-        self._ranges.phase_starts([tag], run)
-        limits = tuple(limit for limit in self._ranges.limits(tag.id) if limit.kind != "fixed")
-        self._drifts.phase_starts(tag.id, run, limits)
+    def _start_tags(self, tags: list[Tag], run: Run) -> None:
+        for part in self._parts:
+            part.phase_starts(run, tags)
 
     def _activities(self, unit: Unit, run: Run, switch: Switch, source: str, *, begins: bool) -> list[Finding]:
         """Tell the holds that a phase begins or ends, and what kind of use that is."""
@@ -276,7 +276,9 @@ class Bank:
         found: list[Conclusion] = [*self._sources.beat(heartbeat, position)]
         for unit in self._context.beat(heartbeat.now_ns):
             found += self._settle(unit)
-        found += self._stale.beat(heartbeat, position)
+        for part in self._parts:
+            for finding in part.beat(heartbeat, position):
+                found += self._told(finding, self._run_of(finding))
         found += self._durations.beat(heartbeat.now_ns, self._sources.skew_of, position)
         found += self._holds.beat(heartbeat.now_ns, self._sources.skew_of, position)
         found += self._watermarks.rechecks()
@@ -292,31 +294,18 @@ class Bank:
             "late": self._watermarks.state(),
             "gaps": self._gaps.state(),
             "context": self._context.state(),
-            "ranges": self._ranges.state(),
-            "combined": self._combined.state(),
-            "rates": self._rates.state(),
-            "bad": self._bad.state(),
-            "frozen": self._frozen.state(),
-            "stale": self._stale.state(),
             "sources": self._sources.state(),
-            "drifts": self._drifts.state(),
             "durations": self._durations.state(),
             "holds": self._holds.state(),
+            "parts": {part.name: part.state() for part in self._parts},
         }
         arrays: Arrays = {
             "newest_ns": self._watermarks.newest_ns,
             "last/time_ns": self._last.time_ns,
             "last/value": self._last.value,
         }
-        for name, part in (
-            ("context", self._context),
-            ("ranges", self._ranges),
-            ("rates", self._rates),
-            ("frozen", self._frozen),
-            ("stale", self._stale),
-            ("drifts", self._drifts),
-        ):
-            arrays |= {f"{name}/{key}": array for key, array in part.arrays().items()}
+        for name, own in (("context", self._context.arrays()), *((part.name, part.arrays()) for part in self._parts)):
+            arrays |= {f"{name}/{key}": array for key, array in own.items()}
         return pack(state, arrays)
 
     def restore(self, state: bytes) -> None:
@@ -328,17 +317,10 @@ class Bank:
             )
         self._load_arrivals(told, arrays)
         self._context.load(told["context"], _part(arrays, "context"))
-        self._ranges.load(told["ranges"], _part(arrays, "ranges"), self._runs_by_tag())
-        self._combined.load(told["combined"])
-        self._rates.load(told["rates"], _part(arrays, "rates"))
-        self._bad.load(told["bad"])
-        self._frozen.load(told["frozen"], _part(arrays, "frozen"))
-        self._stale.load(told["stale"], _part(arrays, "stale"))
+        self._ranges.runs.update(self._runs_by_tag())
         self._sources.load(told["sources"])
-        limits = {
-            tag: tuple(limit for limit in self._ranges.limits(tag) if limit.kind != "fixed") for tag in self._tags
-        }
-        self._drifts.load(told["drifts"], _part(arrays, "drifts"), self._ranges.runs, limits)
+        for part in self._parts:
+            part.load(told["parts"][part.name], _part(arrays, part.name))
         runs = {name: unit.run for name, unit in self._context.units.items() if unit.run is not None}
         self._durations.load(told["durations"], runs)
         self._holds.load(told["holds"])
@@ -366,8 +348,7 @@ class Bank:
             if unit.run is not None:
                 skew_ns = self._sources.skew_of.get(unit.source, 0)
                 self._durations.carry_over(told["durations"], unit.run, unit.source, skew_ns)
-                for tag in self._context.parameters(unit):
-                    self._start_tag(tag, unit.run)
+                self._start_tags(self._context.parameters(unit), unit.run)
         self._holds.carry_over(told["holds"])
         # The newest first: of two that are open about one thing, only one can be followed.
         return frozenset(finding.id for finding in reversed(announced) if self._go_on(finding))

@@ -14,7 +14,8 @@ from detectors.arrivals import FOREVER_NS, Frame, Index, Mask, grown
 from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, roughly
 from detectors.charts import SENSIBLE, Charts, no_charts, slope_per_ns
 from detectors.limits import Limit
-from detectors.ranges import Said
+from detectors.part import Part, Said
+from detectors.ranges import Ranges
 from domain.entries import RowPosition
 from domain.findings import Finding, Stage
 from domain.recipes import RangeKind
@@ -45,10 +46,13 @@ class Charted:
     say_every: int = _SAY_AGAIN
 
 
-class Drifts:
+class Drifts(Part):
     """Charts of all tags with a drift rule."""
 
-    def __init__(self, rulebook: Rulebook, origin: Origin) -> None:
+    name = "drifts"
+
+    def __init__(self, rulebook: Rulebook, origin: Origin, ranges: Ranges) -> None:
+        self._ranges = ranges
         self._rulebook = rulebook
         self._origin = origin
         self._by_tag: dict[int, Charted] = {}
@@ -66,7 +70,7 @@ class Drifts:
         """Make room for tags."""
         self._place = grown(self._place, size, 0)
 
-    def bind(self, tag: Tag) -> None:
+    def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition."""
         rules = self._rulebook.tags.get(tag.name)
         rule = None if rules is None else rules.drift
@@ -91,11 +95,17 @@ class Drifts:
         self._every_ns[place] = rule.every_ns
         self._end_ns[place] = FOREVER_NS
 
-    def phase_starts(self, tag: int, run: Run, limits: tuple[Limit, ...]) -> None:
-        """Chart a tag from when its ranges hold in this phase."""
-        charted = self._by_tag.get(tag)
-        if charted is None or not limits:
-            return
+    def phase_starts(self, run: Run, tags: list[Tag]) -> None:
+        """Chart the tags from when their ranges hold in this phase."""
+        for tag in tags:
+            charted, limits = self._by_tag.get(tag.id), self._phase_limits(tag.id)
+            if charted is not None and limits:
+                self._start(charted, run, limits)
+
+    def _phase_limits(self, tag: int) -> tuple[Limit, ...]:
+        return tuple(limit for limit in self._ranges.limits(tag) if limit.kind != "fixed")
+
+    def _start(self, charted: Charted, run: Run, limits: tuple[Limit, ...]) -> None:
         self._judge_by(charted, run, limits)
         place, from_ns = charted.place, limits[0].valid_from_ns
         self._charts.start(place, charted.rule, from_ns, charted.floor)
@@ -108,15 +118,20 @@ class Drifts:
         bands = [limit.band for limit in limits if limit.band is not None]
         charted.floor = _FLOOR * min(bands, default=0.0)
 
-    def phase_ends(self, tag: int, at_ns: int) -> list[Finding]:
+    def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
         """Chart no longer; what was open is moot."""
-        charted = self._by_tag.get(tag)
-        if charted is None or charted.run is None:
-            return []
+        found: list[Finding] = []
+        for tag in tags:
+            charted = self._by_tag.get(tag.id)
+            if charted is not None and charted.run is not None:
+                found += self._end(charted, charted.run, at_ns)
+        return found
+
+    def _end(self, charted: Charted, run: Run, at_ns: int) -> list[Finding]:
         found: list[Finding] = []
         for case in (charted.cusum, charted.ewma):
             if case is not None:
-                message = f"{charted.tag.name} drifted until the phase ended,{charted.run.place}."
+                message = f"{charted.tag.name} drifted until the phase ended,{run.place}."
                 found.append(case.say(Stage.CLEARED, at_ns, message, self._evidence(charted, case.rule), at_ns))
         charted.cusum = charted.ewma = charted.run = None
         self._is_open[charted.place] = False
@@ -328,13 +343,7 @@ class Drifts:
         }
         return own | {f"charts/{name}": getattr(self._charts, name) for name in self._charts.__slots__}
 
-    def load(
-        self,
-        state: Json,
-        arrays: dict[str, NDArray[np.generic]],
-        runs: dict[int, Run],
-        limits: dict[int, tuple[Limit, ...]],
-    ) -> None:
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
         self._by_place = [None]
         self._is_open = grown(np.zeros(1, dtype=np.bool_), len(arrays["end_ns"]), fill=False)
@@ -348,8 +357,9 @@ class Drifts:
             charted.run = None
             self._by_place.append(charted)
             self._place[tag] = charted.place
-            if tag in runs and limits.get(tag):
-                self._judge_by(charted, runs[tag], limits[tag])
+            run, limits = self._ranges.runs.get(tag), self._phase_limits(tag)
+            if run is not None and limits:
+                self._judge_by(charted, run, limits)
         self._every_ns = grown(np.ones(1, dtype=np.int64), len(arrays["end_ns"]), 1)
         for charted in self._by_tag.values():
             self._every_ns[charted.place] = charted.rule.every_ns

@@ -5,15 +5,17 @@ from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, Index, LastSamples, Mask, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, case_of, open_case, quantity
-from detectors.ranges import Said
+from detectors.part import Part, Said
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import format_duration
 
 
-class BadQuality:
+class BadQuality(Part):
     """Tags that say nothing about the process: Bad, or no number."""
+
+    name = "bad"
 
     def __init__(self, origin: Origin, runs: dict[int, Run]) -> None:
         self._origin = origin
@@ -65,7 +67,7 @@ class BadQuality:
         """The open findings."""
         return [[tag, case.state()] for tag, case in self._cases.items()]
 
-    def load(self, state: Json) -> None:
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` told."""
         self._cases = {tag: case_from(case) for tag, case in state}
         self._is_bad[:] = False
@@ -81,8 +83,10 @@ class BadQuality:
         return id_
 
 
-class Frozen:
+class Frozen(Part):
     """Tags whose samples arrive, their source times go on, and the value stays the same to the bit."""
+
+    name = "frozen"
 
     def __init__(self, rulebook: Rulebook, origin: Origin, last: LastSamples, runs: dict[int, Run]) -> None:
         self._rulebook = rulebook

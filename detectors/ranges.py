@@ -18,6 +18,7 @@ from detectors.cases import Json, Origin, Run, open_case
 from detectors.excursions import Excursion, Sample, crossing_ns, excursion_from
 from detectors.gaps import Gaps, Stretch, merged
 from detectors.limits import Limit, fixed_limits, phase_limits, ranges_of
+from detectors.part import Part, Said
 from domain.entries import Gap, RowPosition
 from domain.findings import Finding
 from domain.rules import Rulebook
@@ -41,12 +42,10 @@ class Watch:
         return not self.open and not self.waiting and self.bad_since_ns is None
 
 
-Said = tuple[int, Finding]
-"""A finding, and the place of its row in the order of arrival."""
-
-
-class Ranges:
+class Ranges(Part):
     """Excursions of all tags."""
+
+    name = "ranges"
 
     def __init__(self, rulebook: Rulebook, origin: Origin, last: LastSamples, gaps: Gaps) -> None:
         self._rulebook = rulebook
@@ -349,7 +348,7 @@ class Ranges:
                 for excursion in watch.open.values():
                     excursion.hide(gap.start_ns, FOREVER_NS if gap.end_ns is None else gap.end_ns)
 
-    def phase_ends(self, tags: list[Tag], at_ns: int) -> list[Finding]:
+    def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
         """End what was judged by the phase's ranges; fixed limits go on."""
         found: list[Finding] = []
         for tag in tags:
@@ -368,7 +367,7 @@ class Ranges:
             self._calm_down(tag.id, None)
         return found
 
-    def phase_starts(self, tags: list[Tag], run: Run) -> None:
+    def phase_starts(self, run: Run, tags: list[Tag]) -> None:
         """Judge the unit's parameters by the ranges of a phase from here on."""
         for tag in tags:
             self.runs[tag.id] = run
@@ -404,15 +403,13 @@ class Ranges:
             "span_min": self._span_min,
         }
 
-    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]], runs: dict[int, Run]) -> None:
-        """Take back what `state` and `arrays` told; `runs` are the runs of the tags' units."""
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take back what `state` and `arrays` told; `runs` are those of the tags' units by then."""
         self._calm_low = arrays["calm_low"].astype(np.float64)
         self._calm_high = arrays["calm_high"].astype(np.float64)
         self._calm_until_ns = arrays["calm_until_ns"].astype(np.int64)
         self._moment = arrays["moment"].astype(np.float64)
         self._span_min = arrays["span_min"].astype(np.float64)
-        self.runs.clear()
-        self.runs.update(runs)
         self._watched = {}
         for each in state["watched"]:
             self._watched[each["tag"]] = Watch(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, Index, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
-from detectors.ranges import Said
+from detectors.part import Part, Said
 from domain.entries import RowPosition
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
@@ -19,8 +19,10 @@ from domain.time import MINUTE_NS, SECOND_NS
 WINDOW_NS = 10 * SECOND_NS
 
 
-class Rates:
+class Rates(Part):
     """The rate of change of every tag that has a limit on it."""
+
+    name = "rates"
 
     def __init__(self, rulebook: Rulebook, origin: Origin, runs: dict[int, Run]) -> None:
         self._rulebook = rulebook

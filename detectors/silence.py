@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detectors.arrivals import NEVER_NS, Watermarks, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, case_of, open_case
+from detectors.part import Part
 from domain.entries import Heartbeat, RowPosition
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
@@ -22,8 +23,10 @@ class SourceLimits:
     skew_ns: int = 2 * SECOND_NS
 
 
-class Stale:
+class Stale(Part):
     """Tags without samples for longer than their rule, by the heartbeats of a source that is heard."""
+
+    name = "stale"
 
     def __init__(self, rulebook: Rulebook, origin: Origin, watermarks: Watermarks, runs: dict[int, Run]) -> None:
         self._rulebook = rulebook
