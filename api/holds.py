@@ -6,7 +6,7 @@ from api.dependencies import HoldRun
 from api.shapes import Shape
 from api.times import TimeForm
 from domain.findings import Finding, Stage
-from domain.recipes import Hold
+from domain.holds import Hold
 from domain.rules import Rulebook
 
 _STANDING = {"hold.breach": "breached", "hold.indeterminate": "indeterminate", "hold.warning": "warned"}

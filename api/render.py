@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from api.dependencies import Dependencies
 from api.shapes import Shape, unit_label
-from domain.recipes import UnitModel
+from domain.equipment import UnitModel
 from domain.tags import Tag, TagTable
 
 HERE = Path(__file__).parent

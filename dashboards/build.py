@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from dashboards.thresholds import steps
 from dashboards.units import grafana_unit
 from domain import status
-from domain.recipes import ParameterRanges, Recipe, UnitModel
+from domain.equipment import UnitModel
+from domain.recipes import ParameterRanges, Recipe
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import format_duration

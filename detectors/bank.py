@@ -35,7 +35,7 @@ from detectors.units import Switch, Unit, phase_record
 from domain.entries import START, Entry, Gap, Heartbeat, Position, RowPosition, TagDefined, TextBatch
 from domain.errors import Refused
 from domain.findings import Finding, FindingId, PhaseRecord, Recheck, Stage
-from domain.recipes import Hold
+from domain.holds import Hold
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag

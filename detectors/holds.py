@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, case_of, open_case
 from domain.entries import Position, RowPosition
 from domain.findings import Finding, Stage
-from domain.recipes import Hold
+from domain.holds import Hold
 from domain.rules import Rulebook
 from domain.time import format_duration
 

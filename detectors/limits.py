@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from detectors.arrivals import NEVER_NS
 from detectors.cases import IN_WORDS, Run
-from domain.recipes import ParameterRanges, RangeKind, UnitModel
+from domain.equipment import UnitModel
+from domain.recipes import ParameterRanges, RangeKind
 from domain.rules import TagRules
 
 

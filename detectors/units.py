@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from detectors.arrivals import Arrived
 from detectors.cases import Json, Run, recipe_version
 from domain.entries import Position, RowPosition
+from domain.equipment import UnitModel
 from domain.findings import PhaseRecord
-from domain.recipes import Recipe, UnitModel
+from domain.recipes import Recipe
 from domain.rules import Rulebook
 
 _BATCHES_COUNTED = 64  # of one unit; a batch id that comes back later than this counts its phases from 1 again

@@ -4,7 +4,9 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domain.recipes import Hold, Recipe, UnitModel
+from domain.equipment import UnitModel
+from domain.holds import Hold
+from domain.recipes import Recipe
 
 
 class Priority(enum.IntEnum):

@@ -3,8 +3,10 @@
 import itertools
 from collections.abc import Mapping
 
+from domain.equipment import UnitModel
 from domain.errors import Complaint
-from domain.recipes import Hold, HoldKind, Limits, ParameterRanges, Phase, RangeKind, Recipe, UnitModel
+from domain.holds import Hold, HoldKind
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import AlarmRule, DriftRule, Priority, Rulebook, TagRules
 from domain.tags import Tag
 from service.config.document import Document, PathKey

@@ -21,7 +21,8 @@ from river.stats import EWMean, EWVar, RollingPeakToPeak
 
 from detectors.bank import Bank
 from domain.entries import Position
-from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe, UnitModel
+from domain.equipment import UnitModel
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import DriftRule, Rulebook, TagRules
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId

@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe, UnitModel
+from domain.equipment import UnitModel
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import DriftRule, Rulebook, TagRules
 from domain.tags import Tag, TagId
 from domain.time import SECOND_NS

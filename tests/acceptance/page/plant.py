@@ -19,9 +19,11 @@ from api.serve import serve
 from api.stream import Feed
 from domain.alarms import AlarmFacts, Notice, Transition
 from domain.entries import ActionKind, Gap, GapCause, Heartbeat, PersonAction, Position, RowPosition, TagDefined
+from domain.equipment import UnitModel
 from domain.findings import Finding, FindingId, PhaseRecord, Stage
+from domain.holds import Hold, HoldKind
 from domain.ports import Person, SourceLedger
-from domain.recipes import Hold, HoldKind, Limits, ParameterRanges, Phase, RangeKind, Recipe, UnitModel
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import Priority, Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId

@@ -13,8 +13,10 @@ from api.dependencies import Dependencies
 from api.stream import Feed
 from domain.alarms import AlarmFacts, Transition
 from domain.entries import Position, TagDefined
+from domain.equipment import UnitModel
+from domain.holds import Hold, HoldKind
 from domain.ports import Person
-from domain.recipes import Hold, HoldKind, Limits, ParameterRanges, Phase, RangeKind, Recipe, UnitModel
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import Priority, Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId

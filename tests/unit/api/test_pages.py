@@ -4,7 +4,7 @@ import re
 import httpx
 
 from domain.entries import TagDefined
-from domain.recipes import UnitModel
+from domain.equipment import UnitModel
 from domain.rules import Rulebook
 from domain.tags import Tag, TagId
 from tests.unit.api.conftest import NOW_NS, World, a_client, a_world

@@ -8,7 +8,8 @@ import pytest
 from dashboards.build import build_dashboards, query
 from dashboards.thresholds import NORMAL, OUTSIDE_NOR, OUTSIDE_VALIDATED, steps
 from dashboards.units import grafana_unit
-from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe, UnitModel
+from domain.equipment import UnitModel
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import Rulebook
 from domain.tags import Tag, TagId
 

@@ -6,9 +6,11 @@ import numpy as np
 
 from detectors.bank import Bank
 from domain.entries import Entry, Heartbeat, Position, TextBatch
+from domain.equipment import UnitModel
 from domain.findings import Finding, PhaseRecord, Recheck, Stage
+from domain.holds import Hold, HoldKind
 from domain.ports import Detector
-from domain.recipes import Hold, HoldKind, Limits, ParameterRanges, Phase, RangeKind, Recipe, UnitModel
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import AlarmRule, DriftRule, Priority, Rulebook, TagRules
 from domain.samples import SampleBatch
 from domain.status import BAD

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from detectors.bank import Bank
+from domain.equipment import UnitModel
 from domain.errors import DamagedFile
 from domain.findings import Finding, PhaseRecord, Stage
-from domain.recipes import Limits, UnitModel
+from domain.recipes import Limits
 from domain.rules import Rulebook
 from tests.unit.detectors.plant import (
     BAD,

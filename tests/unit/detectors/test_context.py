@@ -6,9 +6,9 @@ import pytest
 
 from detectors.bank import Bank
 from detectors.context import MOST_HELD_ROWS, as_text
+from domain.equipment import UnitModel
 from domain.errors import Refused
 from domain.findings import PhaseRecord, Recheck
-from domain.recipes import UnitModel
 from tests.unit.detectors.plant import (
     BAD,
     BATCH,

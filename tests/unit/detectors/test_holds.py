@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.entries import Gap, GapCause
-from domain.recipes import Hold, HoldKind
+from domain.holds import Hold, HoldKind
 from tests.unit.detectors.plant import (
     HOLDS,
     HOUR,
