@@ -1,10 +1,8 @@
 """`bench serve`: a scenario on real servers, on a scaled clock, steered while it runs."""
 
 import asyncio
-import json
 import logging
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +30,7 @@ from simulators.servers.opcua import OpcUaServer, Security
 from simulators.servers.opcua_conditions import NEED_SECURITY
 from simulators.servers.opcua_methods import BenchMethods
 from simulators.servers.ports import free_port, require_free
+from simulators.told import tell
 from simulators.truth.files import write_truth
 from simulators.truth.profile import Profile
 from simulators.truth.recorder import TruthRecorder
@@ -86,7 +85,7 @@ async def serve(
     ends = stop if stop is not None else _stopped_by_signal()
     async with AsyncExitStack() as stack:
         served = await _Stage(scenario, options, stack).build()
-        (say or _print)({"ready": True, **served.addresses})
+        (say or tell)({"ready": True, **served.addresses})
         try:
             await served.plant.run(ends)
         finally:
@@ -248,8 +247,3 @@ def _stopped_by_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-def _print(ready: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(ready) + "\n")
-    sys.stdout.flush()

@@ -21,7 +21,7 @@ from service.bench.wires import NETWORK_KINDS, Network
 from service.config.build import Configuration
 from service.sources import mqtt_settings, opcua_settings, route_of
 from simulators.faults.spec import FaultChange
-from simulators.model.broker import ModelBroker
+from simulators.model.broker import USUAL_QUEUE, ModelBroker
 from simulators.model.opcua import NAMESPACE, ModelOpcUaServer
 from simulators.model.opcua_subscription import Served
 from simulators.outlets import Update
@@ -169,7 +169,7 @@ class MqttSupplier:
         self._sent = {tag.name: Sent() for tag in tags}
         self._unread: list[tuple[Publish, int]] = []  # sent, and when
         self._reader = PayloadReader(name, [route_of(configuration, tag) for tag in tags], tags)
-        self.broker = ModelBroker(clock.now_ns, *(() if broker_queue is None else (broker_queue,)))
+        self.broker = ModelBroker(clock.now_ns, USUAL_QUEUE if broker_queue is None else broker_queue)
         self.broker.hang_up = network.hang_up
         self.broker.took = self._note
         self._outlet = MqttOutlet(self.broker, _format(configuration, tags), None, seed)

@@ -17,6 +17,8 @@ from simulators.servers.mqtt_payloads import Message
 RETAIN: Final = 0x01
 DUP: Final = 0x08
 _QOS_1: Final = 0x02
+USUAL_QUEUE: Final = 1000
+"""Messages that a broker keeps for a client, as mosquitto does where nobody says otherwise."""
 _HIGHEST_PACKET_ID: Final = 65_535
 _MOST_WAITING_AT_PUBLISHER: Final = 20_000
 
@@ -53,7 +55,7 @@ class ModelBroker:
     2.0.11 does. `took` is told of every message that a publisher sent, once.
     """
 
-    def __init__(self, now_ns: Callable[[], int], most_queued: int = 1000, *, overruns: int = 0) -> None:
+    def __init__(self, now_ns: Callable[[], int], most_queued: int = USUAL_QUEUE, *, overruns: int = 0) -> None:
         self.is_up = True
         self.dropped = 0  # messages that did not fit a queue
         self.hang_up: Callable[[], None] = lambda: None

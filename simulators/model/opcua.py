@@ -14,7 +14,7 @@ from simulators.faults.catalogue import CATALOGUE
 from simulators.faults.spec import FaultChange, FaultSpec
 from simulators.model import opcua_bytes
 from simulators.model.opcua_subscription import Item, Served, Subscription
-from simulators.outlets import Update, Value
+from simulators.outlets import Update
 
 NAMESPACE: Final = "urn:thermowell:simulated-plant"
 SERVER: Final = "opcua"
@@ -388,8 +388,3 @@ def _setting(spec: FaultSpec, name: str) -> float | str:
     value = spec.settings.get(name, CATALOGUE[spec.kind].settings[name].default)
     assert value is not None
     return value
-
-
-def plain_value(value: Value) -> float | str:
-    """A value as the record keeps it: booleans are 0 and 1."""
-    return value if isinstance(value, str) else float(value)

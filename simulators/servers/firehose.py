@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -20,6 +19,7 @@ from simulators.servers.firehose_direct import DirectFirehose
 from simulators.servers.firehose_mqtt import MqttLoad, Sent, publish_mqtt
 from simulators.servers.firehose_opcua import NAMESPACE, OpcUaFirehose, OpcUaLoad
 from simulators.servers.ports import free_port
+from simulators.told import tell
 
 logger = logging.getLogger(__name__)
 
@@ -83,13 +83,13 @@ async def serve_opcua(load: OpcUaLoad, seconds: float | None = None, certificate
         loop.add_signal_handler(number, stop.set)
     async with OpcUaFirehose(load, certificates) as hose:
         tally = _Tally(lambda: {"sent": hose.sent})
-        _say({"ready": True, "opcua": hose.url, "namespace": NAMESPACE, "tags": load.tags, "pid": os.getpid()})
+        tell({"ready": True, "opcua": hose.url, "namespace": NAMESPACE, "tags": load.tags, "pid": os.getpid()})
         ends_s = loop.time() + seconds if seconds is not None else float("inf")
         while not stop.is_set() and loop.time() < ends_s:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), min(_TELL_EVERY_S, ends_s - loop.time()))
             tally.tell()
-        _say(tally.total())
+        tell(tally.total())
 
 
 def _run_mqtt(options: argparse.Namespace) -> int:
@@ -112,21 +112,21 @@ def _publish(load: MqttLoad, stop: threading.Event, seconds: float | None) -> No
     told: list[_Tally] = []
 
     def connected() -> None:
-        _say({"ready": True, "broker": f"mqtt://{load.host}:{load.port}", "tags": load.tags, "pid": os.getpid()})
+        tell({"ready": True, "broker": f"mqtt://{load.host}:{load.port}", "tags": load.tags, "pid": os.getpid()})
         told.append(_Tally(lambda: _counts(sent)))
         threading.Thread(target=_watch, args=(told[0], stop, seconds), name="tally", daemon=True).start()
 
     publish_mqtt(load, stop, sent, connected)
-    _say(told[0].total())
+    tell(told[0].total())
 
 
 def _serve_directly(load: MqttLoad, stop: threading.Event, seconds: float | None) -> None:
     with DirectFirehose(load) as hose:
         tally = _Tally(lambda: _counts(hose.sent))
-        _say({"ready": True, "mqtt": f"mqtt://{load.host}:{hose.port}", "tags": load.tags, "pid": os.getpid()})
+        tell({"ready": True, "mqtt": f"mqtt://{load.host}:{hose.port}", "tags": load.tags, "pid": os.getpid()})
         _watch(tally, stop, seconds)
         total = tally.total()
-    _say(total)
+    tell(total)
 
 
 def _watch(tally: "_Tally", stop: threading.Event, seconds: float | None) -> None:
@@ -196,11 +196,6 @@ def _number(kind: Callable[[str], _Number], least: float, most: float) -> Callab
         raise argparse.ArgumentTypeError(message)
 
     return read
-
-
-def _say(line: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
 
 
 def main(words: list[str] | None = None) -> int:

@@ -3,11 +3,10 @@
 import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from simulators.servers.opcua import NodeSpec, OpcUaServer
 from simulators.servers.ports import free_port
 from simulators.servers.replay_feed import Replay, feed
 from simulators.servers.replay_files import ReplayError
+from simulators.told import tell
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +74,13 @@ async def _serve(replay: Replay, options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _outlets(replay, options) as (outlets, where):
         range_ = {"first": format_time(replay.first_ns), "last": format_time(replay.last_ns)}
-        _say({"ready": True, **where, "tags": len(replay.tags), "values": replay.rows, **range_})
+        tell({"ready": True, **where, "tags": len(replay.tags), "values": replay.rows, **range_})
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), max(options.wait, 0.001))
         sent = await feed(replay, outlets, stop, now=options.shift == "now") if not stop.is_set() else 0
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _SETTLE_S)
-        _say({"done": True, "sent": sent})
+        tell({"done": True, "sent": sent})
 
 
 @contextlib.asynccontextmanager
@@ -115,11 +115,6 @@ def _time(text: str) -> int:
         return parse_time_ns(text)
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
-
-
-def _say(line: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
 
 
 def main(words: list[str] | None = None) -> int:

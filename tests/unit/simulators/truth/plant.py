@@ -6,7 +6,7 @@ from typing import Final
 
 from simulators.campaign import Campaign
 from simulators.faults.spec import FaultSpec
-from simulators.layout import Layout, Line
+from simulators.layout import SMALL
 from simulators.recipe import PHASES, Recipe, TrueRanges
 from simulators.scenario import CampaignPlan, Scenario
 from simulators.truth.profile import Profile
@@ -23,14 +23,13 @@ _RECIPE: Final = Recipe(
     {("react", "AT"): TrueRanges((2.0, 11.0), (1.0, 12.0), (0.5, 13.0)), ("dose", "TT"): TrueRanges(nor=(-10.0, 45.0))},
     hold_limit_s=1200,
 )
-LAYOUT: Final = Layout(("R101", "R102"), (Line("T101", "C101", "D101"), Line("T201", "C201", "D201")), (0, 1))
 SCENARIO: Final = Scenario(
     name="short",
     teaches="",
     seed=3,
     start_ns=START_NS,
     lasts_s=3600,
-    layout=LAYOUT,
+    layout=SMALL,
     recipe=_RECIPE,
     plan=CampaignPlan((300, 600), (1, 1), wait_s=300, longest_delay_s=60),
 )
