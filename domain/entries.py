@@ -6,6 +6,7 @@ states, of which the newest stays known; the other entries stay for good.
 
 import enum
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple, NewType
 
 from domain.samples import SampleBatch
@@ -142,6 +143,47 @@ class PersonAction:
     until_ns: int | None = None  # shelving ends
 
 
+class EventKind(enum.StrEnum):
+    """What an explicit event tells of a batch."""
+
+    BATCH_START = "batch_start"  # on `unit`, which it occupies from here on
+    BATCH_END = "batch_end"  # on `unit`, which is free again; without a unit everywhere, for good
+    PHASE_START = "phase_start"
+    PHASE_END = "phase_end"
+    CHARGE = "charge"  # `amount` of `material` goes into the batch on `unit`
+    TRANSFER_START = "transfer_start"  # `from_unit` to `to_unit`
+    TRANSFER_END = "transfer_end"  # with the `amount`, where it is known
+    SPLIT = "split"  # one parent, several children
+    MERGE = "merge"  # several parents, one child
+    REWORK = "rework"  # one parent, made again as one child
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEvent:
+    """Something that a system or a person told of a batch, in its place among everything else that happened.
+
+    `source` is the MQTT source that it came from; "" for the service's own interface, and `person` then says whose
+    token it was. `time_ns` is the time at the source, `recorded_ns` ours. What a kind does not need is empty.
+    """
+
+    id: str  # the sender's: the same event twice is one
+    source: str
+    kind: EventKind
+    time_ns: int
+    recorded_ns: int
+    unit: str = ""  # of equipment
+    batch: str = ""
+    phase: str = ""
+    material: str = ""
+    amount: Decimal | None = None  # in `amount_unit`
+    amount_unit: str = ""
+    from_unit: str = ""
+    to_unit: str = ""
+    parents: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    person: str = ""
+
+
 Entry = (
     SampleBatch
     | TextBatch
@@ -152,4 +194,5 @@ Entry = (
     | ConfigurationActivated
     | Quarantined
     | PersonAction
+    | BatchEvent
 )

@@ -6,11 +6,12 @@ format byte, and the old one is still read.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import zstandard
 
 from domain.entries import (
+    BatchEvent,
     ConfigurationActivated,
     Entry,
     Gap,
@@ -45,30 +46,29 @@ class Kind(enum.IntEnum):
     CONFIGURATION = 7
     QUARANTINED = 8
     ACTION = 9
+    BATCH = 10
 
 
-def kind_of(entry: Entry) -> Kind:  # noqa: PLR0911 - one line for each kind
+_KINDS: Mapping[type[Entry], Kind] = {
+    SampleBatch: Kind.SAMPLES,
+    TextBatch: Kind.TEXTS,
+    Gap: Kind.GAP,
+    Heartbeat: Kind.HEARTBEAT,
+    TagDefined: Kind.TAG,
+    SourceState: Kind.STATE,
+    ConfigurationActivated: Kind.CONFIGURATION,
+    Quarantined: Kind.QUARANTINED,
+    PersonAction: Kind.ACTION,
+    BatchEvent: Kind.BATCH,
+}
+
+
+def kind_of(entry: Entry) -> Kind:
     """The number that an entry's kind has in the file; TypeError for what is no entry."""
-    match entry:
-        case SampleBatch():
-            return Kind.SAMPLES
-        case TextBatch():
-            return Kind.TEXTS
-        case Gap():
-            return Kind.GAP
-        case Heartbeat():
-            return Kind.HEARTBEAT
-        case TagDefined():
-            return Kind.TAG
-        case SourceState():
-            return Kind.STATE
-        case ConfigurationActivated():
-            return Kind.CONFIGURATION
-        case Quarantined():
-            return Kind.QUARANTINED
-        case PersonAction():
-            return Kind.ACTION
-    raise TypeError(f"{type(entry).__name__} is no entry")
+    kind = _KINDS.get(type(entry))
+    if kind is None:
+        raise TypeError(f"{type(entry).__name__} is no entry")
+    return kind
 
 
 def source_of(entry: Entry) -> str:
@@ -152,6 +152,8 @@ def _fields(entry: Entry) -> Writable:  # noqa: PLR0911 - one line for each kind
             return events.quarantined_fields(entry)
         case PersonAction():
             return events.action_fields(entry)
+        case BatchEvent():
+            return events.batch_fields(entry)
     raise TypeError(f"{type(entry).__name__} is not written as JSON")
 
 
@@ -173,4 +175,6 @@ def _entry(kind: int, fields: Fields) -> Entry:  # noqa: PLR0911 - one line for 
             return events.quarantined_entry(fields)
         case Kind.ACTION:
             return events.action_entry(fields)
+        case Kind.BATCH:
+            return events.batch_entry(fields)
     raise DamagedFile(f"no kind of entry has number {kind}")

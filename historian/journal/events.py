@@ -5,7 +5,9 @@ Each kind has a writer and a reader of its own, so that renaming a field in the 
 
 from domain.entries import (
     ActionKind,
+    BatchEvent,
     ConfigurationActivated,
+    EventKind,
     Gap,
     GapCause,
     Heartbeat,
@@ -226,4 +228,52 @@ def action_entry(fields: Fields) -> PersonAction:
         subject=fields.text("subject"),
         comment=fields.text("comment"),
         until_ns=fields.integer_or_none("until_ns"),
+    )
+
+
+def batch_fields(entry: BatchEvent) -> Writable:
+    """A BatchEvent; its amount as the decimal digits that were told."""
+    return {
+        "id": entry.id,
+        "source": entry.source,
+        "kind": entry.kind.value,
+        "time_ns": entry.time_ns,
+        "recorded_ns": entry.recorded_ns,
+        "unit": entry.unit,
+        "batch": entry.batch,
+        "phase": entry.phase,
+        "material": entry.material,
+        "amount": None if entry.amount is None else str(entry.amount),
+        "amount_unit": entry.amount_unit,
+        "from_unit": entry.from_unit,
+        "to_unit": entry.to_unit,
+        "parents": entry.parents,
+        "children": entry.children,
+        "person": entry.person,
+    }
+
+
+def batch_entry(fields: Fields) -> BatchEvent:
+    """The inverse of `batch_fields`."""
+    try:
+        kind = EventKind(fields.text("kind"))
+    except ValueError as error:
+        raise DamagedFile(str(error)) from error
+    return BatchEvent(
+        id=fields.text("id"),
+        source=fields.text("source"),
+        kind=kind,
+        time_ns=fields.integer("time_ns"),
+        recorded_ns=fields.integer("recorded_ns"),
+        unit=fields.text("unit"),
+        batch=fields.text("batch"),
+        phase=fields.text("phase"),
+        material=fields.text("material"),
+        amount=fields.decimal_or_none("amount"),
+        amount_unit=fields.text("amount_unit"),
+        from_unit=fields.text("from_unit"),
+        to_unit=fields.text("to_unit"),
+        parents=fields.names("parents"),
+        children=fields.names("children"),
+        person=fields.text("person"),
     )

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 
 import orjson
 
@@ -63,6 +64,18 @@ class Fields:
             return value
         raise _mistyped(name, "a number", value)
 
+    def decimal_or_none(self, name: str) -> Decimal | None:
+        """A finite decimal number, written as text so that no digit is lost, or null."""
+        if self._get(name) is None:
+            return None
+        try:
+            number = Decimal(self.text(name))
+        except InvalidOperation:
+            raise _mistyped(name, "a decimal number", self.text(name)) from None
+        if not number.is_finite():
+            raise DamagedFile(f"field {name!r} is {number}, not a decimal number")
+        return number
+
     def truth(self, name: str) -> bool:
         """True or false."""
         value = self._get(name)
@@ -87,6 +100,13 @@ class Fields:
         if not isinstance(value, list) or not all(item is None or isinstance(item, str) for item in value):
             raise _mistyped(name, "a list of texts", value)
         return tuple(value)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A list of strings."""
+        found = tuple(item for item in self.texts(name) if item is not None)
+        if len(found) < len(self.texts(name)):
+            raise DamagedFile(f"field {name!r} has a null, not a name")
+        return found
 
     def _get(self, name: str) -> object:
         try:

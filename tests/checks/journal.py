@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import fields, replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from domain.entries import (
     START,
     ActionKind,
+    BatchEvent,
     ConfigurationActivated,
     Entry,
+    EventKind,
     Gap,
     GapCause,
     Heartbeat,
@@ -37,10 +40,13 @@ TEXTS = TextBatch("train1", T0_NS, (3, 4), (T0_NS, T0_NS + 1), None, ("B-17", No
 QUARANTINED = Quarantined("floor", T0_NS, "plant/t7", "no number at /v", '{"v": "\\udcff"}', 2)
 CONFIGURATION = ConfigurationActivated(T0_NS, "ab12", "site: demo\n", "0.1.0", simulated=True)
 ACTION = PersonAction("r1", T0_NS, "Ada", ActionKind.SHELVE, "R101.TT.high", "valve is being repaired", T0_NS + 9)
+EVENT = BatchEvent(
+    "e1", "floor", EventKind.CHARGE, T0_NS - 5, T0_NS, "R101", "B-17", "dose", "SM-1", Decimal("12.50"), "kg"
+)
 TAG = Tag(
     TagId(3), "5f0c", 1, "R101.TT", "train1", "nsu=urn:plant;s=R101.TT", "ns=2;s=R101.TT", "degC", sensor_low=-50.0
 )
-LASTING = (GAP, TagDefined(TAG, T0_NS), CONFIGURATION, QUARANTINED, ACTION, TEXTS)
+LASTING = (GAP, TagDefined(TAG, T0_NS), CONFIGURATION, QUARANTINED, ACTION, EVENT, TEXTS)
 PASSING = (HEARTBEAT, STATE)
 
 

@@ -7,8 +7,10 @@ from hypothesis.extra import numpy as arrays
 
 from domain.entries import (
     ActionKind,
+    BatchEvent,
     ConfigurationActivated,
     Entry,
+    EventKind,
     Gap,
     GapCause,
     Heartbeat,
@@ -77,6 +79,13 @@ def text_batches(draw: st.DrawFn) -> TextBatch:
     return TextBatch(draw(NAME), draw(NS), rows(COUNT), rows(NS), server_ns, rows(st.none() | WILD_TEXT), rows(COUNT))
 
 
+NAMES = st.lists(TEXT, max_size=3).map(tuple)
+AMOUNT = st.none() | st.decimals(allow_nan=False, allow_infinity=False)
+BATCH_EVENTS = st.builds(
+    BatchEvent,
+    *(TEXT, NAME, st.sampled_from(EventKind), NS, NS, TEXT, TEXT, TEXT, TEXT),
+    *(AMOUNT, TEXT, TEXT, TEXT, NAMES, NAMES, TEXT),
+)
 TAGS = st.builds(Tag, COUNT.map(TagId), TEXT, COUNT, TEXT, NAME, TEXT, TEXT, TEXT, TEXT, TEXT, NUMBER, NUMBER, NS, TEXT)
 EVENTS = (
     text_batches()
@@ -86,6 +95,7 @@ EVENTS = (
     | st.builds(SourceState, NAME, WILD_TEXT)
     | st.builds(ConfigurationActivated, NS, TEXT, TEXT, TEXT, st.booleans())
     | st.builds(Quarantined, NAME, NS, WILD_TEXT, TEXT, WILD_TEXT, COUNT)
+    | BATCH_EVENTS
     | st.builds(PersonAction, TEXT, NS, TEXT, st.sampled_from(ActionKind), TEXT, TEXT, MAYBE_NS)
 )
 

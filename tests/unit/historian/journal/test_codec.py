@@ -14,6 +14,7 @@ from historian.journal.layouts import INLINE, KnownLayouts, LearntLayouts, Piece
 from tests.checks.journal import (
     ACTION,
     CONFIGURATION,
+    EVENT,
     GAP,
     HEARTBEAT,
     LASTING,
@@ -64,6 +65,9 @@ GOLDEN_EVENTS = {
     b'"reason":"no number at /v","payload":"{\\"v\\": \\"\\\\udcff\\"}","count":2}',
     ACTION: b'\t{"id":"r1","at_ns":1760000400000000000,"person":"Ada","kind":"shelve","subject":"R101.TT.high",'
     b'"comment":"valve is being repaired","until_ns":1760000400000000009}',
+    EVENT: b'\n{"id":"e1","source":"floor","kind":"charge","time_ns":1760000399999999995,'
+    b'"recorded_ns":1760000400000000000,"unit":"R101","batch":"B-17","phase":"dose","material":"SM-1",'
+    b'"amount":"12.50","amount_unit":"kg","from_unit":"","to_unit":"","parents":[],"children":[],"person":""}',
     TEXTS: b'\x02{"source":"train1","received_ns":1760000400000000000,"tag":[3,4],'
     b'"time_ns":[1760000400000000000,1760000400000000001],"server_ns":null,"value":["B-17",null],"status":[0,2150694912]}',
     HEARTBEAT: b'\x04{"source":"train1","now_ns":1760000400000000000,"connected":true,'
@@ -234,3 +238,25 @@ def scan_of_fifty_devices(second: int) -> SampleBatch:
         np.round(chance.normal(75, 0.5, 1000), 2),
         np.zeros(1000, np.uint32),
     )
+
+
+@pytest.mark.parametrize("amount", ['"twelve"', '"NaN"', "12.5"], ids=["a word", "no number", "a binary float"])
+def test_an_amount_that_is_no_decimal_number_is_damage(amount: str):
+    payload = GOLDEN_EVENTS[EVENT].replace(b'"12.50"', amount.encode())
+
+    with pytest.raises(DamagedFile, match="field 'amount' is"):
+        Decoder(NO_LAYOUTS).open(stored(payload))
+
+
+def test_a_null_among_names_is_damage():
+    payload = GOLDEN_EVENTS[EVENT].replace(b'"parents":[]', b'"parents":[null]')
+
+    with pytest.raises(DamagedFile, match="field 'parents' has a null, not a name"):
+        Decoder(NO_LAYOUTS).open(stored(payload))
+
+
+def test_an_unknown_kind_of_batch_event_is_damage():
+    payload = GOLDEN_EVENTS[EVENT].replace(b'"charge"', b'"explode"')
+
+    with pytest.raises(DamagedFile, match="'explode' is not a valid EventKind"):
+        Decoder(NO_LAYOUTS).open(stored(payload))
