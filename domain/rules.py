@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from domain.equipment import UnitModel
 from domain.holds import Hold
 from domain.recipes import Recipe
+from domain.shifts import Shifts
 
 
 class Priority(enum.IntEnum):
@@ -77,6 +78,7 @@ class Rulebook:
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     units: Mapping[str, UnitModel] = field(default_factory=dict)
     holds: Mapping[str, Hold] = field(default_factory=dict)
+    shifts: Shifts | None = None
     tags: Mapping[str, TagRules] = field(default_factory=dict)
     approval: str = "off"  # off: files judge as they are, and every verdict says so
     hash: str = ""

@@ -240,6 +240,13 @@ class HoldText(Section):
     study: str = ""
 
 
+class ShiftsText(Section):
+    """When shifts begin, by the plant's own clock."""
+
+    zone: str
+    starts: tuple[str, ...] = Field(min_length=1, max_length=24)
+
+
 class Notify(Section):
     """Somebody who is told."""
 
@@ -306,5 +313,6 @@ class ConfigFile(Section):
     tags: dict[str, TagText] = {}
     recipes: dict[str, RecipeText] = {}
     holds: dict[str, HoldText] = {}
+    shifts: ShiftsText | None = None
     notify: dict[str, Notify] = {}
     mirrors: dict[str, Mirror] = {}

@@ -12,6 +12,7 @@ from domain.tags import Tag
 from service.config.document import Document, PathKey
 from service.config.model import AlarmText, ConfigFile, Drift, DurationLimits, ParameterText, RecipeTag, UnitText
 from service.config.quantities import convert, difference
+from service.config.shifts import shifts
 from service.config.tags import Expanded, PlacedTag
 
 _HOLD_EVENTS = {
@@ -45,6 +46,7 @@ def rulebook(
             name: _unit(document, file, name, unit, expanded, tags, complaints) for name, unit in file.units.items()
         },
         holds=_holds(document, file, complaints),
+        shifts=shifts(document, file.shifts, complaints),
         tags={
             placed.name: rules
             for placed in expanded.tags.values()

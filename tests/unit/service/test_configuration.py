@@ -197,3 +197,22 @@ def test_words_that_yaml_1_1_takes_for_booleans_stay_words(tmp_path):
     text = GOOD.replace("site: test", "site: no")
 
     assert load_text(tmp_path, text).site == "no"
+
+
+def test_shifts_begin_by_the_clock_of_a_named_zone(tmp_path):
+    shifts = load_text(tmp_path, GOOD + 'shifts: {zone: Europe/Berlin, starts: ["14:00", "06:00"]}\n').rulebook.shifts
+
+    assert shifts is not None
+    assert shifts.starts_s == (6 * 3600, 14 * 3600)
+
+
+def test_a_calendar_that_means_nothing_is_refused(tmp_path):
+    found = complaints(tmp_path, GOOD + 'shifts: {zone: Europe/Berlim, starts: ["6", "22:00", "22:00"]}\n')
+
+    line = len(GOOD.splitlines()) + 1
+    assert [each.partition(": ")[2] for each in found] == [
+        "shifts.starts.0: '6' is no time of the day (such as 06:00)",
+        "shifts.starts: two shifts begin at the same time",
+        "shifts.zone: no time zone is named 'Europe/Berlim' (such as Europe/Berlin)",
+    ]
+    assert all(f"thermowell.yaml:{line}:" in each for each in found)
