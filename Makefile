@@ -1,5 +1,5 @@
 # The verbs of this repository. Everything runs in .venv, which each verb sets up by itself.
-.PHONY: setup demo run test check bench soak lock
+.PHONY: setup demo run test check bench bench-detection soak lock
 
 CONFIG ?= thermowell.yaml
 
@@ -28,6 +28,10 @@ check:        ## style, types, layers, spelling, dependencies
 bench:        ## figures against peers: a table, and build/bench.json (make bench ARGS="store detect")
 	@sh setup.sh dev
 	@.venv/bin/python -m tests.bench $(ARGS)
+
+bench-detection: ## what the detectors find: build/detection.json, docs/detection.md (BENCHMARKS=FOLDER of public data)
+	@sh setup.sh dev
+	@.venv/bin/python -m tests.bench.detection $(ARGS)
 
 soak:         ## the long crash tests
 	@sh setup.sh dev
