@@ -1,0 +1,145 @@
+"""Reads what a system tells of a batch: one JSON object for each event, the same over MQTT and over HTTP."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from domain.entries import BatchEvent, EventKind
+from domain.errors import BadMessage
+from domain.time import parse_time_ns
+
+MOST_NAME = 200
+MOST_RELATIVES = 64
+_EARLIEST_NS = 31_536_000 * 1_000_000_000  # 1971: a time without its zeros lands in January 1970
+_LATEST_NS = 2**63 - 1
+
+_TEXTS = {
+    "unit": "unit",
+    "batch": "batch",
+    "phase": "phase",
+    "material": "material",
+    "amount_unit": "amount_unit",
+    "from": "from_unit",
+    "to": "to_unit",
+}
+"""Members of the object that are text, and the fields of the event that they become."""
+
+_KEYS = {"id", "event", "time", "amount", "parents", "children", *_TEXTS}
+
+_NEEDED = {
+    EventKind.BATCH_START: ("unit", "batch"),
+    EventKind.BATCH_END: ("batch",),
+    EventKind.PHASE_START: ("unit", "phase"),
+    EventKind.PHASE_END: ("unit", "phase"),
+    EventKind.CHARGE: ("unit", "material"),
+    EventKind.TRANSFER_START: (),
+    EventKind.TRANSFER_END: (),
+    EventKind.SPLIT: (),
+    EventKind.MERGE: (),
+    EventKind.REWORK: (),
+}
+_RELATIVES = {  # least and most parents, least and most children
+    EventKind.SPLIT: (1, 1, 2, MOST_RELATIVES),
+    EventKind.MERGE: (2, MOST_RELATIVES, 1, 1),
+    EventKind.REWORK: (1, 1, 1, 1),
+}
+
+
+def read_event(told: object, source: str, recorded_ns: int, person: str = "") -> BatchEvent:
+    """The event that an object tells; BadMessage says which member is wrong. `source` and `person` as in BatchEvent."""
+    if not isinstance(told, Mapping):
+        raise BadMessage(f"an event is an object, not {type(told).__name__}")
+    unknown = sorted(str(key) for key in told if key not in _KEYS)
+    if unknown:
+        raise BadMessage(f"{unknown[0]!r} is no member of an event: {', '.join(sorted(_KEYS))}")
+    kind = _kind(_name(told, "event"))
+    event = BatchEvent(
+        id=_name(told, "id"),
+        source=source,
+        kind=kind,
+        time_ns=_time_ns(_name(told, "time")),
+        recorded_ns=recorded_ns,
+        amount=_amount(told.get("amount")),
+        parents=_names(told, "parents"),
+        children=_names(told, "children"),
+        person=person,
+        **{field: _name(told, key) if told.get(key) is not None else "" for key, field in _TEXTS.items()},
+    )
+    _check(event)
+    return event
+
+
+def _kind(text: str) -> EventKind:
+    try:
+        return EventKind(text)
+    except ValueError:
+        raise BadMessage(f"event {text!r} is none of {', '.join(EventKind)}") from None
+
+
+def _name(told: Mapping[object, object], key: str) -> str:
+    """A member's text; a whole number may stand for one, as batch ids do."""
+    value = told.get(key)
+    if value is None:
+        raise BadMessage(f"{key!r} is missing")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise BadMessage(f"{key!r} is {type(value).__name__}, not text")
+    text = value.strip()
+    if not text or len(text) > MOST_NAME or not text.isprintable():
+        raise BadMessage(f"{key!r} must be printable text of 1 to {MOST_NAME} characters")
+    return text
+
+
+def _names(told: Mapping[object, object], key: str) -> tuple[str, ...]:
+    values = told.get(key)
+    if values is None:
+        return ()
+    if not isinstance(values, list) or len(values) > MOST_RELATIVES:
+        raise BadMessage(f"{key!r} must be a list of at most {MOST_RELATIVES} batches")
+    names = tuple(_name({key: value}, key) for value in values)
+    if len(set(names)) < len(names):
+        raise BadMessage(f"{key!r} names a batch twice")
+    return names
+
+
+def _time_ns(text: str) -> int:
+    try:
+        time_ns = parse_time_ns(text)
+    except (ValueError, OverflowError):
+        raise BadMessage(f"'time' is {text[:40]!r}, neither ISO 8601 nor integer nanoseconds") from None
+    if not _EARLIEST_NS <= time_ns <= _LATEST_NS:
+        raise BadMessage(f"'time' {text[:40]!r} is not between 1971 and 2262")
+    return time_ns
+
+
+def _amount(value: object) -> Decimal | None:
+    """An amount as it was written: a decimal number as text, or a JSON number by its shortest digits."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise BadMessage(f"'amount' is {type(value).__name__}, not a number")
+    try:
+        amount = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise BadMessage(f"'amount' {str(value)[:40]!r} is no number") from None
+    if not amount.is_finite() or amount < 0 or len(amount.as_tuple().digits) > 30 or abs(amount.adjusted()) > 30:
+        raise BadMessage(f"'amount' {str(value)[:40]!r} is no amount")
+    return amount
+
+
+def _check(event: BatchEvent) -> None:
+    """What a kind of event needs; BadMessage names what is missing."""
+    for key in _NEEDED[event.kind]:
+        if not getattr(event, key):
+            raise BadMessage(f"{key!r} is missing: {event.kind} needs it")
+    if event.kind in (EventKind.TRANSFER_START, EventKind.TRANSFER_END) and not (event.from_unit or event.to_unit):
+        raise BadMessage(f"'from' and 'to' are missing: {event.kind} needs one of them")
+    if event.from_unit and event.from_unit == event.to_unit:
+        raise BadMessage(f"'from' and 'to' are both {event.from_unit!r}")
+    if (event.amount is None) != (not event.amount_unit):
+        raise BadMessage("'amount' and 'amount_unit' stand together or not at all")
+    least_parents, most_parents, least_children, most_children = _RELATIVES.get(event.kind, (0, 0, 0, 0))
+    if not least_parents <= len(event.parents) <= most_parents:
+        raise BadMessage(f"'parents' has {len(event.parents)} batches, which is not what {event.kind} needs")
+    if not least_children <= len(event.children) <= most_children:
+        raise BadMessage(f"'children' has {len(event.children)} batches, which is not what {event.kind} needs")
