@@ -1,8 +1,9 @@
-"""Master recipes: phases and the ranges of their parameters (ISA-88, ICH Q8)."""
+"""Master recipes: procedure, phases and the ranges of their parameters (ISA-88, ICH Q8)."""
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,11 @@ class Limits:
         low_in = outer.low is None or (self.low is not None and self.low >= outer.low)
         return low_in and (outer.high is None or (self.high is not None and self.high <= outer.high))
 
+    @property
+    def width(self) -> float | None:
+        """From end to end; None where a side has no limit."""
+        return None if self.low is None or self.high is None else self.high - self.low
+
 
 class RangeKind(enum.StrEnum):
     """The ranges of a parameter, from the inside out."""
@@ -28,15 +34,56 @@ class RangeKind(enum.StrEnum):
     PAR = "par"
 
 
+PROVEN = (RangeKind.VALIDATED, RangeKind.PAR)
+"""The ranges that a study stands behind: they need its reference."""
+
+Ranges = Mapping[RangeKind, Limits]
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterRanges:
-    """The ranges of one parameter in one phase, in the tag's unit; they hold from `after_ns` into the phase."""
+    """The ranges of one parameter in one phase, in the tag's unit; they hold from `after_ns` into the phase.
+
+    `relative` are ranges around the set point that the unit's tag of the role `set_point` gives: differences in the
+    tag's unit. Ranges around a fixed set point stand in `ranges`, as the values that they come to.
+    """
 
     parameter: str  # the role: TT, PT, AT
     unit: str
     reference: str  # gauge | absolute | ""
-    ranges: Mapping[RangeKind, Limits]
+    ranges: Ranges
     after_ns: int = 0
+    study: str = ""
+    set_point: str = ""  # the role: TSP
+    relative: Ranges = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RateRanges:
+    """How fast a parameter may change: an addition rate. The ranges are in the tag's unit per minute.
+
+    The rate at a sample is the change over the `window_ns` before it, times -1 where the tag tells what is left.
+    """
+
+    name: str
+    parameter: str
+    unit: str
+    window_ns: int
+    falling: bool
+    ranges: Ranges
+    after_ns: int = 0
+    study: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DwellRanges:
+    """How long a parameter may be `within` an interval during a phase: time at temperature. The ranges are in ns."""
+
+    name: str
+    parameter: str
+    unit: str
+    within: Limits
+    ranges: Ranges
     study: str = ""
 
 
@@ -48,13 +95,93 @@ class Phase:
     parameters: Mapping[str, ParameterRanges]
     duration: Limits | None = None  # ns
     duration_study: str = ""
+    rates: Mapping[str, RateRanges] = field(default_factory=dict)
+    dwells: Mapping[str, DwellRanges] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Phases in their order."""
+
+    name: str
+    phases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitProcedure:
+    """What is done on one unit; `units` are those it may be done on (none: any that makes the product)."""
+
+    name: str
+    operations: tuple[Operation, ...]
+    units: tuple[str, ...] = ()
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Its phases in their order."""
+        return tuple(phase for operation in self.operations for phase in operation.phases)
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """Paths that run beside each other; what follows waits for all of them."""
+
+    paths: tuple[tuple["Step", ...], ...]
+
+
+Step = UnitProcedure | Parallel
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedYield:
+    """What a step should give: `theoretical` in `unit`, and the expected part of it in percent. Never binary floats."""
+
+    name: str
+    unit: str
+    theoretical: Decimal
+    low_percent: Decimal | None
+    high_percent: Decimal | None
+    study: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A master recipe: product, version and change number name it in every verdict."""
+    """A master recipe: product, version and change number name it in every verdict.
+
+    `gmp_start` is the phase with which GMP begins: where the starting material comes in (ICH Q7, table 1).
+    """
 
     product: str
     version: int
     change: str
     phases: Mapping[str, Phase]
+    gmp_start: str = ""
+    procedure: tuple[Step, ...] = ()
+    yields: Mapping[str, ExpectedYield] = field(default_factory=dict)
+
+
+def unit_procedures(steps: tuple[Step, ...]) -> Iterator[UnitProcedure]:
+    """Every unit procedure, in the order in which they are written."""
+    for step in steps:
+        if isinstance(step, UnitProcedure):
+            yield step
+            continue
+        for path in step.paths:
+            yield from unit_procedures(path)
+
+
+def overlaps(steps: tuple[Step, ...]) -> Iterator[tuple[UnitProcedure, UnitProcedure]]:
+    """Pairs of unit procedures that run beside each other and cannot have a unit each."""
+    for step in steps:
+        if not isinstance(step, Parallel):
+            continue
+        earlier: list[UnitProcedure] = []
+        for path in step.paths:
+            yield from overlaps(path)
+            beside = list(unit_procedures(path))
+            yield from ((one, other) for one in earlier for other in beside if _share(one, other))
+            earlier += beside
+
+
+def _share(one: UnitProcedure, other: UnitProcedure) -> bool:
+    """Whether there is only one unit for both; where units are not named, another one may do."""
+    return bool(one.units) and bool(other.units) and len({*one.units, *other.units}) == 1

@@ -52,6 +52,24 @@ def convert(value: float, unit: str, to: str) -> float:
         raise ValueError(f"{unit or 'no unit'} cannot be converted to {to or 'no unit'}") from error
 
 
+def convert_difference(value: float, unit: str, to: str, per: str = "") -> float:
+    """Convert a difference on a scale (`per` a time): ValueError where the unit is a temperature, or does not agree."""
+    target = _delta(to) + (f"/{per}" if per else "")
+    if not per and unit == target:
+        return value
+    try:
+        quantity = registry().Quantity(value, _spelled(unit))
+        if str(quantity.units) in {"degree_Celsius", "degree_Fahrenheit"}:
+            reason = f"{unit} is a temperature, not a difference: write delta_{unit}"
+        elif per and "degree_Celsius" in str(quantity.units).replace("delta_degree_Celsius", ""):
+            reason = f"{unit} is of a temperature, not of a difference: write delta_degC"
+        else:
+            return float(quantity.to(target).magnitude)
+    except Exception as error:
+        raise ValueError(f"{unit or 'no unit'} cannot be converted to {target}") from error
+    raise ValueError(reason)
+
+
 def difference(text: str, unit: str, per: str = "") -> float:
     """Read a difference (`0.5 delta_degC`, `2 delta_degC/min`, or a bare number) in a tag's unit (per `per`)."""
     match = _NUMBER_AND_UNIT.fullmatch(text.strip())

@@ -1,17 +1,17 @@
 """Recipes, holds and what is watched on each tag: the rulebook, with every reference and unit checked."""
 
-import itertools
 from collections.abc import Mapping
 
 from domain.equipment import UnitModel
 from domain.errors import Complaint
 from domain.holds import Hold, HoldKind
-from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
+from domain.recipes import RangeKind
 from domain.rules import AlarmRule, DriftRule, Priority, Rulebook, TagRules
 from domain.tags import Tag
 from service.config.document import Document, PathKey
-from service.config.model import AlarmText, ConfigFile, Drift, DurationLimits, ParameterText, RecipeTag, UnitText
-from service.config.quantities import convert, difference
+from service.config.master import Site, recipes
+from service.config.model import AlarmText, ConfigFile, Drift, RecipeTag, UnitText
+from service.config.quantities import difference
 from service.config.shifts import shifts
 from service.config.tags import Expanded, PlacedTag
 
@@ -36,12 +36,7 @@ def rulebook(
 ) -> Rulebook:
     """Everything that judges; complaints are added for what cannot."""
     return Rulebook(
-        recipes={
-            product: Recipe(
-                product, text.version, text.change, _phases(document, file, product, expanded, tags, complaints)
-            )
-            for product, text in file.recipes.items()
-        },
+        recipes=recipes(Site(document, file, expanded, tags, complaints)),
         units={
             name: _unit(document, file, name, unit, expanded, tags, complaints) for name, unit in file.units.items()
         },
@@ -54,100 +49,6 @@ def rulebook(
         },
         approval=file.approval,
     )
-
-
-def _phases(
-    document: Document,
-    file: ConfigFile,
-    product: str,
-    expanded: Expanded,
-    tags: Mapping[str, Tag],
-    complaints: list[Complaint],
-) -> dict[str, Phase]:
-    phases = {}
-    for name, text in file.recipes[product].phases.items():
-        path = ("recipes", product, "phases", name)
-        parameters = {}
-        for role, ranges in text.parameters.items():
-            measured = [tags[roles[role]] for roles in expanded.parameters.values() if roles.get(role) in tags]
-            built = _parameter(document, (*path, role), role, ranges, measured, complaints)
-            if built is not None:
-                parameters[role] = built
-        duration = _duration_limits(document, (*path, "duration"), text.duration, complaints)
-        phases[name] = Phase(name, parameters, duration, text.duration.study if text.duration else "")
-    return phases
-
-
-def _duration_limits(
-    document: Document,
-    path: PathKey,
-    text: DurationLimits | None,
-    complaints: list[Complaint],
-) -> Limits | None:
-    if text is None:
-        return None
-    try:
-        low, high = (None if side is None else round(convert(side, text.unit, "ns")) for side in text.validated)
-    except ValueError as error:
-        complaints.append(document.complain((*path, "unit"), str(error)))
-        return None
-    if low is not None and high is not None and low > high:
-        complaints.append(document.complain((*path, "validated"), "its lower end is above its upper end"))
-    return Limits(low, high)
-
-
-def _parameter(
-    document: Document,
-    path: PathKey,
-    role: str,
-    text: ParameterText,
-    measured: list[Tag],
-    complaints: list[Complaint],
-) -> ParameterRanges | None:
-    """The ranges of a parameter in its tag's unit; None after a complaint."""
-    before = len(complaints)
-    if not measured:
-        complaints.append(document.complain(path, f"no unit has a tag for the parameter {role!r}"))
-        return None
-    units = {(tag.unit, tag.reference) for tag in measured}
-    if len(units) > 1:
-        complaints.append(document.complain(path, f"its tags differ in unit or reference: {sorted(units)}"))
-        return None
-    tag = measured[0]
-    if text.reference != tag.reference:
-        said, has = text.reference or "no reference", tag.reference or "no reference"
-        complaints.append(document.complain(path, f"is in {said}, but tag {tag.name!r} has {has}"))
-    ranges = {}
-    for kind in RangeKind:
-        interval = getattr(text, kind.value)
-        if interval is None:
-            continue
-        try:
-            low, high = (None if side is None else convert(side, text.unit, tag.unit) for side in interval)
-        except ValueError as error:
-            complaints.append(document.complain((*path, "unit"), f"{error} of tag {tag.name!r}"))
-            return None
-        if low is not None and high is not None and low > high:
-            complaints.append(document.complain((*path, kind.value), "its lower end is above its upper end"))
-        ranges[kind] = Limits(low, high)
-    _check_nesting(document, path, ranges, complaints)
-    if len(complaints) > before:
-        return None
-    return ParameterRanges(role, tag.unit, tag.reference, ranges, text.after, text.study)
-
-
-def _check_nesting(
-    document: Document,
-    path: PathKey,
-    ranges: Mapping[RangeKind, Limits],
-    complaints: list[Complaint],
-) -> None:
-    """What is given must nest: NOR in alert in action in validated in PAR."""
-    given = [kind for kind in RangeKind if kind in ranges]
-    for inner, outer in itertools.pairwise(given):
-        if not ranges[inner].nests_in(ranges[outer]):
-            message = f"{inner.value} does not lie inside {outer.value}"
-            complaints.append(document.complain((*path, inner.value), message))
 
 
 def _unit(
