@@ -116,7 +116,7 @@ def _amount(value: object) -> Decimal | None:
     """An amount as it was written: a decimal number as text, or a JSON number by its shortest digits."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise BadMessage(f"'amount' is {type(value).__name__}, not a number")
     try:
         amount = Decimal(str(value).strip())

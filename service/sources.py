@@ -79,6 +79,7 @@ def _mqtt_settings(configuration: Configuration, name: str, section: Mqtt) -> Mq
         session_expiry_s=section.session_expiry // SECOND_NS,
         receive_maximum=section.receive_maximum,
         broker_queue=section.broker_queue,
+        event_topics=section.events,
     )
 
 

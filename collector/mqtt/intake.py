@@ -279,6 +279,7 @@ class Intake:
             entries.append(reading.samples)
         if reading.texts is not None:
             entries.append(reading.texts)
+        entries += reading.events
         waiting = self._quarantine.waiting
         entries += self._refuse(reading)
         now_s = self._now_s()

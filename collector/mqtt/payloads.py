@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from collector.mqtt.events import read_events
 from collector.mqtt.frames import DUP, OVERSIZED, RETAIN, Publish
 from collector.mqtt.routes import MISSING, CompiledRoute, Json, Missing, Route, TopicPlan, find, plan_topics
 from collector.mqtt.times import read_numbers, read_texts, read_time
@@ -21,7 +22,7 @@ from collector.mqtt.values import (
     read_text,
     shown,
 )
-from domain.entries import TextBatch
+from domain.entries import BatchEvent, TextBatch
 from domain.errors import BadMessage
 from domain.samples import SampleBatch
 from domain.status import BAD, BAD_NO_DATA, GOOD, TIME_FROM_RECEIPT
@@ -44,11 +45,13 @@ class Reading:
     """What a run of messages says; received = samples + texts + refusals + redelivered, each counted in samples.
 
     `identities` are packet id and check sum of the messages of which a sample got the receipt time: only these must
-    be known again. `unrouted` messages (topic → how many, and the last payload) are not in `received`.
+    be known again. `events` of batches are no samples. They and `unrouted` messages (topic → how many, and the last
+    payload) are not in `received`.
     """
 
     samples: SampleBatch | None = None
     texts: TextBatch | None = None
+    events: list[BatchEvent] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     unrouted: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
     identities: dict[int, int] = field(default_factory=dict)
@@ -100,8 +103,11 @@ class _Columns:
 class PayloadReader:
     """Turns messages into batches of one source, by its routes."""
 
-    def __init__(self, source: str, routes: Sequence[Route], tags: Sequence[Tag]) -> None:
+    def __init__(
+        self, source: str, routes: Sequence[Route], tags: Sequence[Tag], event_topics: Sequence[str] = ()
+    ) -> None:
         self._source = source
+        self._event_topics = {topic.encode() for topic in event_topics}
         self._plans, self._routes = plan_topics(routes, tags)
         self._tag_of = np.array([route.route.tag_id for route in self._routes], dtype=np.uint32)
         self._unit_of = np.array([route.ns_per_unit for route in self._routes], dtype=np.int64)
@@ -119,6 +125,9 @@ class PayloadReader:
         for message in messages:
             topic, payload, _, flags = message
             plan = plan_of(topic)
+            if plan is None and topic in self._event_topics:
+                self._read_events(message, reading, received_ns)
+                continue
             if plan is None:
                 reading.unrouted[topic] = (reading.unrouted.get(topic, (0, b""))[0] + 1, payload)
                 continue
@@ -139,6 +148,13 @@ class PayloadReader:
         if rows.index:
             self._fill(reading, rows, received_ns)
         return reading
+
+    def _read_events(self, message: Publish, reading: Reading, received_ns: int) -> None:
+        """Take what a message tells of batches. One that comes again is known by its id later."""
+        events, reasons = read_events(message, self._source, received_ns)
+        reading.events += events
+        for reason in reasons:
+            reading.refuse(Refusal(message[0].decode("utf-8", "backslashreplace"), "event", reason, message[1]))
 
     def _read_any(
         self, plan: TopicPlan, message: Publish, rows: _Rows, reading: Reading, known: Mapping[int, int]

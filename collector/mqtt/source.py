@@ -78,7 +78,13 @@ class MqttSource:
         self._ended = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._intake = Intake(
-            settings, PayloadReader(settings.name, routes, tags), clock, saved, self._put, self._wake_link, now_s
+            settings,
+            PayloadReader(settings.name, routes, tags, settings.event_topics),
+            clock,
+            saved,
+            self._put,
+            self._wake_link,
+            now_s,
         )
         marked = saved.marked and saved.client_id == settings.client_id
         self._link = make_link(settings, self._intake, saved.topics, marked=marked)

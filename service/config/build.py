@@ -16,6 +16,7 @@ from service.config.document import Document, PathKey, read_document
 from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, Notify, Source
 from service.config.quantities import registry
 from service.config.tags import Route
+from service.config.telling import check_event_topics
 
 _LEAST_QUOTA_BYTES = 32_000_000
 
@@ -91,6 +92,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     units = tags.expand(document, file, complaints)
     built_tags, routes = tags.build(document, file, units, complaints)
     rulebook = recipes.rulebook(document, file, units, {tag.name: tag for tag in built_tags}, complaints)
+    check_event_topics(document, file, routes, complaints)
     host, port = _listen(document, file.http.listen, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)

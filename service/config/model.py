@@ -65,6 +65,7 @@ class Mqtt(Section):
     ca_file: str | None = None
     session_expiry: Duration = 24 * 3_600_000_000_000
     receive_maximum: int = Field(default=5000, ge=1, le=65535)
+    events: tuple[str, ...] = ()  # exact topics that tell what happens to batches
     broker_queue: int = Field(default=1000, ge=1)  # messages that the broker keeps for a client that is away
 
 

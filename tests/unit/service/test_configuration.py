@@ -130,6 +130,17 @@ def test_the_rules_hash_changes_with_a_limit_and_not_with_a_comment(tmp_path):
             "topic: hall/t7",
             "tags.T7.LT.topic: 'hall/t7' is in none of the topics of source 'floor'",
         ),
+        (
+            "topics: [plant/#]",
+            "topics: [plant/#], events: [hall/batches]",
+            "sources.floor.mqtt.events.0: 'hall/batches' is in none of the topics of source 'floor'",
+        ),
+        ("topics: [plant/#]", "topics: [plant/#], events: [plant/+]", "events.0: 'plant/+' is a pattern"),
+        (
+            "topics: [plant/#]",
+            "topics: [plant/#], events: [plant/t7/level]",
+            "events.0: 'plant/t7/level' feeds tag 'T7.LT' already",
+        ),
         ("nor: [331.15", "nor: [300", "recipes.API-1.phases.dose.TT.nor: nor does not lie inside validated"),
         (
             "reference: gauge, validated",

@@ -1,0 +1,91 @@
+"""Messages that tell what happens to a batch."""
+
+import json
+
+import pytest
+
+from collector.mqtt import events
+from collector.mqtt.frames import OVERSIZED
+from collector.mqtt.payloads import PayloadReader, Reading
+from collector.mqtt.routes import Route
+from domain.entries import EventKind
+from domain.tags import Tag, TagId
+
+NOW_NS = 1_760_000_000_000_000_000
+TAGS = (Tag(TagId(0), "u", 1, "T0", "floor", ""),)
+READER = PayloadReader("floor", (Route(0, "flat", "/v", "/t", "ms"),), TAGS, ("batches",))
+START = {"id": "e1", "event": "batch_start", "time": "2026-03-01T08:00:00Z", "unit": "R101", "batch": "B-17"}
+
+
+def read(*payloads: object, flags: int = 0x32) -> Reading:
+    frames = [
+        (b"batches", payload if isinstance(payload, bytes) else json.dumps(payload).encode(), 1, flags)
+        for payload in payloads
+    ]
+    return READER.read(frames, NOW_NS, {})
+
+
+def test_an_event_is_no_sample_and_is_not_counted_as_one():
+    reading = read(START)
+
+    (event,) = reading.events
+    assert (event.id, event.source, event.kind, event.recorded_ns) == ("e1", "floor", EventKind.BATCH_START, NOW_NS)
+    assert (reading.received, reading.samples, reading.refusals, reading.unrouted) == (0, None, [], {})
+
+
+def test_an_array_is_many_events_and_a_wrong_one_does_not_take_the_others_with_it():
+    reading = read([START, {**START, "id": "e2", "event": "explode"}, {**START, "id": "e3"}])
+
+    assert [event.id for event in reading.events] == ["e1", "e3"]
+    assert [refusal.reason[:50] for refusal in reading.refusals] == [
+        "topic 'batches': event 'explode' is none of batch_"[:50]
+    ]
+    assert reading.received == 1
+
+
+def test_an_amount_keeps_its_digits():
+    told = json.dumps({**START, "event": "charge", "material": "SM-1", "amount_unit": "kg", "amount": 0})
+    (event,) = read(told.replace(": 0}", ": 12.50}").encode()).events
+
+    assert str(event.amount) == "12.50"
+
+
+def test_samples_and_events_of_one_run_are_both_read():
+    frames = [(b"flat", b'{"t":1750000000000,"v":1}', 1, 0x32), (b"batches", json.dumps(START).encode(), 2, 0x32)]
+    reading = READER.read(frames, NOW_NS, {})
+
+    assert (reading.received, len(reading.events)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (b"{", "topic 'batches': the payload is no JSON"),
+        (b"\xff", "topic 'batches': the payload is no JSON"),
+        (b"[" * 100_000, "topic 'batches': the payload is no JSON"),
+        (b'{"amount": NaN}', "topic 'batches': the payload has NaN, which is no JSON"),
+        (b'{"id": "\\ud800"}', "topic 'batches': 'event' is missing"),
+        (b"7", "topic 'batches': an event is an object, not int"),
+    ],
+    ids=["cut off", "no text", "nested", "not a number", "incomplete", "no object"],
+)
+def test_what_cannot_be_read_is_refused_with_its_reason(payload: bytes, words: str):
+    (refusal,) = read(payload).refusals
+
+    assert (refusal.reason, refusal.samples, refusal.payload) == (words, 1, payload)
+
+
+def test_a_message_that_is_too_large_is_refused():
+    (refusal,) = read(START, flags=0x32 | OVERSIZED).refusals
+
+    assert refusal.reason == "topic 'batches': the message is larger than this source takes"
+
+
+def test_more_events_than_a_message_may_hold_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(events, "MOST_EVENTS", 2)
+    reading = read([START, START, START])
+
+    assert reading.events == []
+    assert [refusal.reason for refusal in reading.refusals] == [
+        "topic 'batches': 3 events in one message; 2 is the most"
+    ]
