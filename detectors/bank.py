@@ -26,11 +26,14 @@ from detectors.gaps import Gaps
 from detectors.holds import CLEANING, USE, Activity, Holds, Start
 from detectors.identity import detector_hash
 from detectors.part import Part, Said
+from detectors.places import Places
 from detectors.quality import BadQuality, Frozen
 from detectors.ranges import Ranges
 from detectors.rate import Rates
+from detectors.rhythm import Rhythms
 from detectors.silence import SourceLimits, Sources, Stale
 from detectors.snapshots import Arrays, pack, unpack
+from detectors.stillness import Stillness
 from detectors.units import Switch, Unit, phase_record
 from domain.entries import START, Entry, Gap, Heartbeat, Position, RowPosition, TagDefined, TextBatch
 from domain.errors import Refused
@@ -75,15 +78,20 @@ class Bank:
         self._ranges = Ranges(rulebook, origin, self._last, self._gaps)
         self._bad = BadQuality(origin, self._ranges.runs)
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
+        self._places = Places(rulebook)
+        self._rhythms = Rhythms(rulebook, self._places)
         # In the order in which they speak of one row, one phase's end, one heartbeat.
         self._parts: tuple[Part, ...] = (
+            self._places,
             self._ranges,
             Combined(origin),
             Rates(rulebook, origin, self._ranges.runs),
             self._bad,
             self._frozen,
+            Stillness(rulebook, origin, self._last, self._ranges.runs, self._places),
             Drifts(rulebook, origin, self._ranges),
-            Stale(rulebook, origin, self._watermarks, self._ranges.runs),
+            self._rhythms,
+            Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
         )
         self._sources = Sources(origin, self._source_limits)
         self._durations = Durations(origin)
@@ -108,6 +116,7 @@ class Bank:
         if isinstance(entry, Gap):
             self._gaps.take(entry)
             self._ranges.gap(entry)
+            self._rhythms.gap(entry)
         elif isinstance(entry, TagDefined):
             self._define(entry.tag)
         return ()

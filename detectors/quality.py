@@ -124,7 +124,7 @@ class Frozen(Part):
         if not self._any:
             return []
         if frame.rows.ok is not None:
-            frame = _proven(frame)
+            frame = proven(frame)
         rows = frame.rows
         before = frame.previous(rows.value, self._last.value)
         changed = rows.value.view(np.int64) != before.view(np.int64)
@@ -198,7 +198,7 @@ class Frozen(Part):
         self._since_ns = arrays["since_ns"].astype(np.int64)
 
 
-def _proven(frame: Frame) -> Frame:
+def proven(frame: Frame) -> Frame:
     """The proven rows of a frame, still grouped."""
     ok = frame.rows.ok
     rows = frame.rows.chosen(slice(None) if ok is None else ok)

@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 from detectors.arrivals import NEVER_NS, Watermarks, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, case_of, open_case
 from detectors.part import Part
+from detectors.rhythm import Rhythms
 from domain.entries import Heartbeat, RowPosition
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import SECOND_NS, format_duration
+
+BY_RHYTHM = -1
+"""In place of a time: the tag's own rhythm says how long is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +28,22 @@ class SourceLimits:
 
 
 class Stale(Part):
-    """Tags without samples for longer than their rule, by the heartbeats of a source that is heard."""
+    """Tags without samples for longer than their rule, by the heartbeats of a source that is heard.
+
+    The rule is a time, or the tag's own rhythm in the phase that runs.
+    """
 
     name = "stale"
 
-    def __init__(self, rulebook: Rulebook, origin: Origin, watermarks: Watermarks, runs: dict[int, Run]) -> None:
+    def __init__(
+        self, rulebook: Rulebook, origin: Origin, watermarks: Watermarks, runs: dict[int, Run], rhythms: Rhythms
+    ) -> None:
         self._rulebook = rulebook
         self._origin = origin
         self._watermarks = watermarks
         self._runs = runs
-        self._tags: dict[int, tuple[Tag, str, int]] = {}
+        self._rhythms = rhythms
+        self._tags: dict[int, tuple[Tag, str, int | None]] = {}
         self._of_source: dict[str, NDArray[np.intp]] = {}
         self._after_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._heard_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -51,10 +61,11 @@ class Stale(Part):
         rules = self._rulebook.tags.get(tag.name)
         after_ns = None if rules is None else rules.stale_after_ns
         known = self._tags.pop(tag.id, None)
-        if after_ns is not None:
+        by_rhythm = after_ns is None and self._rhythms.watches(tag.id)
+        if after_ns is not None or by_rhythm:
             self._tags[tag.id] = (tag, unit, after_ns)
-            self._after_ns[tag.id] = after_ns
-        if known is not None or after_ns is not None:
+            self._after_ns[tag.id] = BY_RHYTHM if after_ns is None else after_ns
+        if known is not None or tag.id in self._tags:
             self._of_source = {}
 
     def _watched(self, source: str) -> NDArray[np.intp]:
@@ -75,7 +86,11 @@ class Stale(Part):
         self._newest_ns[tags] = newest_ns
         restart = spoke | (self._heard_ns[tags] == NEVER_NS)
         self._heard_ns[tags] = np.where(restart | (not heartbeat.connected), now_ns, self._heard_ns[tags])
-        silent = heartbeat.connected & (now_ns - self._heard_ns[tags] >= self._after_ns[tags])
+        after_ns = self._after_ns[tags]
+        own = after_ns == BY_RHYTHM
+        if np.count_nonzero(own):
+            after_ns[own] = self._rhythms.limits_ns(tags[own])
+        silent = heartbeat.connected & (now_ns - self._heard_ns[tags] >= after_ns)
         found = [self._opened(int(tag), heartbeat, position) for tag in tags[silent].tolist() if tag not in self._cases]
         if self._cases:
             found += [self._cleared(tag, now_ns) for tag in tags[spoke].tolist() if tag in self._cases]
@@ -88,8 +103,13 @@ class Stale(Part):
         case = open_case(self._origin, "stale", tag.name, onset_ns, position, self._runs.get(id_), unit)
         self._cases[id_] = case
         silent = format_duration(heartbeat.now_ns - int(self._heard_ns[id_]))
-        message = f"{tag.name} has said nothing for {silent}, though {heartbeat.source} is heard."
-        return case.say(Stage.OPEN, heartbeat.now_ns, message, {"stale_after_ns": after_ns, "last_ns": onset_ns})
+        message = f"{tag.name} has said nothing for {silent}, though {heartbeat.source} is heard"
+        evidence: dict[str, float | int | str | None] = {"last_ns": onset_ns, "stale_after_ns": after_ns}
+        if after_ns is None:
+            evidence |= self._rhythms.evidence(id_)
+            usual = format_duration(int(evidence["rhythm_ns"] or 0))
+            message += f"; it usually reports {evidence['reports']}, about every {usual}"
+        return case.say(Stage.OPEN, heartbeat.now_ns, f"{message}.", evidence)
 
     def _cleared(self, id_: int, now_ns: int) -> Finding:
         case = self._cases.pop(id_)

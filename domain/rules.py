@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.equipment import UnitModel
+from domain.health import NOTHING, TagHealth
 from domain.holds import Hold
 from domain.recipes import Recipe
 from domain.shifts import Shifts
@@ -69,6 +70,7 @@ class TagRules:
     frozen_after_ns: int | None = None  # samples arrive and the value never changes
     drift: DriftRule | None = None
     alarms: tuple[AlarmRule, ...] = ()
+    health: TagHealth = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

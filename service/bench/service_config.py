@@ -27,8 +27,7 @@ Section = dict[str, Plain]
 NAMESPACE: Final = "urn:thermowell:simulated-plant"
 OPCUA_SOURCE: Final = "train"
 MQTT_SOURCE: Final = "floor"
-_WATCHED: Final = ("unit", "reference", "sensor", "limits", "rate", "stale", "frozen", "drift", "alarms")
-_SILENT_AFTER: Final = {"TT": "20min", "PT": "20min", "AT": "20min"}  # their noise changes them with each reading
+_WATCHED: Final = ("unit", "reference", "sensor", "limits", "rate", "drift", "alarms")
 _POINTERS: Final = {
     "json": {"value": "/v", "time": "/t", "status": "/s"},
     "uns": {"value": "/value", "time": "/timestamp", "status": "/quality"},
@@ -154,7 +153,13 @@ def _tags(scenario: Scenario, tags: PlantTags, demo: Section) -> Section:
         of_reactor = tag.name == f"{tag.place}.{tag.role}" and tag.place in scenario.layout.reactors
         watched = _watched(tag, demo) if of_reactor else _watched_behind(tag)
         address = _address(scenario, tag, topics)
-        found[tag.name] = {**address, "description": tag.description, **_instrument(tag), **watched}
+        found[tag.name] = {
+            **address,
+            "description": tag.description,
+            **_instrument(tag),
+            **watched,
+            "health": "auto",
+        }
     for state in tags.states:
         address = _address(scenario, state, topics)
         found[state.name] = {**address, "description": state.description, "kind": _KINDS[state.kind]}
@@ -179,10 +184,7 @@ def _watched(tag: MeasuredTag, demo: Section) -> Section:
     """What the demo watches on a reactor's tag of that role."""
     text = _at(demo, "templates", "reactor", "tags").get(f"{{unit}}.{tag.role}", {})
     assert isinstance(text, dict)
-    found = {key: value for key, value in text.items() if key in _WATCHED}
-    if tag.role in _SILENT_AFTER:
-        found["stale"] = _SILENT_AFTER[tag.role]
-    return found
+    return {key: value for key, value in text.items() if key in _WATCHED}
 
 
 def _watched_behind(tag: MeasuredTag) -> Section:

@@ -22,6 +22,19 @@ def _unit(value: str) -> str:
 Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=str)]
 """A length of time as text; becomes ns."""
 
+AUTO = -1
+"""In place of ns: as the tag's own habits say."""
+
+
+def _duration_or_auto(value: object) -> int:
+    return AUTO if value == "auto" else _duration(value)
+
+
+DurationOrAuto = Annotated[int, BeforeValidator(_duration_or_auto, json_schema_input_type=str)]
+"""A length of time as text, or `auto`; becomes ns, or `AUTO`."""
+
+HealthName = Literal["stale", "frozen", "noise", "spike", "jump", "range"]
+
 UnitName = Annotated[str, AfterValidator(_unit)]
 Number = float | None
 Interval = tuple[Number, Number]
@@ -140,8 +153,9 @@ class TagText(Section):
     sensor: Sensor = Sensor()
     limits: FixedLimits = FixedLimits()
     rate: str | None = None
-    stale: Duration | None = None
-    frozen: Duration | None = None
+    stale: DurationOrAuto | None = None
+    frozen: DurationOrAuto | None = None
+    health: Literal["auto"] | tuple[HealthName, ...] = ()
     drift: Drift | None = None
     alarms: dict[str, AlarmText] = {}
 

@@ -9,6 +9,7 @@ from domain.recipes import RangeKind
 from domain.rules import AlarmRule, DriftRule, Priority, Rulebook, TagRules
 from domain.tags import Tag
 from service.config.document import Document, PathKey
+from service.config.health import duration_of, tag_health
 from service.config.master import Site, recipes
 from service.config.model import AlarmText, ConfigFile, Drift, RecipeTag, UnitText
 from service.config.quantities import difference
@@ -152,10 +153,11 @@ def _tag_rules(document: Document, placed: PlacedTag, complaints: list[Complaint
         text.limits.high,
         text.limits.low,
         rate,
-        text.stale,
-        text.frozen,
+        duration_of(text.stale),
+        duration_of(text.frozen),
         drift,
         alarms,
+        tag_health(text),
     )
     return None if rules == TagRules(placed.name) else rules
 

@@ -8,6 +8,7 @@ from detectors.bank import Bank
 from domain.entries import Entry, Heartbeat, Position, TextBatch
 from domain.equipment import UnitModel
 from domain.findings import Finding, PhaseRecord, Recheck, Stage
+from domain.health import TagHealth
 from domain.holds import Hold, HoldKind
 from domain.ports import Detector
 from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
@@ -76,6 +77,7 @@ HOLDS = {
     ),
     "R101_dirty": Hold("R101_dirty", HoldKind.DIRTY, "R101", "last_use_end", "cleaning_start", 48 * HOUR, (6 * HOUR,)),
 }
+EVERYTHING = TagHealth(stale=True, frozen=True, noise=True, spike=True, jump=True, sensor_range=True)
 RULES = {
     "R101.TT": TagRules(
         "R101.TT",
@@ -83,7 +85,7 @@ RULES = {
         drift=DriftRule(MINUTE, learn=10),
         alarms=(AlarmRule("high", "excursion.nor.high", Priority.HIGH, deadband=0.5),),
     ),
-    "R101.PT": TagRules("R101.PT", rate_per_min=0.5),
+    "R101.PT": TagRules("R101.PT", rate_per_min=0.5, health=EVERYTHING),
     "T7.LT": TagRules("T7.LT", fixed_high=9.0, fixed_low=1.0, stale_after_ns=MINUTE, frozen_after_ns=MINUTE),
 }
 

@@ -1,0 +1,216 @@
+"""How often a tag speaks, learnt from its own intervals per phase; the silence that is too long for it follows.
+
+Intervals are counted in classes half an octave wide. A tag whose longest interval is not above twice its median one
+reports periodically: five medians of silence are too long. Any other reports by exception (a deadband, a server that
+sends what changes), and its intervals have a tail, taken as exponential beyond the median:
+`t(p) = q99 + s ln(0.01/p)` with `s = max((q90 - q50)/ln 5, (q99 - q50)/ln 50)` and p such that one interval a
+year is as long by chance, `p = q50/year`; and never less than three times the longest interval that was seen.
+
+Nothing is judged before `LEAST_INTERVALS`; from the first heartbeat on that knows `MOST_INTERVALS` nothing is learnt
+any more. Limits change at heartbeats only, so that they do not depend on how rows were batched.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, Index, Mask, grown
+from detectors.cases import Json, Run
+from detectors.part import Part, Said
+from detectors.places import Places
+from domain.entries import Gap, Heartbeat, RowPosition
+from domain.findings import Finding
+from domain.rules import Rulebook
+from domain.tags import Tag
+from domain.time import DAY_NS, SECOND_NS
+
+LEAST_INTERVALS: Final = 60
+MOST_INTERVALS: Final = 2_000
+LEAST_SILENCE_NS: Final = 30 * SECOND_NS
+"""No silence is too long that is shorter: heartbeats are some seconds apart."""
+
+_CLASSES: Final = 40
+_PER_OCTAVE: Final = 2
+_FIRST_NS: Final = 100_000_000.0  # the upper end of the first class; the last class begins at 14 hours
+_PERIODIC: Final = 2.0  # the longest interval of a tag that reports periodically, in medians
+_PERIODS: Final = 5.0
+_LONGEST: Final = 3.0
+_YEAR_NS: Final = 365.25 * DAY_NS
+
+
+def silence_ns(counts: NDArray[np.int32], longest_ns: float) -> tuple[float, float, bool]:
+    """The median interval, the silence that is too long, and whether the tag is periodic; `counts` by class."""
+    q50, q90, q99 = (_quantile_ns(counts, share) for share in (0.50, 0.90, 0.99))
+    # A class is known by its upper end, so the longest interval cannot be above the end of the highest one.
+    if longest_ns <= _PERIODIC * q50:
+        return q50, max(_PERIODS * q50, LEAST_SILENCE_NS), True
+    scale_ns = max((q90 - q50) / np.log(5.0), (q99 - q50) / np.log(50.0))
+    tail_ns = q99 + scale_ns * max(np.log(0.01 * _YEAR_NS / q50), 0.0)
+    return q50, float(max(tail_ns, _LONGEST * longest_ns, LEAST_SILENCE_NS)), False
+
+
+def _quantile_ns(counts: NDArray[np.int32], share: float) -> float:
+    place = int(np.searchsorted(np.cumsum(counts), share * counts.sum()))
+    return _FIRST_NS * float(2.0 ** (place / _PER_OCTAVE))
+
+
+def _class_of(interval_ns: NDArray[np.int64]) -> Index:
+    octaves = np.log2(np.maximum(interval_ns, 1) / _FIRST_NS)
+    return np.clip(np.ceil(_PER_OCTAVE * octaves - 1e-9), 0, _CLASSES - 1).astype(np.intp)
+
+
+class Rhythms(Part):
+    """The intervals of every tag whose silence is judged by its own rhythm."""
+
+    name = "rhythms"
+
+    def __init__(self, rulebook: Rulebook, places: Places) -> None:
+        self._rulebook = rulebook
+        self._places = places
+        self._of_source: dict[str, list[int]] = {}
+        self._watched: Mask = np.empty(0, dtype=np.bool_)
+        self._last_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        # By place.
+        self._counts: NDArray[np.int32] = np.zeros((0, _CLASSES), dtype=np.int32)
+        self._learnt: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._judged: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._longest_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._median_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._limit_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._periodic: Mask = np.empty(0, dtype=np.bool_)
+        self._over: Mask = np.empty(0, dtype=np.bool_)  # nothing more is learnt
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self._watched = grown(self._watched, size, fill=False)
+        self._last_ns = grown(self._last_ns, size, NEVER_NS)
+
+    def _grow_places(self) -> None:
+        size = self._places.count
+        if len(self._learnt) >= size:
+            return
+        self._learnt = grown(self._learnt, size, 0)
+        self._judged = grown(self._judged, size, 0)
+        self._longest_ns = grown(self._longest_ns, size, 0)
+        self._median_ns = grown(self._median_ns, size, 0)
+        self._limit_ns = grown(self._limit_ns, size, FOREVER_NS)
+        self._periodic = grown(self._periodic, size, fill=False)
+        self._over = grown(self._over, size, fill=False)
+        counts = np.zeros((len(self._learnt), _CLASSES), dtype=np.int32)
+        counts[: len(self._counts)] = self._counts
+        self._counts = counts
+
+    def bind(self, tag: Tag, unit: str) -> None:
+        """Take a tag's definition."""
+        rules = self._rulebook.tags.get(tag.name)
+        self._watched[tag.id] = rules is not None and rules.health.stale and tag.kind == "number"
+        for ids in self._of_source.values():
+            if tag.id in ids:
+                ids.remove(tag.id)
+        if self._watched[tag.id]:
+            self._of_source.setdefault(tag.source, []).append(tag.id)
+        self._grow_places()
+
+    def watches(self, tag: int) -> bool:
+        """Whether a tag's silence is judged by its rhythm."""
+        return bool(self._watched[tag])
+
+    def limits_ns(self, tags: Index) -> NDArray[np.int64]:
+        """The silence that is too long for each tag now; `FOREVER_NS` where too little is known."""
+        return self._limit_ns[self._places.of[tags]]
+
+    def evidence(self, tag: int) -> dict[str, float | int | str | None]:
+        """What is known of a tag's rhythm now."""
+        place = int(self._places.of[tag])
+        return {
+            "stale_after_ns": int(self._limit_ns[place]),
+            "rhythm_ns": int(self._median_ns[place]),
+            "reports": "periodically" if self._periodic[place] else "by exception",
+            "learnt": f"from {int(self._judged[place])} intervals",
+        }
+
+    def judge(self, frame: Frame) -> list[Said]:
+        """Learn the intervals of the tags that are still learnt of."""
+        rows = frame.rows
+        if not self._of_source:
+            return []
+        self._grow_places()
+        place = self._places.of[frame.at]
+        learning = self._watched[frame.at] & ~self._over[place]
+        if not np.count_nonzero(learning):
+            return []
+        before_ns = self._last_ns[frame.at].copy()
+        if frame.first is not None:
+            before_ns[1:] = np.where(frame.first[1:], before_ns[1:], rows.time_ns[:-1])
+        self._last_ns[rows.tag] = rows.time_ns
+        at = (learning & (before_ns != NEVER_NS) & (rows.time_ns > before_ns)).nonzero()[0]
+        if len(at):
+            place, interval_ns = place[at], rows.time_ns[at] - before_ns[at]
+            np.add.at(self._counts, (place, _class_of(interval_ns)), 1)
+            np.add.at(self._learnt, place, 1)
+            np.maximum.at(self._longest_ns, place, interval_ns)
+        return []
+
+    def phase_starts(self, run: Run, tags: list[Tag]) -> None:
+        """What lies between two phases is no interval of either."""
+        self._grow_places()
+        for tag in tags:
+            self._last_ns[tag.id] = NEVER_NS
+
+    def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
+        """What lies between two phases is no interval of either."""
+        self.phase_starts(run, tags)
+        return []
+
+    def gap(self, gap: Gap) -> None:
+        """What spans a gap is no interval."""
+        ids = self._of_source.get(gap.source, []) if gap.tag is None else [gap.tag]
+        self._last_ns[[each for each in ids if each < len(self._last_ns)]] = NEVER_NS
+
+    def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
+        """Derive the limits of what has grown by a fourth since; while a source is away, nothing is an interval."""
+        ids = self._of_source.get(heartbeat.source)
+        if not ids:
+            return []
+        if not heartbeat.connected:
+            self._last_ns[ids] = NEVER_NS
+            return []
+        places = self._places.of[ids]
+        learnt, judged = self._learnt[places], self._judged[places]
+        due = (
+            (learnt >= LEAST_INTERVALS) & (learnt > judged) & ((4 * learnt >= 5 * judged) | (learnt >= MOST_INTERVALS))
+        )
+        for place in places[due].tolist():
+            median_ns, limit_ns, periodic = silence_ns(self._counts[place], float(self._longest_ns[place]))
+            self._median_ns[place], self._limit_ns[place] = round(median_ns), round(limit_ns)
+            self._periodic[place] = periodic
+            self._judged[place] = self._learnt[place]
+            self._over[place] = self._learnt[place] >= MOST_INTERVALS
+        return []
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """All of it."""
+        return {
+            "last_ns": self._last_ns,
+            "counts": self._counts,
+            "learnt": self._learnt,
+            "judged": self._judged,
+            "longest_ns": self._longest_ns,
+            "median_ns": self._median_ns,
+            "limit_ns": self._limit_ns,
+            "periodic": self._periodic,
+            "over": self._over,
+        }
+
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take back what `arrays` told."""
+        self._last_ns = arrays["last_ns"].astype(np.int64)
+        self._counts = arrays["counts"].astype(np.int32)
+        self._learnt = arrays["learnt"].astype(np.int64)
+        self._judged = arrays["judged"].astype(np.int64)
+        self._longest_ns = arrays["longest_ns"].astype(np.int64)
+        self._median_ns = arrays["median_ns"].astype(np.int64)
+        self._limit_ns = arrays["limit_ns"].astype(np.int64)
+        self._periodic = arrays["periodic"].astype(np.bool_)
+        self._over = arrays["over"].astype(np.bool_)
