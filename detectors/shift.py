@@ -2,8 +2,8 @@
 
 What each tag's short average strays from its level in the reference is measured by how much it strayed there
 (`detectors.tails`). The unit's score is the root mean square over its tags. The alarm begins where the score passes
-`on`. It ends when what is left stays under `off` for `hold` rows: a tag that has come back from most of its excursion
-no longer counts, for the unit may settle at another level than before. That level is the baseline from then on;
+`on`. It ends when for `hold` rows the score stays under `off`, or under a share of the most that it was: a unit may
+settle at another level than before, and most of what was wrong is over then. That level is the baseline from then on;
 spreads and degrees of freedom are never learnt again.
 """
 
@@ -24,14 +24,12 @@ class ShiftRule:
 
     average: float = 0.2  # share of the newest row in the short average
     on: float = 2.5
-    off: float = 1.9
-    hold: int = 15
-    back: float = 0.4  # a tag this near to its baseline, of its peak, has come back
-    gone: float = 3.0  # and it must have been this far
-    peak: float = 0.1  # share of the newest row in the average whose most is the peak
+    off: float = 1.6
+    hold: int = 10
+    over: float = 0.6  # of the most that it was: what is left when it is over
+    peak: float = 0.05  # share of the newest row in the average whose most that is; a spike is none
     settle: int = 30  # rows after an alarm in which the baseline still moves
-    relearn: float = 0.1
-    caution: float = 2.0  # times `on`, while the baseline moves
+    relearn: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +63,8 @@ class Shift:
         self._reference, self._rule = reference, rule
         self._level = reference.level
         self._average = reference.newest
-        self._slow = np.zeros_like(self._level)
-        self._peak = np.zeros_like(self._level)
-        self._quiet = 0
-        self._settling = 0
+        self._slow = self._most = 0.0
+        self._quiet = self._settling = 0
         self.score = 0.0
         self.alarm = False
 
@@ -79,34 +75,27 @@ class Shift:
         self._average = self._average + rule.average * (row - self._average)
         strayed = np.abs(self._average - self._level) / self._reference.stray
         deviate = normal_equivalent(strayed, self._reference.freedom)
-        self.score = _rms(deviate)
-        limit = rule.on * (rule.caution if self._settling else 1.0)
-        if self.alarm or self.score > limit:
-            self.alarm = True
-            self._quiet = self._quiet + 1 if self._left(strayed, deviate) < rule.off else 0
+        self.score = float(np.sqrt((deviate * deviate).mean()))
+        if self.alarm or self.score > rule.on:
+            self._go_on()
         self._settling = max(self._settling - 1, 0)
         if self._quiet >= rule.hold:
             self._end()
         if self._settling:
             self._level = self._level + rule.relearn * (row - self._level)
 
-    def _left(self, strayed: Column, deviate: Column) -> float:
-        """What the score is without the tags that have come back."""
+    def _go_on(self) -> None:
+        """Remember how bad it was, and for how long it has been better."""
         rule = self._rule
-        self._slow = self._slow + rule.peak * (strayed - self._slow)  # short peaks are none
-        self._peak = np.maximum(self._peak, self._slow)
-        gone = normal_equivalent(self._peak, self._reference.freedom) > rule.gone
-        back = gone & (strayed < rule.back * self._peak)
-        return _rms(np.where(back, 0.0, deviate))
+        self.alarm = True
+        self._slow += rule.peak * (self.score - self._slow)
+        self._most = max(self._most, self._slow)
+        better = self.score < max(rule.off, rule.over * self._most)
+        self._quiet = self._quiet + 1 if better else 0
 
     def _end(self) -> None:
         self.alarm = False
+        self._slow = self._most = 0.0
         self._quiet = 0
-        self._slow = np.zeros_like(self._slow)
-        self._peak = np.zeros_like(self._peak)
         self._level = self._average
         self._settling = self._rule.settle
-
-
-def _rms(deviate: Column) -> float:
-    return float(np.sqrt((deviate * deviate).mean()))

@@ -14,7 +14,7 @@ from tests.bench.detection.skab_files import WaterRun, water_runs
 from tests.bench.detection.skab_score import Counts, change_score, changes, f1, far, mar, outlier_counts
 
 TRAINING = 400
-CROPS, SHORTEST_CROP, LONGEST_CROP = 6, 10, 120
+CROPS, SHORTEST_CROP, LONGEST_CROP = 12, 10, 120
 _CALENDAR = (572, 975)  # where anomalies lie in most files that are public: what knowing the protocol earns
 _CALENDAR_CHANGES = (572, 630, 916, 973)
 _CLOCKS = (30, 60, 120)
