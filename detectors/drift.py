@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, Frame, Index, Mask, grown
 from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, roughly
-from detectors.charts import SENSIBLE, Charts, no_charts, slope_per_ns
+from detectors.charts import SENSIBLE, Charts, slope_per_ns
 from detectors.limits import Limit
 from detectors.part import Part, Said
 from detectors.ranges import Ranges
@@ -40,7 +40,7 @@ class Charted:
     limits: tuple[Limit, ...] = ()
     floor: float = 0.0
     cusum: Case | None = None
-    rising: bool = False  # which side of the CUSUM opened it
+    side: int = 0  # which of the CUSUMs opened it
     ewma: Case | None = None
     say_at: int = 0  # the number of windows that the next version waits for
     say_every: int = _SAY_AGAIN
@@ -57,7 +57,7 @@ class Drifts(Part):
         self._origin = origin
         self._by_tag: dict[int, Charted] = {}
         self._by_place: list[Charted | None] = [None]
-        self._charts: Charts = no_charts()
+        self._charts = Charts()
         self._place: Index = np.empty(0, dtype=np.intp)
         self._end_ns: NDArray[np.int64] = np.full(1, FOREVER_NS)
         self._every_ns: NDArray[np.int64] = np.ones(1, dtype=np.int64)
@@ -200,16 +200,18 @@ class Drifts(Part):
         self, frame: Frame, index: Index, places: Index, mean: NDArray[np.float64], end_ns: NDArray[np.int64]
     ) -> list[Said]:
         charts = self._charts
-        charts.keep(places, mean, end_ns - self._every_ns[places] // 2)
+        middle_ns = end_ns - self._every_ns[places] // 2
+        charts.keep(places, mean, middle_ns)
         learning = charts.is_learning(places)
-        for place in places[learning].tolist():
-            charted = self._charted(place)
-            charts.learnt(place, charted.rule, charted.floor)
-        index, places = index[~learning], places[~learning]
-        mean, end_ns = mean[~learning], end_ns[~learning]
+        if np.count_nonzero(learning):
+            learners = [self._charted(place) for place in places[learning].tolist()]
+            rules, floors = [each.rule for each in learners], [each.floor for each in learners]
+            charts.learn(places[learning], mean[learning], rules, floors)
+            index, places, end_ns = index[~learning], places[~learning], end_ns[~learning]
+            mean, middle_ns = mean[~learning], middle_ns[~learning]
         if not len(places):
             return []
-        charts.chart(places, mean, end_ns)
+        charts.chart(places, mean, middle_ns)
         told = charts.out(places) | self._is_open[places]
         said: list[Said] = []
         for each in told.nonzero()[0].tolist():
@@ -226,15 +228,16 @@ class Drifts(Part):
 
     def _tell(self, charted: Charted, at_ns: int, position: RowPosition) -> list[Finding]:
         place, charts = charted.place, self._charts
-        up, down = float(charts.up[place]), float(charts.down[place])
+        sums = charts.sums[place]
+        beyond = sums - charts.h[place]
         ewma, edge = abs(float(charts.ewma[place])), float(charts.edge[place])
         again = int(charts.windows[place]) >= charted.say_at
         found: list[Finding] = []
-        if charted.cusum is None and max(up, down) > float(charts.h[place]):
+        if charted.cusum is None and float(beyond.max()) > 0.0:
+            charted.side = int(beyond.argmax())
             charted.cusum = self._open(charted, "drift.cusum", position)
-            charted.rising = up > down
             found.append(self._say(charted, charted.cusum, at_ns))
-        elif charted.cusum is not None and (up if charted.rising else down) == 0.0:
+        elif charted.cusum is not None and float(sums[charted.side]) == 0.0:
             found.append(self._over(charted, charted.cusum, at_ns))
             charted.cusum = None
         elif charted.cusum is not None and again:
@@ -258,10 +261,10 @@ class Drifts(Part):
         return open_case(self._origin, rule, charted.tag.name, self._since_ns(charted), position, charted.run)
 
     def _since_ns(self, charted: Charted) -> int:
-        """When the larger CUSUM left 0: the estimate of when the drift began."""
+        """When the CUSUM nearest to its threshold left 0: the estimate of when the drift began."""
         charts, place = self._charts, charted.place
-        rising = charts.up[place] >= charts.down[place]
-        return int((charts.up_since_ns if rising else charts.down_since_ns)[place])
+        nearest = charted.side if charted.cusum is not None else int((charts.sums[place] / charts.h[place]).argmax())
+        return int(charts.since_ns[place, nearest])
 
     def _line(self, charted: Charted) -> tuple[float, float]:
         return slope_per_ns(*self._charts.recent(charted.place, self._since_ns(charted)))
@@ -299,15 +302,18 @@ class Drifts(Part):
         charts, place = self._charts, charted.place
         slope, level = self._line(charted)
         cusum = rule == "drift.cusum"
+        threshold = float(charts.h[place, charted.side] if cusum else charts.edge[place])
+        stated = float(charts.stated_h[place, charted.side] if cusum else charts.stated_edge[place])
         evidence: dict[str, float | int | str | None] = {
             "arl0": charted.rule.arl0,
-            "statistic": max(float(charts.up[place]), float(charts.down[place]))
-            if cusum
-            else abs(float(charts.ewma[place])),
-            "threshold": float(charts.h[place]) if cusum else float(charts.edge[place]),
+            "chart": f"CUSUM k {charted.rule.k[charted.side // 2]:g}" if cusum else f"EWMA lambda {charted.rule.lam:g}",
+            "statistic": float(charts.sums[place, charted.side] if cusum else abs(charts.ewma[place])),
+            "threshold": threshold,
+            "widened": threshold / stated,
             "target": float(charts.target[place]),
             "sigma": float(charts.sigma[place]),
-            "learnt": "no" if charted.rule.target is not None else f"from {int(charts.learn[place])} windows",
+            "autocorrelation": float(charts.phi[place]),
+            "learnt": f"from {charts.learnt_from[place]:.0f} windows" if charts.learnt_from[place] else "no",
             "mean": level,
             "slope_per_min": slope * MINUTE_NS,
             "unit": charted.tag.unit,
@@ -325,7 +331,7 @@ class Drifts(Part):
                 charted.tag.id,
                 charted.say_at,
                 charted.say_every,
-                charted.rising,
+                charted.side,
                 None if charted.cusum is None else charted.cusum.state(),
                 None if charted.ewma is None else charted.ewma.state(),
             ]
@@ -341,16 +347,16 @@ class Drifts(Part):
             "total": self._total,
             "count": self._count,
         }
-        return own | {f"charts/{name}": getattr(self._charts, name) for name in self._charts.__slots__}
+        return own | {f"charts/{name}": column for name, column in self._charts.arrays().items()}
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
         self._by_place = [None]
         self._is_open = grown(np.zeros(1, dtype=np.bool_), len(arrays["end_ns"]), fill=False)
-        for tag, say_at, say_every, rising, cusum, ewma in state:
+        for tag, say_at, say_every, side, cusum, ewma in state:
             charted = self._by_tag[tag]
             charted.place, charted.say_at, charted.say_every = len(self._by_place), say_at, say_every
-            charted.rising = rising
+            charted.side = side
             charted.cusum = None if cusum is None else case_from(cusum)
             charted.ewma = None if ewma is None else case_from(ewma)
             self._is_open[charted.place] = cusum is not None or ewma is not None
@@ -367,6 +373,4 @@ class Drifts(Part):
         self._warming = arrays["warming"].astype(np.bool_)
         self._total = arrays["total"].astype(np.float64)
         self._count = arrays["count"].astype(np.int64)
-        for name in self._charts.__slots__:
-            column = getattr(self._charts, name)
-            setattr(self._charts, name, arrays[f"charts/{name}"].astype(column.dtype))
+        self._charts.load({key[7:]: column for key, column in arrays.items() if key.startswith("charts/")})

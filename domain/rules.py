@@ -43,19 +43,25 @@ class AlarmRule:
 
 @dataclass(frozen=True, slots=True)
 class DriftRule:
-    """CUSUM and EWMA on a tag within a phase, with thresholds from a stated in-control ARL₀ (in samples).
+    """CUSUMs and EWMA on a tag within a phase, with thresholds from a stated in-control ARL₀ (in windows).
 
     One value per `every_ns` (the mean of that window) is charted, in units of `sigma` around `target`; where these are
-    None they come from the first `learn` windows of the phase, and stay frozen for the rest of it.
+    None they come from the preceding runs of the phase, or else from its first `learn` windows, and stay frozen.
     """
 
     every_ns: int
-    arl0: float = 10_000.0
-    k: float = 0.5
+    arl0: float = 10_000.0  # of each chart: windows between its false alarms
+    k: tuple[float, ...] = (0.5, 0.25)  # one or two CUSUMs, in sigma
     lam: float = 0.2
     target: float | None = None
     sigma: float | None = None
     learn: int = 20
+    fast_start: bool = False  # CUSUMs begin each phase at half their threshold
+
+    @property
+    def charts(self) -> int:
+        """Charts of the tag, each of which may alarm falsely."""
+        return len(self.k) + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,15 +124,28 @@ class FixedLimits(Section):
 
 
 class Drift(Section):
-    """CUSUM and EWMA within a phase, at a stated in-control ARL₀."""
+    """CUSUM and EWMA within a phase, at a stated in-control ARL₀; without one the plant's budget says it."""
 
     every: Duration = 60_000_000_000
-    arl0: float = Field(default=10_000.0, ge=10, le=1e7)
-    k: float = Field(default=0.5, gt=0, le=3)
+    arl0: float | None = Field(default=None, ge=10, le=1e10)
+    k: Annotated[float, Field(ge=0.1, le=3)] | tuple[Annotated[float, Field(ge=0.1, le=3)], ...] = (0.5, 0.25)
     lam: float = Field(default=0.2, gt=0, le=1, alias="lambda")
     target: float | None = None
     sigma: float | None = Field(default=None, gt=0)
-    learn: int = Field(default=20, ge=5, le=1000)
+    learn: int = Field(default=20, ge=12, le=1000)
+    fast_start: bool = False
+
+    @model_validator(mode="after")
+    def _one_or_two(self) -> Self:
+        if isinstance(self.k, tuple) and len(self.k) not in (1, 2):
+            raise ValueError("`k` is one number or two")
+        return self
+
+
+class PlantDrift(Section):
+    """How often the plant's drift charts may alarm falsely, all together."""
+
+    false_alarms: str = "1 per week"
 
 
 class TagText(Section):
@@ -405,5 +418,6 @@ class ConfigFile(Section):
     recipes: dict[str, RecipeText] = {}
     holds: dict[str, HoldText] = {}
     shifts: ShiftsText | None = None
+    drift: PlantDrift = PlantDrift()
     notify: dict[str, Notify] = {}
     mirrors: dict[str, Mirror] = {}

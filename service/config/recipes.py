@@ -6,12 +6,13 @@ from domain.equipment import UnitModel
 from domain.errors import Complaint
 from domain.holds import Hold, HoldKind
 from domain.recipes import RangeKind
-from domain.rules import AlarmRule, DriftRule, Priority, Rulebook, TagRules
+from domain.rules import AlarmRule, Priority, Rulebook, TagRules
 from domain.tags import Tag
 from service.config.document import Document, PathKey
+from service.config.drift import Budget, drift_budget, drift_rule
 from service.config.health import duration_of, tag_health
 from service.config.master import Site, recipes
-from service.config.model import AlarmText, ConfigFile, Drift, RecipeTag, UnitText
+from service.config.model import AlarmText, ConfigFile, RecipeTag, UnitText
 from service.config.quantities import difference
 from service.config.shifts import shifts
 from service.config.tags import Expanded, PlacedTag
@@ -36,6 +37,7 @@ def rulebook(
     complaints: list[Complaint],
 ) -> Rulebook:
     """Everything that judges; complaints are added for what cannot."""
+    budget = drift_budget(document, file, expanded, complaints)
     return Rulebook(
         recipes=recipes(Site(document, file, expanded, tags, complaints)),
         units={
@@ -46,7 +48,7 @@ def rulebook(
         tags={
             placed.name: rules
             for placed in expanded.tags.values()
-            if (rules := _tag_rules(document, placed, complaints)) is not None
+            if (rules := _tag_rules(document, placed, budget, complaints)) is not None
         },
         approval=file.approval,
     )
@@ -134,7 +136,7 @@ def _check_event_tags(
         complaints.append(document.complain(path, f"unit {unit_name!r} has no `phase` tag to tell {event!r}"))
 
 
-def _tag_rules(document: Document, placed: PlacedTag, complaints: list[Complaint]) -> TagRules | None:
+def _tag_rules(document: Document, placed: PlacedTag, budget: Budget, complaints: list[Complaint]) -> TagRules | None:
     """What is watched on a tag; None if nothing is."""
     text, path = placed.text, placed.path
     rate = None
@@ -147,7 +149,7 @@ def _tag_rules(document: Document, placed: PlacedTag, complaints: list[Complaint
         for name, alarm in text.alarms.items()
         if (rule := _alarm(document, placed, name, alarm, complaints)) is not None
     )
-    drift = None if text.drift is None else _drift(text.drift)
+    drift = None if text.drift is None else drift_rule(text.drift, budget)
     rules = TagRules(
         placed.name,
         text.limits.high,
@@ -160,10 +162,6 @@ def _tag_rules(document: Document, placed: PlacedTag, complaints: list[Complaint
         tag_health(text),
     )
     return None if rules == TagRules(placed.name) else rules
-
-
-def _drift(text: Drift) -> DriftRule:
-    return DriftRule(text.every, text.arl0, text.k, text.lam, text.target, text.sigma, text.learn)
 
 
 def _difference(

@@ -82,7 +82,7 @@ RULES = {
     "R101.TT": TagRules(
         "R101.TT",
         fixed_high=140.0,
-        drift=DriftRule(MINUTE, learn=10),
+        drift=DriftRule(MINUTE, learn=12),
         alarms=(AlarmRule("high", "excursion.nor.high", Priority.HIGH, deadband=0.5),),
     ),
     "R101.PT": TagRules("R101.PT", rate_per_min=0.5, health=EVERYTHING),

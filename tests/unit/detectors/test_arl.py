@@ -54,6 +54,27 @@ def test_a_threshold_reaches_its_run_length(arl0):
     assert ewma_arl(0.2, ewma_threshold(0.2, arl0)) == pytest.approx(arl0, rel=1e-5)
 
 
+# The same table: both sides begin at h/2 = 2.
+CUSUM_FIR = (149, 62.7, 20.1, 8.97, 5.29, 2.86, 2.01, 1.59, 1.32, 1.07, 1.01)
+
+
+@pytest.mark.parametrize(("shift", "published"), list(zip(SHIFTS, CUSUM_FIR, strict=True)))
+def test_a_fast_start_is_as_published(shift, published):
+    assert cusum_arl(0.5, 4.0, shift, start=2.0) == pytest.approx(published, rel=0.006)
+
+
+def test_a_fast_start_has_the_stated_run_length_from_its_head_start():
+    h = cusum_threshold(0.5, 370.0, fast_start=True)
+
+    assert cusum_arl(0.5, h, start=0.5 * h) == pytest.approx(370.0, rel=1e-6)
+    assert h > cusum_threshold(0.5, 370.0)
+
+
+@pytest.mark.parametrize("k", [0.1, 0.25, 0.5, 1.0])
+def test_the_rarest_alarms_that_may_be_asked_for_have_a_threshold(k):
+    assert cusum_arl(k, cusum_threshold(k, 1e10)) == pytest.approx(1e10, rel=1e-4)
+
+
 def test_the_cusum_threshold_of_465():
     assert cusum_threshold(0.5, 465.44) == pytest.approx(5.0, abs=1e-4)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.charts import no_charts
+from detectors.charts import Charts
 from domain.rules import DriftRule
 from tests.unit.detectors.plant import BAD, MINUTE, RULES, SECOND, STEP, TT, Plant, at, batch, of_rule, rulebook
 
@@ -20,7 +20,7 @@ EWMA_Z = (50.6, 49.52, 50.56, 50.18, 50.16, 49.21, 49.75, 49.85, 50.26, 50.33, 5
 
 
 def charted(rule: DriftRule, values):
-    charts, places = no_charts(), np.array([1])
+    charts, places = Charts(), np.array([1])
     charts.add(1, rule)
     charts.start(1, rule, 0, 0.0)
     for value in values:
@@ -29,8 +29,8 @@ def charted(rule: DriftRule, values):
 
 
 def test_the_cusum_is_the_textbooks():
-    rule = DriftRule(MINUTE, k=1.0, target=99.0, sigma=1.0)
-    sums = [(charts.up[1], charts.down[1]) for charts in charted(rule, CUSUM_X)]
+    rule = DriftRule(MINUTE, k=(1.0,), target=99.0, sigma=1.0)
+    sums = [tuple(charts.sums[1, :2]) for charts in charted(rule, CUSUM_X)]
 
     assert [up for up, _ in sums] == pytest.approx(CUSUM_UP, abs=1e-9)
     assert [down for _, down in sums] == pytest.approx(CUSUM_DOWN, abs=1e-9)
@@ -59,7 +59,7 @@ def test_a_slow_ramp_is_warned_of_before_the_excursion():
     assert at(25 * 60) < warned.onset_ns < at(50 * 60)
     assert warned.evidence["arl0"] == 10_000.0
     assert warned.evidence["statistic"] > warned.evidence["threshold"]
-    assert warned.evidence["learnt"] == "from 10 windows"
+    assert warned.evidence["learnt"] == "from 12 windows"
     assert warned.message.startswith("R101.TT drifts up, now 60.")
     assert warned.message.endswith(" at the present rate, in phase dose of batch B-17.")
 
