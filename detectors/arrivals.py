@@ -3,12 +3,14 @@
 `np.count_nonzero` stands where `any` or `all` would: on a thousand rows it takes a tenth of their time.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.cases import Json
 from domain.entries import Position, RowPosition, TextBatch
 from domain.findings import Recheck
 from domain.samples import SampleBatch
@@ -163,6 +165,7 @@ class Watermarks:
     def __init__(self) -> None:
         self.newest_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._late: dict[int, tuple[int, int]] = {}
+        self._asked: dict[int, tuple[int, int]] = {}
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
@@ -200,28 +203,50 @@ class Watermarks:
                 time_ns[index] = server_ns[index]
             elif at_ns < newest_ns:
                 kept[index] = False
-                self.recheck(tag, at_ns, newest_ns)
+                self.recheck(tag, at_ns, at_ns)
         return replace(rows, time_ns=time_ns).chosen(kept)
 
     def recheck(self, tag: int, start_ns: int, end_ns: int) -> None:
         """Ask that a stretch of a tag is judged again."""
-        known = self._late.get(tag)
-        if known is not None:
-            start_ns, end_ns = min(start_ns, known[0]), max(end_ns, known[1])
-        self._late[tag] = (start_ns, end_ns)
+        _widen(self._late, tag, start_ns, end_ns)
 
-    def rechecks(self) -> list[Recheck]:
-        """Tell what is to be judged again, and forget it."""
+    def rechecks(self, is_judged: Callable[[int], bool]) -> list[Recheck]:
+        """Tell what is to be judged again; of tags that are judged it is `asked` until it is `answered`."""
         late, self._late = self._late, {}
-        return [Recheck(tag, start_ns, end_ns) for tag, (start_ns, end_ns) in sorted(late.items())]
+        for tag, (start_ns, end_ns) in late.items():
+            if is_judged(tag):
+                _widen(self._asked, tag, start_ns, end_ns)
+        return _told(late)
 
-    def state(self) -> list[tuple[int, int, int]]:
-        """The rechecks not yet told; the times themselves are `newest_ns`."""
-        return [(tag, start_ns, end_ns) for tag, (start_ns, end_ns) in sorted(self._late.items())]
+    def asked(self) -> list[Recheck]:
+        """What was told and is not judged again yet, once per tag."""
+        return _told(self._asked)
 
-    def load(self, state: list[tuple[int, int, int]]) -> None:
+    def answered(self, tag: int) -> tuple[int, int] | None:
+        """Forget what was asked of a tag, because it is judged again; None if nothing was."""
+        return self._asked.pop(tag, None)
+
+    def state(self) -> Json:
+        """The rechecks; the times themselves are `newest_ns`."""
+        return {
+            name: [(tag, start_ns, end_ns) for tag, (start_ns, end_ns) in sorted(known.items())]
+            for name, known in (("late", self._late), ("asked", self._asked))
+        }
+
+    def load(self, state: Json) -> None:
         """Take back what `state` told."""
-        self._late = {tag: (start_ns, end_ns) for tag, start_ns, end_ns in state}
+        self._late, self._asked = (
+            {tag: (start_ns, end_ns) for tag, start_ns, end_ns in state[name]} for name in ("late", "asked")
+        )
+
+
+def _widen(known: dict[int, tuple[int, int]], tag: int, start_ns: int, end_ns: int) -> None:
+    before = known.get(tag)
+    known[tag] = (start_ns, end_ns) if before is None else (min(start_ns, before[0]), max(end_ns, before[1]))
+
+
+def _told(stretches: dict[int, tuple[int, int]]) -> list[Recheck]:
+    return [Recheck(tag, start_ns, end_ns) for tag, (start_ns, end_ns) in sorted(stretches.items())]
 
 
 class LastSamples:

@@ -25,17 +25,19 @@ from detectors.duration import Durations
 from detectors.gaps import Gaps
 from detectors.holds import CLEANING, USE, Activity, Holds, Start
 from detectors.identity import detector_hash
+from detectors.late import rejudge
 from detectors.part import Part, Said
 from detectors.places import Places
 from detectors.quality import BadQuality, Frozen
 from detectors.ranges import Ranges
 from detectors.rate import Rates
+from detectors.rejudging import RowsOfTag, Stretch
 from detectors.rhythm import Rhythms
 from detectors.silence import SourceLimits, Sources, Stale
 from detectors.snapshots import Arrays, pack, unpack
 from detectors.stillness import Stillness
 from detectors.units import Switch, Unit, phase_record
-from domain.entries import START, Entry, Gap, Heartbeat, Position, RowPosition, TagDefined, TextBatch
+from domain.entries import START, Entry, Gap, Heartbeat, Position, Rejudge, RowPosition, TagDefined, TextBatch
 from domain.errors import Refused
 from domain.findings import Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.holds import Hold
@@ -120,6 +122,31 @@ class Bank:
         elif isinstance(entry, TagDefined):
             self._define(entry.tag)
         return ()
+
+    def rechecks_asked(self) -> list[Recheck]:
+        """What was told to be judged again and is not yet: a `Rejudge` of its tag answers it."""
+        return self._watermarks.asked()
+
+    def rejudge(self, position: Position, entry: Rejudge, rows_of: RowsOfTag) -> Sequence[Conclusion]:
+        """Judge a stretch of a tag again; `rows_of` reads the record as of this entry. Nothing, if nobody asked."""
+        self.position = position
+        asked = self._watermarks.answered(entry.tag)
+        tag = self._tags.get(entry.tag)
+        if asked is None or tag is None:
+            return ()
+        owner = self._context.owner(tag.id)
+        if owner is not None and owner.pending:
+            # Its newest rows wait for their phase: asked again at the next heartbeat.
+            self._watermarks.recheck(tag.id, *asked)
+            return ()
+        stretch = Stretch(min(entry.start_ns, asked[0]), max(entry.end_ns, asked[1]))
+        newest_ns = int(self._watermarks.newest_ns[tag.id])
+        found: list[Conclusion] = []
+        for finding in rejudge(self._ranges, tag, stretch, newest_ns, position, rows_of):
+            run = self._run_of(finding)
+            is_running = run is not None and run.instance == finding.phase_instance
+            found += self._told(finding, run if is_running else None)
+        return found
 
     def _define(self, tag: Tag) -> None:
         """Take a tag's definition, or its new version."""
@@ -290,7 +317,7 @@ class Bank:
                 found += self._told(finding, self._run_of(finding))
         found += self._durations.beat(heartbeat.now_ns, self._sources.skew_of, position)
         found += self._holds.beat(heartbeat.now_ns, self._sources.skew_of, position)
-        found += self._watermarks.rechecks()
+        found += self._watermarks.rechecks(self._ranges.is_judged)
         return found
 
     def snapshot(self) -> bytes:
@@ -353,6 +380,7 @@ class Bank:
         now = RowPosition(self.position, 0)
         self._context.carry_over(told["context"], _part(arrays, "context"), self._watermarks.newest_ns, now)
         self._frozen.begin_anew()
+        self._ranges.begin_anew(self._watermarks.newest_ns)
         for unit in self._context.units.values():
             if unit.run is not None:
                 skew_ns = self._sources.skew_of.get(unit.source, 0)

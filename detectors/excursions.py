@@ -1,6 +1,6 @@
 """One excursion: how long, how far, how much, and how much of it is proven."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from detectors.cases import Case, Evidence, Json, case_from, quantity
@@ -90,6 +90,17 @@ class Excursion:
     def is_clear_at(self, value: float) -> bool:
         """Tell whether a value is past the deadband."""
         return self.limit.excess(value) <= -self.limit.deadband
+
+    def standing(self, at_ns: int) -> Finding:
+        """What holds of it now, as its newest version says or would say: nothing is said."""
+        case = replace(self.case, version=self.case.version - 1)
+        before, self.case = self.case, case
+        try:
+            stage = Stage.OPEN if self.end_ns is None else Stage.ENDED
+            message = self._is_now(self.peak) if self.end_ns is None else self._was()
+            return self._say(stage, at_ns, message)
+        finally:
+            self.case = before
 
     def hide(self, start_ns: int, end_ns: int) -> None:
         """Take note of a gap that was told after its samples."""

@@ -8,19 +8,21 @@ The onset is the interpolated crossing between the last sample inside and the fi
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, Index, LastSamples, grown
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, Index, LastSamples, group, grown
 from detectors.cases import Json, Origin, Run, open_case
 from detectors.excursions import Excursion, Sample, crossing_ns, excursion_from
 from detectors.gaps import Gaps, Stretch, merged
 from detectors.limits import Limit, fixed_limits, phase_limits, ranges_of
 from detectors.part import Part, Said
+from detectors.past import Ended, Past
 from domain.entries import Gap, RowPosition
-from domain.findings import Finding
+from domain.findings import Finding, Stage
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import MINUTE_NS
@@ -57,6 +59,7 @@ class Ranges(Part):
         self._limits: dict[int, tuple[Limit, ...]] = {}
         self.runs: dict[int, Run] = {}  # by tag: the run of its unit
         self._watched: dict[int, Watch] = {}
+        self.past = Past()
         self._gaps = gaps
         self._low: NDArray[np.float64] = np.empty(0)
         self._high: NDArray[np.float64] = np.empty(0)
@@ -135,7 +138,88 @@ class Ranges(Part):
             return []
         if frame.first is not None:
             suspect = np.isin(rows.tag, rows.tag[suspect]).nonzero()[0]
-        return self._follow(frame, suspect)
+        said = self._follow(frame, suspect)
+        self._remember(finding for _, finding in said)
+        return said
+
+    def judge_rows(self, rows: Arrived) -> list[Finding]:
+        """Judge rows that stand alone, and take note of them as the last."""
+        frame = group(rows)
+        found = [finding for _, finding in self.judge(frame)]
+        self._last.take(frame)
+        return found
+
+    def _remember(self, found: Iterable[Finding]) -> None:
+        for finding in found:
+            if finding.stage is Stage.CLEARED:
+                self.past.remember(finding)
+
+    def begin_anew(self, newest_ns: NDArray[np.int64]) -> None:
+        """What came before is not judged again: other rules judged it. `newest_ns` by tag."""
+        for tag in self._tags.values():
+            self.past.begin_after(tag.name, int(newest_ns[tag.id]))
+
+    def is_judged(self, tag: int) -> bool:
+        """Whether anything may be outside of a limit: late rows of others change nothing."""
+        return bool(self._units.get(tag)) or bool(self._fixed.get(tag))
+
+    def alone(self, tag: Tag) -> "Ranges":
+        """The same rules over one tag, of which nothing is known yet but its gaps."""
+        last = LastSamples()
+        other = Ranges(self._rulebook, self._origin, last, self._gaps)
+        other.grow(tag.id + 1)
+        last.grow(tag.id + 1)
+        other.bind(tag, self._units[tag.id])
+        return other
+
+    def unproven_since_ns(self, tag: int) -> int | None:
+        """Since when the rows of a tag prove nothing; None: the last one proved its value."""
+        watch = self._watched.get(tag)
+        return None if watch is None else watch.bad_since_ns
+
+    def is_quiet(self, tag: int) -> bool:
+        """Whether nothing of a tag is outside, and its last row proved it."""
+        return tag not in self._watched
+
+    def watch_of(self, tag: int) -> Watch | None:
+        """What is followed of a tag, if anything is."""
+        return self._watched.get(tag)
+
+    def followed(self, tag: int) -> list[Excursion]:
+        """The excursions of a tag that are not over, with their areas up to its last sample."""
+        watch = self._watched.get(tag)
+        if watch is None:
+            return []
+        self._settle_areas(tag, watch, int(self._last.time_ns[tag]))
+        self._calm_down(tag, watch)
+        return [*watch.open.values(), *watch.waiting]
+
+    def runs_of(self, tag: int) -> list[Ended]:
+        """The runs of a tag's unit that are known, the present one with an end that never comes."""
+        unit, run = self._units.get(tag), self.runs.get(tag)
+        over = self.past.runs(unit) if unit else []
+        return over if run is None else [*over, Ended(run, FOREVER_NS)]
+
+    def unknown_until_ns(self, tag: int) -> int | None:
+        """Up to when not all is known that was said of a tag and its phases."""
+        unknown_ns = self.past.unknown_until_ns(self._tags[tag].name)
+        unit = self._units[tag]
+        runs_from_ns = self.past.known_from_ns(unit) if unit else None
+        known = [each for each in (unknown_ns, runs_from_ns) if each is not None]
+        return max(known) if known else None
+
+    def adopt(self, tag: int, other: "Ranges", last: Sample | None) -> None:
+        """Go on with a tag from where another judge, which followed it alone, has come."""
+        watch = other.watch_of(tag)
+        if watch is None:
+            self._watched.pop(tag, None)
+        else:
+            self._watched[tag] = watch
+        if last is not None:
+            self._last.time_ns[tag], self._last.value[tag] = last
+        self._moment[tag] = self._span_min[tag] = 0.0
+        self._refresh(tag)
+        self._calm_down(tag, watch)
 
     def _pass_calm(self, frame: Frame, suspect: Index) -> Index:
         """Let the areas of tags grow about which there is nothing to say; return the rows of the others."""
@@ -365,6 +449,8 @@ class Ranges(Part):
                 self._keep(tag.id, watch)
             self._refresh(tag.id)
             self._calm_down(tag.id, None)
+        self.past.ended(run, at_ns)
+        self._remember(found)
         return found
 
     def phase_starts(self, run: Run, tags: list[Tag]) -> None:
@@ -390,7 +476,8 @@ class Ranges(Part):
                     "bad_since_ns": watch.bad_since_ns,
                 }
                 for tag, watch in self._watched.items()
-            ]
+            ],
+            "past": self.past.state(),
         }
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -417,6 +504,7 @@ class Ranges(Part):
                 [excursion_from(excursion) for excursion in each["waiting"]],
                 each["bad_since_ns"],
             )
+        self.past.load(state["past"], self._rulebook)
         for tag in self._tags:
             self._refresh(tag)
 

@@ -143,6 +143,18 @@ class PersonAction:
     until_ns: int | None = None  # shelving ends
 
 
+@dataclass(frozen=True, slots=True)
+class Rejudge:
+    """From here on a stretch of a tag counts as judged with every row that came up to here, late ones in their place.
+
+    What is concluded from it follows from the record as of this entry, so a replay concludes the same.
+    """
+
+    tag: int  # dense id
+    start_ns: int  # the first late row
+    end_ns: int  # the last one
+
+
 class EventKind(enum.StrEnum):
     """What an explicit event tells of a batch."""
 
@@ -195,4 +207,5 @@ Entry = (
     | Quarantined
     | PersonAction
     | BatchEvent
+    | Rejudge
 )

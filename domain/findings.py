@@ -72,7 +72,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """Late rows changed the past of a tag: run the fold over the store for that stretch and write new versions."""
+    """Late rows changed the past of a tag, from the first of them to the last: judge it again, write new versions."""
 
     tag: int
     start_ns: int

@@ -18,6 +18,7 @@ from domain.entries import (
     Heartbeat,
     PersonAction,
     Quarantined,
+    Rejudge,
     SourceState,
     TagDefined,
     TextBatch,
@@ -47,6 +48,7 @@ class Kind(enum.IntEnum):
     QUARANTINED = 8
     ACTION = 9
     BATCH = 10
+    REJUDGE = 20
 
 
 _KINDS: Mapping[type[Entry], Kind] = {
@@ -60,6 +62,7 @@ _KINDS: Mapping[type[Entry], Kind] = {
     Quarantined: Kind.QUARANTINED,
     PersonAction: Kind.ACTION,
     BatchEvent: Kind.BATCH,
+    Rejudge: Kind.REJUDGE,
 }
 
 
@@ -76,7 +79,7 @@ def source_of(entry: Entry) -> str:
     match entry:
         case TagDefined(tag=tag):
             return tag.source
-        case ConfigurationActivated() | PersonAction():
+        case ConfigurationActivated() | PersonAction() | Rejudge():
             return ""
         case _:
             return entry.source
@@ -134,7 +137,7 @@ class Decoder:
             raise DamagedFile(f"the entry's bytes are not as they were written ({error})") from error
 
 
-def _fields(entry: Entry) -> Writable:  # noqa: PLR0911 - one line for each kind
+def _fields(entry: Entry) -> Writable:  # noqa: C901, PLR0911 - one line for each kind
     match entry:
         case TextBatch():
             return events.text_fields(entry)
@@ -154,10 +157,12 @@ def _fields(entry: Entry) -> Writable:  # noqa: PLR0911 - one line for each kind
             return events.action_fields(entry)
         case BatchEvent():
             return events.batch_fields(entry)
+        case Rejudge():
+            return events.rejudge_fields(entry)
     raise TypeError(f"{type(entry).__name__} is not written as JSON")
 
 
-def _entry(kind: int, fields: Fields) -> Entry:  # noqa: PLR0911 - one line for each kind
+def _entry(kind: int, fields: Fields) -> Entry:  # noqa: C901, PLR0911 - one line for each kind
     match kind:
         case Kind.TEXTS:
             return events.text_entry(fields)
@@ -177,4 +182,6 @@ def _entry(kind: int, fields: Fields) -> Entry:  # noqa: PLR0911 - one line for 
             return events.action_entry(fields)
         case Kind.BATCH:
             return events.batch_entry(fields)
+        case Kind.REJUDGE:
+            return events.rejudge_entry(fields)
     raise DamagedFile(f"no kind of entry has number {kind}")

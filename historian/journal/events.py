@@ -13,6 +13,7 @@ from domain.entries import (
     Heartbeat,
     PersonAction,
     Quarantined,
+    Rejudge,
     SourceState,
     TagDefined,
     TextBatch,
@@ -277,3 +278,13 @@ def batch_entry(fields: Fields) -> BatchEvent:
         children=fields.names("children"),
         person=fields.text("person"),
     )
+
+
+def rejudge_fields(entry: Rejudge) -> Writable:
+    """A Rejudge."""
+    return {"tag": entry.tag, "start_ns": entry.start_ns, "end_ns": entry.end_ns}
+
+
+def rejudge_entry(fields: Fields) -> Rejudge:
+    """The inverse of `rejudge_fields`."""
+    return Rejudge(fields.integer("tag"), fields.integer("start_ns"), fields.integer("end_ns"))

@@ -16,6 +16,7 @@ from domain.entries import (
     Heartbeat,
     PersonAction,
     Quarantined,
+    Rejudge,
     SourceState,
     TagDefined,
     TextBatch,
@@ -96,6 +97,7 @@ EVENTS = (
     | st.builds(ConfigurationActivated, NS, TEXT, TEXT, TEXT, st.booleans())
     | st.builds(Quarantined, NAME, NS, WILD_TEXT, TEXT, WILD_TEXT, COUNT)
     | BATCH_EVENTS
+    | st.builds(Rejudge, COUNT, NS, NS)
     | st.builds(PersonAction, TEXT, NS, TEXT, st.sampled_from(ActionKind), TEXT, TEXT, MAYBE_NS)
 )
 

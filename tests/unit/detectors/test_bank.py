@@ -19,7 +19,7 @@ def test_a_late_row_is_not_judged_and_asks_for_a_recheck_at_the_next_heartbeat()
 
     plant.beat(30)
 
-    assert [each for each in plant.said if isinstance(each, Recheck)] == [Recheck(TT, at(15), at(20))]
+    assert [each for each in plant.said if isinstance(each, Recheck)] == [Recheck(TT, at(15), at(15))]
 
 
 def test_late_rows_of_a_backfill_are_one_recheck_per_tag():
@@ -30,7 +30,7 @@ def test_late_rows_of_a_backfill_are_one_recheck_per_tag():
     plant.beat(1002)
 
     rechecks = [each for each in plant.said if isinstance(each, Recheck)]
-    assert rechecks == [Recheck(TT, at(100), at(1000)), Recheck(PT, at(100), at(1000))]
+    assert rechecks == [Recheck(TT, at(100), at(199)), Recheck(PT, at(100), at(199))]
 
 
 def test_a_late_row_does_not_disturb_what_follows():
