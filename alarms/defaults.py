@@ -162,6 +162,15 @@ _SINGLE = (
         action="Compare with the batch record; tell quality.",
     ),
     AlarmRule(
+        "no ranges",
+        "ranges.missing",
+        Priority.HIGH,
+        cause="No version of the ranges was approved for this batch, or it does not fit the tags.",
+        consequence="Nobody is told when the phase leaves its ranges.",
+        action="Watch the phase at the control system; have the ranges approved for the next batch.",
+        respond_within_ns=10 * MINUTE_NS,
+    ),
+    AlarmRule(
         "stale",
         "stale",
         Priority.MEDIUM,

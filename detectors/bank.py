@@ -37,7 +37,21 @@ from detectors.silence import SourceLimits, Sources, Stale
 from detectors.snapshots import Arrays, pack, unpack
 from detectors.stillness import Stillness
 from detectors.units import Switch, Unit, phase_record
-from domain.entries import START, Entry, Gap, Heartbeat, Position, Rejudge, RowPosition, TagDefined, TextBatch
+from detectors.unjudged import Unjudged
+from detectors.versions import Versions
+from domain.approvals import Decision
+from domain.entries import (
+    START,
+    Entry,
+    Gap,
+    Heartbeat,
+    Position,
+    RecipeApproved,
+    Rejudge,
+    RowPosition,
+    TagDefined,
+    TextBatch,
+)
 from domain.errors import Refused
 from domain.findings import Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.holds import Hold
@@ -45,7 +59,7 @@ from domain.rules import Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag
 
-Conclusion = Finding | Recheck | PhaseRecord
+Conclusion = Finding | Recheck | PhaseRecord | Decision
 
 DEFAULT_LIMITS = SourceLimits()
 
@@ -76,8 +90,9 @@ class Bank:
         self._watermarks = Watermarks()
         self._last = LastSamples()
         self._gaps = Gaps()
-        self._context = Context(rulebook)
-        self._ranges = Ranges(rulebook, origin, self._last, self._gaps)
+        self._versions = Versions(rulebook)
+        self._context = Context(rulebook, self._versions)
+        self._ranges = Ranges(rulebook, origin, self._last, self._gaps, self._versions)
         self._bad = BadQuality(origin, self._ranges.runs)
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
         self._places = Places(rulebook)
@@ -94,6 +109,7 @@ class Bank:
             Drifts(rulebook, origin, self._ranges),
             self._rhythms,
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
+            Unjudged(rulebook, origin, self._versions),
         )
         self._sources = Sources(origin, self._source_limits)
         self._durations = Durations(origin)
@@ -121,6 +137,8 @@ class Bank:
             self._rhythms.gap(entry)
         elif isinstance(entry, TagDefined):
             self._define(entry.tag)
+        elif isinstance(entry, RecipeApproved):
+            return (self._versions.take(entry),)
         return ()
 
     def rechecks_asked(self) -> list[Recheck]:
@@ -329,6 +347,7 @@ class Bank:
             "tags": [asdict(tag) for tag in self._tags.values()],
             "late": self._watermarks.state(),
             "gaps": self._gaps.state(),
+            "versions": self._versions.state(),
             "context": self._context.state(),
             "sources": self._sources.state(),
             "durations": self._durations.state(),
@@ -356,7 +375,8 @@ class Bank:
         self._ranges.runs.update(self._runs_by_tag())
         self._sources.load(told["sources"])
         for part in self._parts:
-            part.load(told["parts"][part.name], _part(arrays, part.name))
+            if part.name in told["parts"]:  # an older program knew fewer
+                part.load(told["parts"][part.name], _part(arrays, part.name))
         runs = {name: unit.run for name, unit in self._context.units.items() if unit.run is not None}
         self._durations.load(told["durations"], runs)
         self._holds.load(told["holds"])
@@ -407,6 +427,7 @@ class Bank:
         """Begin with the tags of a state, and what arrived of them."""
         self._begin(Tag(**tag) for tag in told["tags"])
         self.position = Position(told["position"])
+        self._versions.load(told.get("versions", []))
         self._watermarks.newest_ns = arrays["newest_ns"].astype(np.int64)
         self._last.time_ns = arrays["last/time_ns"].astype(np.int64)
         self._last.value = arrays["last/value"].astype(np.float64)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Index, Mask, grown
 from detectors.cases import Json
 from detectors.units import Change, Role, Switch, Unit
+from detectors.versions import Versions
 from domain.entries import RowPosition
 from domain.errors import Refused
 from domain.rules import Rulebook
@@ -45,8 +46,8 @@ class Context:
     wait, so that each is judged in the phase that was in force at its own source time.
     """
 
-    def __init__(self, rulebook: Rulebook) -> None:
-        self._rulebook = rulebook
+    def __init__(self, rulebook: Rulebook, versions: Versions) -> None:
+        self._versions = versions
         self.units = {name: Unit(model) for name, model in rulebook.units.items()}
         self.unsettled: list[Unit] = []
         """Units with changes that have not settled."""
@@ -228,7 +229,7 @@ class Context:
 
     def settle(self, unit: Unit) -> list[Switch]:
         """Let a unit's pending changes mean what they mean."""
-        switches = unit.settle(self._rulebook)
+        switches = unit.settle(self._versions)
         self._mark(unit)
         return switches
 
@@ -299,7 +300,7 @@ class Context:
         self._texts = dict(state["texts"])
         self._value = arrays["value"].astype(np.float64)
         for name, unit in self.units.items():
-            unit.load(state["units"][name], self._rulebook)
+            unit.load(state["units"][name], self._versions)
             unit.held = _held(unit, arrays)
             self._mark(unit)
 
@@ -315,7 +316,7 @@ class Context:
         self._value = arrays["value"].astype(np.float64)
         for name, unit in self.units.items():
             if name in state["units"]:
-                unit.carry_over(state["units"][name], self._rulebook)
+                unit.carry_over(state["units"][name], self._versions)
                 unit.held = _held(unit, arrays)
             self._tell_again(unit, newest_ns, position)
             self._mark(unit)

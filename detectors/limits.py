@@ -7,6 +7,7 @@ from detectors.cases import IN_WORDS, Run
 from domain.equipment import UnitModel
 from domain.recipes import ParameterRanges, RangeKind
 from domain.rules import TagRules
+from domain.tags import Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,14 @@ def ranges_of(run: Run, role: str) -> ParameterRanges | None:
     """The ranges of a parameter in the phase that runs, by the recipe that the batch pinned."""
     phase = None if run.recipe is None else run.recipe.phases.get(run.phase)
     return None if phase is None else phase.parameters.get(role)
+
+
+def agrees(ranges: ParameterRanges, tag: Tag) -> bool:
+    """Whether ranges are in the unit and the reference in which the tag measures: approved ones outlive its definition.
+
+    A reference that only one of them names is no disagreement.
+    """
+    return ranges.unit == tag.unit and (not ranges.reference or not tag.reference or ranges.reference == tag.reference)
 
 
 def phase_limits(run: Run, ranges: ParameterRanges | None, rules: TagRules | None) -> tuple[Limit, ...]:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from detectors.cases import Json, Run
 from detectors.units import run_from, run_state
+from detectors.versions import Versions
 from domain.entries import Position, RowPosition
 from domain.findings import Finding, FindingId, Stage
-from domain.rules import Rulebook
 
 MOST_FINDINGS = 4096
 """Excursions that are remembered, of all tags together; the oldest is forgotten first."""
@@ -79,13 +79,13 @@ class Past:
             "unknown_until_ns": self._unknown_until_ns,
         }
 
-    def load(self, state: Json, rulebook: Rulebook) -> None:
+    def load(self, state: Json, versions: Versions) -> None:
         """Take back what `state` told."""
         self._findings, self._order, self._runs = {}, deque(), {}
         for each in state["findings"]:
             self.remember(_finding_from(each))
         for run, end_ns in state["runs"]:
-            self.ended(run_from(run, rulebook), end_ns)
+            self.ended(run_from(run, versions), end_ns)
         self._unknown_until_ns = dict(state["unknown_until_ns"])
 
 

@@ -18,9 +18,10 @@ from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, Index, Last
 from detectors.cases import Json, Origin, Run, open_case
 from detectors.excursions import Excursion, Sample, crossing_ns, excursion_from
 from detectors.gaps import Gaps, Stretch, merged
-from detectors.limits import Limit, fixed_limits, phase_limits, ranges_of
+from detectors.limits import Limit, agrees, fixed_limits, phase_limits, ranges_of
 from detectors.part import Part, Said
 from detectors.past import Ended, Past
+from detectors.versions import Versions
 from domain.entries import Gap, RowPosition
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
@@ -49,8 +50,9 @@ class Ranges(Part):
 
     name = "ranges"
 
-    def __init__(self, rulebook: Rulebook, origin: Origin, last: LastSamples, gaps: Gaps) -> None:
+    def __init__(self, rulebook: Rulebook, origin: Origin, last: LastSamples, gaps: Gaps, versions: Versions) -> None:
         self._rulebook = rulebook
+        self._versions = versions
         self._origin = origin
         self._last = last
         self._tags: dict[int, Tag] = {}
@@ -112,11 +114,12 @@ class Ranges(Part):
         name = self._tags[tag].name
         model = self._rulebook.units[run.unit]
         rules = self._rulebook.tags.get(name)
+        found = (ranges_of(run, role) for role, parameter in model.parameters.items() if parameter == name)
         return tuple(
             limit
-            for role, parameter in model.parameters.items()
-            if parameter == name
-            for limit in phase_limits(run, ranges_of(run, role), rules)
+            for ranges in found
+            if ranges is not None and agrees(ranges, self._tags[tag])
+            for limit in phase_limits(run, ranges, rules)
         )
 
     def judge(self, frame: Frame) -> list[Said]:
@@ -166,7 +169,7 @@ class Ranges(Part):
     def alone(self, tag: Tag) -> "Ranges":
         """The same rules over one tag, of which nothing is known yet but its gaps."""
         last = LastSamples()
-        other = Ranges(self._rulebook, self._origin, last, self._gaps)
+        other = Ranges(self._rulebook, self._origin, last, self._gaps, self._versions)
         other.grow(tag.id + 1)
         last.grow(tag.id + 1)
         other.bind(tag, self._units[tag.id])
@@ -504,7 +507,7 @@ class Ranges(Part):
                 [excursion_from(excursion) for excursion in each["waiting"]],
                 each["bad_since_ns"],
             )
-        self.past.load(state["past"], self._rulebook)
+        self.past.load(state["past"], self._versions)
         for tag in self._tags:
             self._refresh(tag)
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 
 from detectors.arrivals import Arrived
 from detectors.cases import Json, Run, recipe_version
+from detectors.versions import Versions
 from domain.entries import Position, RowPosition
 from domain.equipment import UnitModel
 from domain.findings import PhaseRecord
 from domain.recipes import Recipe
-from domain.rules import Rulebook
 
 _BATCHES_COUNTED = 64  # of one unit; a batch id that comes back later than this counts its phases from 1 again
 
@@ -60,6 +60,7 @@ class Unit:
     model: UnitModel
     batch: str = ""
     phase: str = ""
+    batch_start_ns: int = 0
     recipe: Recipe | None = None
     recipe_text: str = ""
     run: Run | None = None
@@ -85,7 +86,7 @@ class Unit:
         self.opened_ns = min(self.opened_ns, change.time_ns)
         self.pending.append(change)
 
-    def settle(self, rulebook: Rulebook) -> list[Switch]:
+    def settle(self, versions: Versions) -> list[Switch]:
         """Decide what the pending changes mean."""
         pending, self.pending = self.pending, []
         batches = [change for change in pending if change.role is Role.BATCH]
@@ -94,13 +95,14 @@ class Unit:
         same_batch = batch == self.batch
         if not same_batch:
             self.batch = batch
-            self.recipe = self._pinned(rulebook) if batch else None
+            self.batch_start_ns = batches[-1].time_ns
+            self.recipe = self._pinned(versions, self.batch_start_ns) if batch else None
         steps = self._steps(phases, same_batch=same_batch)
         if not steps and not same_batch and self.phase:
             steps = [(batches[-1], self.phase)]
         if phases:
             self.phase = self._phase_named(phases[-1].text)
-        return [self._switch(change, phase, rulebook) for change, phase in steps]
+        return [self._switch(change, phase, versions) for change, phase in steps]
 
     def _steps(self, phases: list[Change], *, same_batch: bool) -> list[tuple[Change, str]]:
         """The phases that really began, in order; "" where the unit fell idle."""
@@ -114,14 +116,14 @@ class Unit:
                 before = phase
         return steps
 
-    def _switch(self, change: Change, phase: str, rulebook: Rulebook) -> Switch:
+    def _switch(self, change: Change, phase: str, versions: Versions) -> Switch:
         start_ns = change.time_ns
         if self.run is not None:
             start_ns = max(start_ns, self.run.start_ns)
-        self.run = self._run(change, phase, start_ns, rulebook) if phase else None
+        self.run = self._run(change, phase, start_ns, versions) if phase else None
         return Switch(start_ns, change.position, self.run)
 
-    def _run(self, change: Change, phase: str, start_ns: int, rulebook: Rulebook) -> Run:
+    def _run(self, change: Change, phase: str, start_ns: int, versions: Versions) -> Run:
         counts = self.counts.setdefault(self.batch, {})
         while len(self.counts) > _BATCHES_COUNTED:
             del self.counts[next(name for name in self.counts if name != self.batch)]
@@ -129,7 +131,7 @@ class Unit:
         label = f"{phase}-{counts[phase]}"
         recipe = self.recipe
         if self.model.batch_tag is None:
-            recipe = self._pinned(rulebook)
+            recipe = self._pinned(versions, start_ns)
         instance = f"{self.model.name}/{self.batch}/{label}"
         return Run(instance, label, self.model.name, self.batch, phase, recipe, start_ns, change.position)
 
@@ -141,19 +143,18 @@ class Unit:
             return self.model.phase_map.get(text, "")
         return "" if text in self.model.batch_idle else text
 
-    def _pinned(self, rulebook: Rulebook) -> Recipe | None:
-        """The recipe that a batch starting now is made by: the one its tag names, the unit's, or the only one."""
-        product = self.recipe_text if self.model.recipe_tag is not None else self.model.recipe
-        if product is not None:
-            return recipe_named(rulebook, product)
-        return next(iter(rulebook.recipes.values())) if len(rulebook.recipes) == 1 else None
+    def _pinned(self, versions: Versions, at_ns: int) -> Recipe | None:
+        """The recipe that a batch starting at a time is made by: the one its tag names, the unit's, or the only one."""
+        product = versions.meant(self.model, self.recipe_text)
+        return versions.pinned(product, at_ns) if product else None
 
     def state(self) -> Json:
         """All but the held rows."""
         return {
             "batch": self.batch,
             "phase": self.phase,
-            "recipe": "" if self.recipe is None else self.recipe.product,
+            "batch_start_ns": self.batch_start_ns,
+            "recipe": pin_state(self.recipe),
             "recipe_text": self.recipe_text,
             "run": None if self.run is None else run_state(self.run),
             "counts": self.counts,
@@ -163,11 +164,12 @@ class Unit:
             "first_beat_ns": self.first_beat_ns,
         }
 
-    def load(self, state: Json, rulebook: Rulebook) -> None:
+    def load(self, state: Json, versions: Versions) -> None:
         """Take back what `state` told."""
         self.batch, self.phase, self.recipe_text = state["batch"], state["phase"], state["recipe_text"]
-        self.recipe = recipe_named(rulebook, state["recipe"])
-        self.run = None if state["run"] is None else run_from(state["run"], rulebook)
+        self.batch_start_ns = state.get("batch_start_ns", 0)
+        self.recipe = pinned_from(state["recipe"], versions)
+        self.run = None if state["run"] is None else run_from(state["run"], versions)
         self.counts = state["counts"]
         self.pending = [
             Change(Role(role), text, time_ns, RowPosition(Position(entry), row))
@@ -176,20 +178,23 @@ class Unit:
         self.source, self.opened_ns, self.first_beat_ns = state["source"], state["opened_ns"], state["first_beat_ns"]
         self.held = []
 
-    def carry_over(self, state: Json, rulebook: Rulebook) -> None:
+    def carry_over(self, state: Json, versions: Versions) -> None:
         """Take the batch, the phase and the run from a state of other rules, and judge them by these.
 
-        The run is bound to what these rules say of its product now: files that nobody approves judge as they are. A
-        batch that no recipe was known for takes the one that it would begin with now; one whose product is gone has
-        none.
+        A run keeps the version that its batch pinned. Where files judge without an approval it is bound to what they
+        say of its product now, and a batch that no recipe was known for takes the one that it would begin with now; one
+        whose product is gone has none. Where the version that it pinned was never approved, what was in force at the
+        batch's start judges it.
         """
-        self.load(state, rulebook)
-        if not state["recipe"] and self.batch:
-            self.recipe = self._pinned(rulebook)
-        if state["run"] is None or self.run is None or state["run"]["recipe"]:
+        self.load(state, versions)
+        told = self.recipe is None and (versions.required or not state["recipe"])
+        if told and self.batch:
+            self.recipe = self._pinned(versions, self.batch_start_ns)
+        if self.run is None or self.run.recipe is not None or (state["run"]["recipe"] and not versions.required):
             return
         if self.model.batch_tag is None or self.run.batch:
-            self.run = replace(self.run, recipe=self._pinned(rulebook))
+            start_ns = self.run.start_ns if self.model.batch_tag is None else self.batch_start_ns
+            self.run = replace(self.run, recipe=self._pinned(versions, start_ns))
 
     def meant(self, role: Role, text: str) -> str | None:
         """The batch or phase that a text means by these rules, if it is another than before and nothing is pending."""
@@ -199,12 +204,17 @@ class Unit:
         return None if meaning == (self.batch if role is Role.BATCH else self.phase) else meaning
 
 
-def recipe_named(rulebook: Rulebook, product: str) -> Recipe | None:
-    """The recipe of a product, if there is one."""
-    known = rulebook.recipes.get(product)
-    if known is not None:
-        return known
-    return next((recipe for recipe in rulebook.recipes.values() if recipe.product == product), None)
+def pin_state(recipe: Recipe | None) -> Json:
+    """What is pinned, for a snapshot: product and version."""
+    return None if recipe is None else [recipe.product, recipe.version]
+
+
+def pinned_from(state: Json, versions: Versions) -> Recipe | None:
+    """The recipe that `pin_state` told; an older program told the product alone."""
+    if not state:
+        return None
+    product, version = (state, None) if isinstance(state, str) else state
+    return versions.bound(product, version)
 
 
 def phase_record(run: Run, end_ns: int | None = None) -> PhaseRecord:
@@ -229,19 +239,19 @@ def run_state(run: Run) -> Json:
         "unit": run.unit,
         "batch": run.batch,
         "phase": run.phase,
-        "recipe": "" if run.recipe is None else run.recipe.product,
+        "recipe": pin_state(run.recipe),
         "start_ns": run.start_ns,
         "start_position": [int(run.start_position.entry), run.start_position.row],
     }
 
 
-def run_from(state: Json, rulebook: Rulebook) -> Run:
+def run_from(state: Json, versions: Versions) -> Run:
     """The run that `run_state` told."""
     entry, row = state["start_position"]
     return Run(
         **{
             **state,
-            "recipe": recipe_named(rulebook, state["recipe"]),
+            "recipe": pinned_from(state["recipe"], versions),
             "start_position": RowPosition(Position(entry), row),
         }
     )

@@ -122,12 +122,13 @@ class Quarantined:
 
 
 class ActionKind(enum.StrEnum):
-    """What a person may do to an alarm."""
+    """What a person may do: to an alarm, and to a proposal of ranges."""
 
     ACKNOWLEDGE = "acknowledge"
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
     COMMENT = "comment"
+    APPROVE_RANGES = "approve_ranges"  # of a proposal; the core journals it as `RecipeApproved`
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,9 @@ class PersonAction:
     at_ns: int
     person: str
     kind: ActionKind
-    subject: str  # the alarm's id
+    subject: str  # the alarm's id, or the proposal's
     comment: str
-    until_ns: int | None = None  # shelving ends
+    until_ns: int | None = None  # shelving ends, or ranges begin to judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,29 @@ class BatchEvent:
     person: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RecipeApproved:
+    """A version of a master recipe that a second person approved: from `valid_from_ns` on it judges new batches.
+
+    `content` is the whole recipe as `domain.recipe_content` writes it and `hash` its SHA-256, so that the journal alone
+    tells what judged.
+    """
+
+    id: str  # the approval's: the same one twice is one
+    at_ns: int  # when it was approved
+    product: str
+    version: int
+    change: str
+    study: str
+    valid_from_ns: int
+    proposal: str  # the proposal's id
+    proposer: str
+    approver: str
+    reason: str
+    content: str
+    hash: str
+
+
 Entry = (
     SampleBatch
     | TextBatch
@@ -208,4 +232,5 @@ Entry = (
     | PersonAction
     | BatchEvent
     | Rejudge
+    | RecipeApproved
 )

@@ -16,6 +16,7 @@ RULES = {
     "outside_nor": "two or more parameters of a phase outside NOR at once",
     "duration.long": "a phase lasts longer than validated",
     "duration.short": "a phase ended sooner than validated",
+    "ranges.missing": "a phase runs that no approved range judges",
     "hold.warning": "a hold comes near its limit",
     "hold.breach": "a hold is over its limit",
     "hold.indeterminate": "a hold's start or stop is missing",

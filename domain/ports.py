@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.alarms import Notice, Transition
+from domain.approvals import Decision
 from domain.entries import Entry, Gap, Heartbeat, PersonAction, Position
 from domain.findings import Finding, PhaseRecord, Recheck
 from domain.samples import SampleBatch
@@ -203,7 +204,7 @@ class Detector(Protocol):
 
     name: str
 
-    def update(self, position: Position, entry: Entry) -> Sequence[Finding | Recheck | PhaseRecord]:
+    def update(self, position: Position, entry: Entry) -> Sequence[Finding | Recheck | PhaseRecord | Decision]:
         """Take the next entry; return what follows from it. The entry is not written to."""
         ...
 
@@ -241,6 +242,10 @@ class UnitOfWork(Protocol):
 
     def request_done(self, id_: str, error: str | None) -> None:
         """Answer a person's request, by the action's id: applied, or why not."""
+        ...
+
+    def decided(self, decision: Decision, at: Position) -> None:
+        """Write an approved version and its audit, or why it was refused, and answer the request."""
         ...
 
     def cursor(self, name: str, position: Position) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Self
 
 from domain.alarms import Notice, Transition
-from domain.entries import PersonAction, Position
+from domain.approvals import Proposal
+from domain.entries import PersonAction, Position, RecipeApproved
 from domain.findings import Finding, PhaseRecord
 from domain.ports import Person
-from records import audit, cursors, findings, outbox, people, phases, requests, transitions
+from records import audit, cursors, findings, outbox, people, phases, ranges, requests, transitions
 from records.audit import AuditHead, AuditRecord
 from records.engine import Database
 from records.memo import Memo
@@ -120,7 +121,32 @@ class SqlRecords:
         with self._database.reading() as connection:
             return requests.answer_of(connection, id_)
 
+    def propose(self, proposal: Proposal) -> None:
+        """Keep a draft that somebody puts forward; the same id twice is one."""
+        with self._database.writing() as connection:
+            ranges.write_proposal(connection, proposal, self._wall_ns())
+
+    def proposals(self, limit: int = 100) -> Sequence[Proposal]:
+        """What was put forward, newest first."""
+        with self._database.reading() as connection:
+            return ranges.listed_proposals(connection, limit)
+
+    def proposal(self, id_: str) -> Proposal | None:
+        """A proposal, if there is one by that id."""
+        with self._database.reading() as connection:
+            return ranges.proposal_of(connection, id_)
+
+    def approved_versions(self, limit: int = 1_000) -> Sequence[RecipeApproved]:
+        """What was approved, newest first."""
+        with self._database.reading() as connection:
+            return ranges.listed_versions(connection, limit)
+
     # For the core
+
+    def approved_entries(self) -> Sequence[tuple[Position, RecipeApproved]]:
+        """What was approved up to the judge's cursor, each with its place in the journal, in that order."""
+        with self._database.reading() as connection:
+            return ranges.approved_entries(connection)
 
     def cursor_of(self, name: str) -> Position:
         """Where a follower stands; before the first entry if it was never written."""

@@ -1,7 +1,7 @@
 """The tables: plain SQL that SQLite and PostgreSQL both speak. Times are ns since 1970; nothing is ever deleted.
 
-`findings`, `transitions` and `audit` only grow; `findings_now` and `alarms_now` point at the newest row of each.
-`sequence` is the order of writing.
+`findings`, `transitions`, `audit`, `range_proposals` and `range_versions` only grow; `findings_now` and `alarms_now`
+point at the newest row of each. `sequence` is the order of writing.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
@@ -178,6 +178,43 @@ requests = Table(
     _text("state"),  # waiting | done | refused
     _text("error"),
     Index("requests_by_state", "state", "sequence"),
+)
+
+range_proposals = Table(
+    "range_proposals",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("at_ns", BigInteger, nullable=False),
+    _text("product"),
+    Column("version", Integer, nullable=False),
+    _text("change"),
+    _text("study"),
+    _text("person"),
+    _text("reason"),
+    _text("content"),  # the recipe, as domain.recipe_content writes it
+    _text("hash"),
+)
+
+range_versions = Table(
+    "range_versions",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),  # the approval's
+    Column("at_ns", BigInteger, nullable=False),
+    Column("valid_from_ns", BigInteger, nullable=False),
+    Column("recorded_ns", BigInteger, nullable=False),  # wall time
+    Column("entry", BigInteger, nullable=False),  # its place in the journal
+    _text("product"),
+    Column("version", Integer, nullable=False),
+    _text("change"),
+    _text("study"),
+    _text("proposal"),
+    _text("proposer"),
+    _text("approver"),
+    _text("reason"),
+    _text("content"),
+    _text("hash"),
 )
 
 cursors = Table(

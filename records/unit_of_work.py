@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from domain.alarms import Notice, Transition
+from domain.approvals import Decision
 from domain.entries import PersonAction, Position
 from domain.findings import Finding, PhaseRecord
 from records.audit import entry_of, write_audit
@@ -12,6 +13,7 @@ from records.cursors import write_cursor, write_snapshot
 from records.findings import write_findings
 from records.outbox import write_notices
 from records.phases import write_phases
+from records.ranges import write_decision
 from records.requests import answer
 from records.transitions import write_transitions
 
@@ -42,6 +44,10 @@ class SqlUnitOfWork:
     def audit(self, action: PersonAction, what: str) -> None:
         """Write who did what, when and why; the same action twice is one record."""
         write_audit(self._connection, entry_of(action, what), self._wall_ns())
+
+    def decided(self, decision: Decision, at: Position) -> None:
+        """Write an approved version and its audit, or why it was refused, and answer the request."""
+        write_decision(self._connection, decision, at, self._wall_ns())
 
     def cursor(self, name: str, position: Position) -> None:
         """Move a follower's cursor."""

@@ -4,15 +4,24 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from domain.entries import PersonAction
+from domain.approvals import Proposal
+from domain.entries import ActionKind, Entry, PersonAction, RecipeApproved
 from service.collecting import Intake
 
 
 class Requests(Protocol):
-    """The waiting requests of people."""
+    """The waiting requests of people, and the proposals that some of them approve."""
 
     def waiting_requests(self) -> Sequence[PersonAction]:
         """Requests that are not answered yet, oldest first."""
+        ...
+
+    def proposal(self, id_: str) -> Proposal | None:
+        """A proposal, if there is one by that id."""
+        ...
+
+    def request_done(self, id_: str, error: str | None = None) -> None:
+        """Answer a request."""
         ...
 
 
@@ -22,11 +31,46 @@ async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Even
     while True:
         waiting = await asyncio.to_thread(requests.waiting_requests)
         fresh = [action for action in waiting if action.id not in journaled]
-        if fresh:
-            await journal.append(*fresh)
+        entries = await asyncio.to_thread(_entries, requests, fresh)
+        if entries:
+            await journal.append(*entries)
         journaled = {action.id for action in waiting}
         try:
             await asyncio.wait_for(woken.wait(), poll_s)
         except TimeoutError:
             continue
         woken.clear()
+
+
+def _entries(requests: Requests, actions: Sequence[PersonAction]) -> list[Entry]:
+    """What is journaled of requests; one that approves nothing is refused on the spot."""
+    entries: list[Entry] = []
+    for action in actions:
+        if action.kind is not ActionKind.APPROVE_RANGES:
+            entries.append(action)
+            continue
+        proposal = requests.proposal(action.subject)
+        if proposal is None:
+            requests.request_done(action.id, f"there is no proposal {action.subject!r}")
+        else:
+            entries.append(approval_of(proposal, action))
+    return entries
+
+
+def approval_of(proposal: Proposal, action: PersonAction) -> RecipeApproved:
+    """The approval of a proposal, with the whole content that judges from then on."""
+    return RecipeApproved(
+        id=action.id,
+        at_ns=action.at_ns,
+        product=proposal.product,
+        version=proposal.version,
+        change=proposal.change,
+        study=proposal.study,
+        valid_from_ns=action.at_ns if action.until_ns is None else action.until_ns,
+        proposal=proposal.id,
+        proposer=proposal.person,
+        approver=action.person,
+        reason=action.comment,
+        content=proposal.content,
+        hash=proposal.hash,
+    )

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from alarms.book import AlarmBook
 from domain.alarms import Notice, Transition
-from domain.entries import START, Entry, Heartbeat, PersonAction, Position
+from domain.approvals import Decision
+from domain.entries import START, Entry, Heartbeat, PersonAction, Position, RecipeApproved
 from domain.errors import DamagedFile, Refused
 from domain.findings import Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.ports import Detector, Journal, Records
@@ -20,6 +21,8 @@ from domain.ports import Detector, Journal, Records
 log = logging.getLogger(__name__)
 
 NAME = "judging"
+
+Conclusion = Finding | Recheck | PhaseRecord | Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class JudgeRecords(Records, Protocol):
         """The newest version of what is not cleared, and of what cleared lately under an active alarm."""
         ...
 
+    def approved_entries(self) -> Sequence[tuple[Position, RecipeApproved]]:
+        """What was approved up to the judge's cursor, each with its place in the journal, in that order."""
+        ...
+
 
 class JudgeDetector(Detector, Protocol):
     """The detectors as the follower needs them."""
@@ -65,10 +72,12 @@ class Effects:
     transitions: list[Transition] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     actions: list[tuple[PersonAction, str, str | None]] = field(default_factory=list)  # action, what, error
+    decisions: list[Decision] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to commit."""
-        return bool(self.findings or self.phases or self.transitions or self.notices or self.actions)
+        told = (self.findings, self.phases, self.transitions, self.notices, self.actions, self.decisions)
+        return any(told)
 
 
 class Judge:
@@ -138,6 +147,8 @@ class Judge:
             except DamagedFile as error:
                 log.error("the detectors start afresh: %s", error)  # noqa: TRY400  the message says all
                 self.snapshot_position = cursor
+                for at, entry in self._records.approved_entries():
+                    self._bank.update(at, entry)
         self.position = self.snapshot_position
         return cursor
 
@@ -194,13 +205,15 @@ class Judge:
             message=f"{finding.subject}: the rules changed; it is judged anew.",
         )
 
-    def _effects(self, entry: Entry, concluded: Sequence[Finding | Recheck | PhaseRecord]) -> Effects:
+    def _effects(self, entry: Entry, concluded: Sequence[Conclusion]) -> Effects:
         effects = Effects()
         for conclusion in concluded:
             if isinstance(conclusion, Finding):
                 effects.findings.append(conclusion)
             elif isinstance(conclusion, PhaseRecord):
                 effects.phases.append(conclusion)
+            elif isinstance(conclusion, Decision):
+                effects.decisions.append(conclusion)
             else:
                 effects.rechecks.append(conclusion)
         while self._noted:
@@ -232,6 +245,8 @@ class Judge:
             for action, what, error in effects.actions:
                 work.audit(action, what)
                 work.request_done(action.id, error)
+            for decision in effects.decisions:
+                work.decided(decision, position)
             work.cursor(NAME, position)
             if snapshot:
                 work.snapshot(NAME, position, self._bank.snapshot())

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from domain.alarms import AlarmState, Notice, Transition
-from domain.entries import PersonAction, Position
+from domain.approvals import Decision, Proposal
+from domain.entries import PersonAction, Position, RecipeApproved
 from domain.errors import Refused
 from domain.findings import Finding, FindingId, PhaseRecord, Stage
 from domain.ports import Person
 from records.audit import AuditEntry, AuditHead, AuditRecord, entry_of
 from records.outbox import NoticeResult, WaitingNotice
 from records.people import ROLES, Account
+from records.ranges import decided_audit, proposed_audit
 from records.requests import Answer
 
 
@@ -31,6 +33,8 @@ class _Decided:
     audit: list[AuditRecord] = field(default_factory=list)
     accounts: list[tuple[Account, str]] = field(default_factory=list)  # and the token
     requests: dict[str, tuple[PersonAction, Answer]] = field(default_factory=dict)
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    versions: dict[str, tuple[Position, RecipeApproved]] = field(default_factory=dict)
     cursors: dict[str, Position] = field(default_factory=dict)
     snapshots: dict[str, tuple[Position, bytes]] = field(default_factory=dict)
 
@@ -125,6 +129,23 @@ class MemoryRecords:
     def request_answer(self, id_: str) -> Answer | None:
         known = self._decided.requests.get(id_)
         return None if known is None else known[1]
+
+    def propose(self, proposal: Proposal) -> None:
+        with self.unit_of_work() as work:
+            if self._decided.proposals.setdefault(proposal.id, proposal) == proposal:
+                work.audit_entry(proposed_audit(proposal))
+
+    def proposals(self, limit: int = 100) -> Sequence[Proposal]:
+        return list(self._decided.proposals.values())[::-1][:limit]
+
+    def proposal(self, id_: str) -> Proposal | None:
+        return self._decided.proposals.get(id_)
+
+    def approved_versions(self, limit: int = 1_000) -> Sequence[RecipeApproved]:
+        return [each for _, each in self._decided.versions.values()][::-1][:limit]
+
+    def approved_entries(self) -> Sequence[tuple[Position, RecipeApproved]]:
+        return list(self._decided.versions.values())
 
     def cursor_of(self, name: str) -> Position:
         return self._decided.cursors.get(name, Position(0))
@@ -252,6 +273,12 @@ class _MemoryWork:
             roles = {account.name: account.role for account, _ in self._decided.accounts}
             number = len(trail) + 1
             trail.append(AuditRecord(number, entry, roles.get(entry.person, ""), self._wall_ns, f"hash {number}"))
+
+    def decided(self, decision: Decision, at: Position) -> None:
+        if not decision.error:
+            self._decided.versions.setdefault(decision.approved.id, (at, decision.approved))
+        self.audit_entry(decided_audit(decision))
+        self.request_done(decision.approved.id, decision.error or None)
 
     def cursor(self, name: str, position: Position) -> None:
         self._decided.cursors[name] = position

@@ -18,6 +18,7 @@ from domain.entries import (
     Heartbeat,
     PersonAction,
     Quarantined,
+    RecipeApproved,
     Rejudge,
     SourceState,
     TagDefined,
@@ -48,6 +49,7 @@ class Kind(enum.IntEnum):
     QUARANTINED = 8
     ACTION = 9
     BATCH = 10
+    RECIPE = 11
     REJUDGE = 20
 
 
@@ -63,6 +65,7 @@ _KINDS: Mapping[type[Entry], Kind] = {
     PersonAction: Kind.ACTION,
     BatchEvent: Kind.BATCH,
     Rejudge: Kind.REJUDGE,
+    RecipeApproved: Kind.RECIPE,
 }
 
 
@@ -79,7 +82,7 @@ def source_of(entry: Entry) -> str:
     match entry:
         case TagDefined(tag=tag):
             return tag.source
-        case ConfigurationActivated() | PersonAction() | Rejudge():
+        case ConfigurationActivated() | PersonAction() | Rejudge() | RecipeApproved():
             return ""
         case _:
             return entry.source
@@ -159,6 +162,8 @@ def _fields(entry: Entry) -> Writable:  # noqa: C901, PLR0911 - one line for eac
             return events.batch_fields(entry)
         case Rejudge():
             return events.rejudge_fields(entry)
+        case RecipeApproved():
+            return events.recipe_fields(entry)
     raise TypeError(f"{type(entry).__name__} is not written as JSON")
 
 
@@ -184,4 +189,6 @@ def _entry(kind: int, fields: Fields) -> Entry:  # noqa: C901, PLR0911 - one lin
             return events.batch_entry(fields)
         case Kind.REJUDGE:
             return events.rejudge_entry(fields)
+        case Kind.RECIPE:
+            return events.recipe_entry(fields)
     raise DamagedFile(f"no kind of entry has number {kind}")

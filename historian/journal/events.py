@@ -13,6 +13,7 @@ from domain.entries import (
     Heartbeat,
     PersonAction,
     Quarantined,
+    RecipeApproved,
     Rejudge,
     SourceState,
     TagDefined,
@@ -288,3 +289,41 @@ def rejudge_fields(entry: Rejudge) -> Writable:
 def rejudge_entry(fields: Fields) -> Rejudge:
     """The inverse of `rejudge_fields`."""
     return Rejudge(fields.integer("tag"), fields.integer("start_ns"), fields.integer("end_ns"))
+
+
+def recipe_fields(entry: RecipeApproved) -> Writable:
+    """A RecipeApproved."""
+    return {
+        "id": entry.id,
+        "at_ns": entry.at_ns,
+        "product": entry.product,
+        "version": entry.version,
+        "change": entry.change,
+        "study": entry.study,
+        "valid_from_ns": entry.valid_from_ns,
+        "proposal": entry.proposal,
+        "proposer": entry.proposer,
+        "approver": entry.approver,
+        "reason": entry.reason,
+        "content": entry.content,
+        "hash": entry.hash,
+    }
+
+
+def recipe_entry(fields: Fields) -> RecipeApproved:
+    """The inverse of `recipe_fields`."""
+    return RecipeApproved(
+        id=fields.text("id"),
+        at_ns=fields.integer("at_ns"),
+        product=fields.text("product"),
+        version=fields.integer("version"),
+        change=fields.text("change"),
+        study=fields.text("study"),
+        valid_from_ns=fields.integer("valid_from_ns"),
+        proposal=fields.text("proposal"),
+        proposer=fields.text("proposer"),
+        approver=fields.text("approver"),
+        reason=fields.text("reason"),
+        content=fields.text("content"),
+        hash=fields.text("hash"),
+    )

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.entries import ConfigurationActivated, Entry, PersonAction, Position, TagDefined
+from domain.entries import ConfigurationActivated, Entry, PersonAction, Position, RecipeApproved, TagDefined
 from domain.errors import DamagedFile, RetryLater, ThermowellError
 from domain.ports import Delivery, SourceLedger
 from historian.journal import reading
@@ -39,7 +39,7 @@ from historian.journal.usage import Meter, Usage
 
 FLUSH_INTERVAL_S = 0.1
 CLOSE_LIMIT_S = 30.0
-_URGENT = (PersonAction, ConfigurationActivated, TagDefined)
+_URGENT = (PersonAction, RecipeApproved, ConfigurationActivated, TagDefined)
 _YIELD_ENTRIES = 64  # a follower that catches up lets others run after so many
 
 

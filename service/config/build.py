@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from domain.errors import Complaint, ConfigError
+from domain.recipes import Recipe
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import ScaledTime
@@ -122,7 +123,13 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
 
 
 def _rules_hash(rulebook: Rulebook) -> str:
-    """What judges, independent of file layout: the hash of the rules themselves."""
+    """What judges, independent of file layout: the hash of the rules themselves.
+
+    Where ranges have to be approved the files' recipes judge nothing; which products there are still counts.
+    """
+    if rulebook.approval != "off":
+        names = {product: Recipe(product, 0, "", {}) for product in rulebook.recipes}
+        rulebook = replace(rulebook, recipes=names)
     return hashlib.sha256(repr(rulebook).encode()).hexdigest()
 
 

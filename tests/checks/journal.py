@@ -21,6 +21,7 @@ from domain.entries import (
     PersonAction,
     Position,
     Quarantined,
+    RecipeApproved,
     SourceState,
     TagDefined,
     TextBatch,
@@ -43,10 +44,14 @@ ACTION = PersonAction("r1", T0_NS, "Ada", ActionKind.SHELVE, "R101.TT.high", "va
 EVENT = BatchEvent(
     "e1", "floor", EventKind.CHARGE, T0_NS - 5, T0_NS, "R101", "B-17", "dose", "SM-1", Decimal("12.50"), "kg"
 )
+APPROVED = RecipeApproved(
+    *("a1", T0_NS, "API-1", 7, "CR-1234", "VR-12", T0_NS + 1, "p1", "Ada", "Grace", "as validated"),
+    *('{"format":1}', "ab12"),
+)
 TAG = Tag(
     TagId(3), "5f0c", 1, "R101.TT", "train1", "nsu=urn:plant;s=R101.TT", "ns=2;s=R101.TT", "degC", sensor_low=-50.0
 )
-LASTING = (GAP, TagDefined(TAG, T0_NS), CONFIGURATION, QUARANTINED, ACTION, EVENT, TEXTS)
+LASTING = (GAP, TagDefined(TAG, T0_NS), CONFIGURATION, QUARANTINED, ACTION, EVENT, APPROVED, TEXTS)
 PASSING = (HEARTBEAT, STATE)
 
 

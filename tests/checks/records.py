@@ -9,7 +9,8 @@ from typing import Protocol
 import pytest
 
 from domain.alarms import AlarmFacts, Notice, Transition
-from domain.entries import ActionKind, PersonAction, Position, RowPosition
+from domain.approvals import Decision, Proposal
+from domain.entries import ActionKind, PersonAction, Position, RecipeApproved, RowPosition
 from domain.errors import Refused
 from domain.findings import Finding, FindingId, PhaseRecord, Stage
 from domain.ports import Records, RecordsReader, UnitOfWork
@@ -46,6 +47,11 @@ class CoreRecords(Records, RecordsReader, Protocol):
     def add_person(self, name: str, role: str) -> str: ...
     def revoke(self, name: str) -> None: ...
     def people(self) -> Sequence[Account]: ...
+    def propose(self, proposal: Proposal) -> None: ...
+    def proposals(self, limit: int = 100) -> Sequence[Proposal]: ...
+    def proposal(self, id_: str) -> Proposal | None: ...
+    def approved_versions(self, limit: int = 1_000) -> Sequence[RecipeApproved]: ...
+    def approved_entries(self) -> Sequence[tuple[Position, RecipeApproved]]: ...
     def verify_audit(self) -> AuditHead: ...
     def list_audit(self, limit: int) -> Sequence[AuditRecord]: ...
 
@@ -321,6 +327,58 @@ def a_request_waits_until_it_is_answered(records: CoreRecords) -> None:
     assert records.request_answer("a1") == Answer("refused", "there is no such alarm")
     assert records.request_answer("a2") == Answer("done")
     assert records.request_answer("a3") is None
+
+
+def proposal(id_: str = "p1") -> Proposal:
+    return Proposal(id_, 90, "API-1", 7, "CR-1234", "VR-12", "Ada", "as validated", '{"format":1}', "ab12")
+
+
+def approved(id_: str = "a1", **changed: object) -> RecipeApproved:
+    made = RecipeApproved(
+        *(id_, 100, "API-1", 7, "CR-1234", "VR-12", 120, "p1", "Ada", "Grace", "checked"),
+        *('{"format":1}', "ab12"),
+    )
+    return replace(made, **changed)  # type: ignore[arg-type]
+
+
+def a_proposal_is_kept_as_it_was_put_forward(records: CoreRecords) -> None:
+    records.propose(proposal())
+    records.propose(replace(proposal(), reason="another"))
+    records.propose(proposal("p2"))
+
+    assert records.proposals() == [proposal("p2"), proposal()]
+    assert records.proposal("p1") == proposal()
+    assert records.proposal("p3") is None
+    assert [(each.entry.person, each.entry.kind) for each in records.list_audit(9)] == [("Ada", "propose_ranges")] * 2
+
+
+def an_approved_version_is_written_once_with_its_audit_and_its_answer(records: CoreRecords) -> None:
+    records.request(action("a1", kind=ActionKind.APPROVE_RANGES, subject="p1"))
+    for place in (5, 6):
+        with records.unit_of_work() as work:
+            work.decided(Decision(approved()), Position(place))
+
+    assert records.approved_versions() == [approved()]
+    assert records.approved_entries() == [(5, approved())]
+    assert records.request_answer("a1") == Answer("done")
+    (entry,) = (each.entry for each in records.list_audit(9))
+    assert (entry.person, entry.kind, entry.subject, entry.comment) == (
+        "Grace",
+        "approve_ranges",
+        "API-1 v7",
+        "checked",
+    )
+    assert entry.what.startswith("approved, valid from 1970-01-01T00:00:00.000000120Z; proposed by Ada, change CR-1234")
+
+
+def an_approval_that_counts_for_nothing_is_refused_and_in_the_audit_trail(records: CoreRecords) -> None:
+    records.request(action("a1", kind=ActionKind.APPROVE_RANGES, subject="p1"))
+    with records.unit_of_work() as work:
+        work.decided(Decision(approved(), "it has no reason"), Position(5))
+
+    assert records.approved_versions() == []
+    assert records.request_answer("a1") == Answer("refused", "it has no reason")
+    assert records.list_audit(1)[0].entry.what == "approval refused: it has no reason"
 
 
 def a_notice_waits_until_it_is_sent(records: CoreRecords) -> None:

@@ -16,6 +16,7 @@ from domain.entries import (
     Heartbeat,
     PersonAction,
     Quarantined,
+    RecipeApproved,
     Rejudge,
     SourceState,
     TagDefined,
@@ -98,6 +99,7 @@ EVENTS = (
     | st.builds(Quarantined, NAME, NS, WILD_TEXT, TEXT, WILD_TEXT, COUNT)
     | BATCH_EVENTS
     | st.builds(Rejudge, COUNT, NS, NS)
+    | st.builds(RecipeApproved, TEXT, NS, TEXT, COUNT, TEXT, TEXT, NS, *[TEXT] * 4, WILD_TEXT, TEXT)
     | st.builds(PersonAction, TEXT, NS, TEXT, st.sampled_from(ActionKind), TEXT, TEXT, MAYBE_NS)
 )
 

@@ -9,6 +9,7 @@ from domain.entries import Gap, GapCause, TagDefined
 from domain.findings import Stage
 from domain.rules import TagRules
 from domain.tags import Tag, TagId
+from tests.unit.detectors.approvals import approval
 from tests.unit.detectors.plant import (
     BAD,
     LT,
@@ -66,7 +67,9 @@ def test_the_sentence_names_thing_value_limit_phase_and_batch():
 
 
 def test_an_approved_rulebook_says_no_more_than_its_version():
-    (found, *_) = Plant(rulebook(approval="on")).in_phase().samples((TT, 10, 60.0), (TT, 11, 65.4))
+    plant = Plant(rulebook(approval="required"))
+    plant.feed(approval())
+    (found, *_) = plant.in_phase().samples((TT, 10, 60.0), (TT, 11, 65.4))
 
     assert found.ranges_version == "API-1 v7"
 

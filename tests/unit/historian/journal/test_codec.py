@@ -13,6 +13,7 @@ from historian.journal.codec import Decoder, Encoder, event_payload, sample_payl
 from historian.journal.layouts import INLINE, KnownLayouts, LearntLayouts, Piece
 from tests.checks.journal import (
     ACTION,
+    APPROVED,
     CONFIGURATION,
     EVENT,
     GAP,
@@ -68,6 +69,9 @@ GOLDEN_EVENTS = {
     EVENT: b'\n{"id":"e1","source":"floor","kind":"charge","time_ns":1760000399999999995,'
     b'"recorded_ns":1760000400000000000,"unit":"R101","batch":"B-17","phase":"dose","material":"SM-1",'
     b'"amount":"12.50","amount_unit":"kg","from_unit":"","to_unit":"","parents":[],"children":[],"person":""}',
+    APPROVED: b'\x0b{"id":"a1","at_ns":1760000400000000000,"product":"API-1","version":7,"change":"CR-1234",'
+    b'"study":"VR-12","valid_from_ns":1760000400000000001,"proposal":"p1","proposer":"Ada","approver":"Grace",'
+    b'"reason":"as validated","content":"{\\"format\\":1}","hash":"ab12"}',
     TEXTS: b'\x02{"source":"train1","received_ns":1760000400000000000,"tag":[3,4],'
     b'"time_ns":[1760000400000000000,1760000400000000001],"server_ns":null,"value":["B-17",null],"status":[0,2150694912]}',
     HEARTBEAT: b'\x04{"source":"train1","now_ns":1760000400000000000,"connected":true,'

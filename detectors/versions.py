@@ -1,0 +1,113 @@
+"""The versions of each product's ranges, and which of them judges: pinned when a batch starts, and never changed later.
+
+Without an approval (`approval: off`) files judge as they are. With one, only what a second person approved judges: of
+the versions that are valid at the batch's start by its source time, the one that became valid last.
+"""
+
+import re
+from dataclasses import asdict, dataclass
+
+from detectors.cases import Json
+from domain.approvals import Decision, fault_of
+from domain.entries import RecipeApproved
+from domain.equipment import UnitModel
+from domain.recipe_content import recipe_of
+from domain.recipes import Recipe
+from domain.rules import Rulebook
+
+_NAMED = re.compile(r"(.*\S)\s+v(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An approved version."""
+
+    approved: RecipeApproved
+    recipe: Recipe
+
+
+class Versions:
+    """What may judge: the rulebook's files, or what was approved; a fold of `RecipeApproved`."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self._drafts = rulebook.recipes
+        self.required = rulebook.approval != "off"
+        self._approved: dict[str, list[Version]] = {}  # by product, in the order in which they came
+
+    def take(self, entry: RecipeApproved) -> Decision:
+        """Add a version; the same approval twice is one. What counts for nothing is told with the reason."""
+        error = fault_of(entry) or self._clash(entry)
+        if not error:
+            self._add(entry)
+        return Decision(entry, error)
+
+    def _add(self, entry: RecipeApproved) -> None:
+        known = self._approved.setdefault(entry.product, [])
+        if all(each.approved.id != entry.id for each in known):
+            known.append(Version(entry, recipe_of(entry.content)))
+
+    def _clash(self, entry: RecipeApproved) -> str:
+        """A version number means one content for good."""
+        for each in self._approved.get(entry.product, []):
+            if each.approved.version == entry.version and each.approved.hash != entry.hash:
+                return f"{entry.product} v{entry.version} was approved with another content: raise the version"
+        return ""
+
+    def meant(self, model: UnitModel, told: str) -> str:
+        """The product that a unit makes: what its tag told, its own, or the only one there is; empty if none."""
+        product = told if model.recipe_tag is not None else model.recipe
+        if product is not None:
+            return product
+        return next(iter(self._drafts)) if len(self._drafts) == 1 else ""
+
+    def pinned(self, text: str, at_ns: int) -> Recipe | None:
+        """What a batch that starts at a source time is judged by; `text` names the product, and may name its version.
+
+        A version that the batch record names (`API-1 v7`) judges if it is there; no other one does in its place.
+        """
+        product, version = self._named(text)
+        if not self.required:
+            recipe = self._draft(product)
+            return None if recipe is None or version not in (None, recipe.version) else recipe
+        if version is not None:
+            return self._approved_as(product, version)
+        # Of two with one time the later approval counts.
+        valid = [each for each in self._approved.get(product, []) if each.approved.valid_from_ns <= at_ns]
+        return max(reversed(valid), key=_valid_from_ns).recipe if valid else None
+
+    def _named(self, text: str) -> tuple[str, int | None]:
+        """Product and version that a text names; a product may have a name that ends like a version."""
+        found = _NAMED.fullmatch(text.strip())
+        if found is None or text in self._drafts or text in self._approved:
+            return text, None
+        return found[1], int(found[2])
+
+    def bound(self, product: str, version: int | None) -> Recipe | None:
+        """What a batch goes on with, by what it pinned: the approved version, or what the files say of it now."""
+        if not self.required:
+            return self._draft(product)
+        return None if version is None else self._approved_as(product, version)
+
+    def _approved_as(self, product: str, version: int) -> Recipe | None:
+        found = (each.recipe for each in self._approved.get(product, []) if each.approved.version == version)
+        return next(found, None)
+
+    def _draft(self, product: str) -> Recipe | None:
+        known = self._drafts.get(product)
+        if known is not None:
+            return known
+        return next((recipe for recipe in self._drafts.values() if recipe.product == product), None)
+
+    def state(self) -> Json:
+        """Every approved version, in its order."""
+        return [asdict(each.approved) for versions in self._approved.values() for each in versions]
+
+    def load(self, state: Json) -> None:
+        """Take back what `state` told."""
+        self._approved = {}
+        for each in state:
+            self._add(RecipeApproved(**each))
+
+
+def _valid_from_ns(version: Version) -> int:
+    return version.approved.valid_from_ns

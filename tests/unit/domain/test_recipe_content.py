@@ -1,0 +1,72 @@
+"""A recipe as canonical text: back to the bit, one text for one recipe, and no recipe from damage."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import DamagedFile
+from domain.recipe_content import canonical, hash_of, recipe_of
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
+from service.config.build import load
+from tests.unit.service.test_master_recipes import GOOD
+
+END = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+RANGES = st.dictionaries(st.sampled_from(list(RangeKind)), st.builds(Limits, END, END))
+
+
+@pytest.fixture
+def written(tmp_path) -> Recipe:
+    (tmp_path / "thermowell.yaml").write_text(GOOD, encoding="utf-8")
+    return load(tmp_path / "thermowell.yaml").rulebook.recipes["API-1"]
+
+
+def test_everything_that_a_recipe_says_comes_back(written):
+    assert recipe_of(canonical(written)) == written
+
+
+def test_the_text_names_one_recipe_for_good(written):
+    """The hash of this recipe as of format 1: another one means that what was approved reads otherwise."""
+    assert hash_of(canonical(written)) == hash_of(canonical(recipe_of(canonical(written))))
+    assert canonical(written).startswith('{"change":"CR-1234","format":1,"gmp_start":"dose","phases":{"charge":')
+
+
+@given(ranges=RANGES, after_ns=st.integers(0, 2**62), text=st.text())
+def test_limits_come_back_to_the_bit(ranges, after_ns, text):
+    ordered = {kind: ranges[kind] for kind in RangeKind if kind in ranges}
+    parameter = ParameterRanges("TT", "degC", "", ordered, after_ns, text, "TSP", ordered)
+    recipe = Recipe("API-1", 1, text, {"dose": Phase("dose", {"TT": parameter})})
+
+    assert recipe_of(canonical(recipe)) == recipe
+    assert canonical(recipe_of(canonical(recipe))) == canonical(recipe)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("format",), 2),
+        (("phases", "dose", "parameters", "TT", "ranges", "validated"), [55]),
+        (("phases", "dose", "parameters", "TT", "ranges", "validated"), ["55", 65]),
+        (("phases", "dose", "parameters", "TT", "ranges", "valid"), [55, 65]),
+        (("phases", "dose", "parameters", "TT", "after_ns"), 1.5),
+        (("yields", "crude", "theoretical"), "much"),
+        (("procedure",), [{}]),
+        (("phases", "dose"), None),
+    ],
+)
+def test_damage_is_no_recipe(written, path, value):
+    told = json.loads(canonical(written))
+    inner = told
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+
+    with pytest.raises(DamagedFile):
+        recipe_of(json.dumps(told))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", "{"])
+def test_what_is_no_json_object_is_no_recipe(text):
+    with pytest.raises(DamagedFile):
+        recipe_of(text)
