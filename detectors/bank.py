@@ -385,10 +385,10 @@ class Bank:
         """Take from a state what does not depend on rules, made by whatever rules; what does is judged anew.
 
         Kept are the tags with their last values and times, gaps, the context of units that still exist (a batch keeps
-        its identity, a run its instance and start), the starts of holds that still have the same unit, start and stop,
-        and the sources. A run goes on by what this rulebook says of its product: as long as files judge without an
-        approval, they judge as they are. Ranges, rates, drifts, silence and durations start anew: what lasts is found
-        again by the next sample or heartbeat, as a new finding.
+        its identity, a run its instance and start), learnt baselines of drift, the starts of holds that still have the
+        same unit, start and stop, and the sources. A run goes on by what this rulebook says of its product: as long as
+        files judge without an approval, they judge as they are. Ranges, rates, drifts, silence and durations start
+        anew: what lasts is found again by the next sample or heartbeat, as a new finding.
 
         `announced` are the findings that people were told of and that are open. Returned are those that are followed
         on: of sources, of quality, and of holds whose limit is the same. The others never get another version.
@@ -401,6 +401,9 @@ class Bank:
         self._context.carry_over(told["context"], _part(arrays, "context"), self._watermarks.newest_ns, now)
         self._frozen.begin_anew()
         self._ranges.begin_anew(self._watermarks.newest_ns)
+        for part in self._parts:
+            if part.name in told["parts"]:
+                part.carry_over(told["parts"][part.name], _part(arrays, part.name))
         for unit in self._context.units.values():
             if unit.run is not None:
                 skew_ns = self._sources.skew_of.get(unit.source, 0)

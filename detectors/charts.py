@@ -72,12 +72,15 @@ class Charts:
         self.sigma: Column = np.zeros(1)  # of an innovation; NaN: still learning
         self.phi: Column = np.zeros(1)
         self.step_ns: NDArray[np.int64] = np.zeros(1, dtype=np.int64)  # of the course; 0: there is none
-        self.course: Column = np.zeros((1, BINS))  # added to the target
+        self.course: Column = np.zeros((1, BINS))  # of the preceding runs
+        self.rough: Column = np.ones((1, BINS))  # how much more runs differ in a step
+        self.judges_by_course: NDArray[np.bool_] = np.zeros(1, dtype=np.bool_)  # added to the target
         self.learnt_from: Column = np.zeros(1)  # windows
         # Of the run.
         self.from_ns: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
         self.offset: Column = np.zeros(1)
         self.doubt: Column = np.zeros(1)  # variance of the offset, in σ²; 0: it is not learnt, or no longer
+        self.settles_at: NDArray[np.int64] = np.zeros(1, dtype=np.int64)  # windows after which the offset stays
         self.sums: Column = np.zeros((1, SIDES))
         self.since_ns: NDArray[np.int64] = np.zeros((1, SIDES), dtype=np.int64)
         self.ewma: Column = np.zeros(1)
@@ -110,7 +113,9 @@ class Charts:
         for column in (self.offset, self.doubt, self.ewma, self.last, self.phi, self.learnt_from):
             column[place] = 0.0
         self.sums[place] = 0.0
-        self.step_ns[place] = 0
+        self.step_ns[place] = self.settles_at[place] = 0
+        self.judges_by_course[place] = False
+        self.rough[place] = 1.0
         forget(self.moments, place)
         if rule.target is not None and rule.sigma is not None:
             self.target[place], self.sigma[place] = rule.target, max(rule.sigma, floor, _SMALLEST)
@@ -144,18 +149,26 @@ class Charts:
         self.at_ns[places, ring] = middle_ns
         self.windows[places] += 1
 
+    def course_at(self, places: Index, at_ns: NDArray[np.int64]) -> Column:
+        """The preceding runs' mean at a time, made of lines; 0 where there is none."""
+        return self._along(self.course, places, at_ns, 0.0)
+
     def expected(self, places: Index, at_ns: NDArray[np.int64]) -> Column:
-        """What the baseline says for a time: the target, and the phase's course where there is one, made of lines."""
-        expected = self.target[places]
-        step_ns = self.step_ns[places]
-        shaped = step_ns > 0
-        if np.count_nonzero(shaped):
-            at, own = places[shaped], at_ns[shaped] - self.from_ns[places[shaped]]
-            bins = np.clip(own / step_ns[shaped] - 0.5, 0.0, BINS - 1.0)
-            low = np.minimum(bins.astype(np.intp), BINS - 2)
-            part = bins - low
-            expected[shaped] += (1.0 - part) * self.course[at, low] + part * self.course[at, low + 1]
+        """What the baseline says for a time: the target, and the phase's course where it judges by one."""
+        expected: Column = self.target[places] + self.course_at(places, at_ns) * self.judges_by_course[places]
         return expected
+
+    def _along(self, values: Column, places: Index, at_ns: NDArray[np.int64], otherwise: float) -> Column:
+        """Values of a phase's steps at times, made of lines between the middles of the steps."""
+        found = np.full(len(places), otherwise)
+        shaped = self.step_ns[places] > 0
+        if np.count_nonzero(shaped):
+            at, own_ns = places[shaped], at_ns[shaped] - self.from_ns[places[shaped]]
+            steps = np.clip(own_ns / self.step_ns[at] - 0.5, 0.0, BINS - 1.0)
+            low = np.minimum(steps.astype(np.intp), BINS - 2)
+            part = steps - low
+            found[shaped] = (1.0 - part) * values[at, low] + part * values[at, low + 1]
+        return found
 
     def chart(self, places: Index, mean: Column, middle_ns: NDArray[np.int64]) -> None:
         """Fold one window's mean into the statistics of each place, all of them past their learning."""
@@ -176,15 +189,15 @@ class Charts:
         with np.errstate(over="ignore", invalid="ignore"):
             away = mean - self.expected(places, middle_ns)
             gap = np.where(last_ns == NEVER_NS, _LONGEST_GAP, (middle_ns - last_ns) / self.every_ns[places])
-            carried = phi ** np.clip(np.rint(gap), 1.0, _LONGEST_GAP)
+            carried = phi ** np.clip(np.rint(gap), 1.0, _LONGEST_GAP)  # 0 to the power of anything here is 0
             own = 1.0 - carried
             doubt = self.doubt[places]
             spread = own * own * doubt + (1.0 - carried * carried) / (1.0 - phi * phi)
             new = away - carried * self.last[places] - own * self.offset[places]
-            z = new / (self.sigma[places] * np.sqrt(spread))
-        gain = doubt * own / spread
+            z = new / (self.sigma[places] * np.sqrt(spread) * self._along(self.rough, places, middle_ns, 1.0))
+        gain = np.where(self.windows[places] <= self.settles_at[places], doubt * own / spread, 0.0)
         self.offset[places] += gain * np.clip(np.nan_to_num(new), -SENSIBLE, SENSIBLE)
-        self.doubt[places] = doubt - gain * own * doubt
+        self.doubt[places] = np.where(gain > 0.0, doubt - gain * own * doubt, 0.0)
         self.last[places], self.last_ns[places] = away, middle_ns
         clipped: Column = np.clip(np.nan_to_num(z), -_FARTHEST, _FARTHEST)
         return clipped
@@ -204,8 +217,9 @@ class Charts:
         """Take a window of each place that has no baseline, and freeze those that have seen enough."""
         with np.errstate(over="ignore", invalid="ignore"):
             add(self.moments, places, mean)
-            count, level, energy, lagged = centred(self.moments, places)
-            phi, sigma = autoregression(count, np.nan_to_num(energy), np.nan_to_num(lagged))
+        level, products = centred(self.moments, places)
+        count = products.count
+        phi, sigma = autoregression(products)
         least = np.array([rule.learn for rule in rules], dtype=np.float64)
         ready = (count >= least) & (is_enough(count, phi) | (count >= _LONGEST_LEARNING * least))
         for each in ready.nonzero()[0].tolist():

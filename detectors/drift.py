@@ -5,14 +5,15 @@ the in-control run length that the rule states, for a known target and sigma; wh
 the true run length is shorter, and the finding says that they were learnt.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, Frame, Index, Mask, grown
-from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, roughly
-from detectors.charts import SENSIBLE, Charts, slope_per_ns
+from detectors.baselines import Baseline, Runs, baseline_from, judge_by
+from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, recipe_version, roughly
+from detectors.charts import BINS, KEPT, SENSIBLE, Charts, slope_per_ns
 from detectors.limits import Limit
 from detectors.part import Part, Said
 from detectors.ranges import Ranges
@@ -44,6 +45,7 @@ class Charted:
     ewma: Case | None = None
     say_at: int = 0  # the number of windows that the next version waits for
     say_every: int = _SAY_AGAIN
+    baselines: dict[tuple[str, str], Baseline] = field(default_factory=dict)  # by recipe version and phase
 
 
 class Drifts(Part):
@@ -58,6 +60,8 @@ class Drifts(Part):
         self._by_tag: dict[int, Charted] = {}
         self._by_place: list[Charted | None] = [None]
         self._charts = Charts()
+        self._runs = Runs()
+        self._by_name: dict[str, Charted] = {}
         self._place: Index = np.empty(0, dtype=np.intp)
         self._end_ns: NDArray[np.int64] = np.full(1, FOREVER_NS)
         self._every_ns: NDArray[np.int64] = np.ones(1, dtype=np.int64)
@@ -84,7 +88,9 @@ class Drifts(Part):
         charted = Charted(tag, rule, place)
         self._by_tag[tag.id] = charted
         self._by_place.append(charted)
+        self._by_name[tag.name] = charted
         self._charts.add(place, rule)
+        self._runs.add(place)
         self._end_ns = grown(self._end_ns, place + 1, FOREVER_NS)
         self._every_ns = grown(self._every_ns, place + 1, 1)
         self._warming = grown(self._warming, place + 1, fill=False)
@@ -109,9 +115,25 @@ class Drifts(Part):
         self._judge_by(charted, run, limits)
         place, from_ns = charted.place, limits[0].valid_from_ns
         self._charts.start(place, charted.rule, from_ns, charted.floor)
+        self._use_baseline(charted, run)
         self._warming[place] = True
         self._end_ns[place] = from_ns
         self._total[place] = self._count[place] = 0
+
+    def _use_baseline(self, charted: Charted, run: Run) -> None:
+        """Judge by the preceding runs of the phase where there are enough, else learn from this one too."""
+        rule, place, charts = charted.rule, charted.place, self._charts
+        if not rule.batches or rule.target is not None:
+            return
+        baseline = charted.baselines.get(_key(run))
+        if baseline is None:
+            self._runs.start(place, rule.every_ns)
+            return
+        charts.step_ns[place], charts.course[place] = baseline.step_ns, baseline.course()
+        if len(baseline.batches) >= rule.batches:
+            judge_by(charts, place, rule, baseline, charted.floor)
+        else:
+            self._runs.start(place, baseline.step_ns)
 
     def _judge_by(self, charted: Charted, run: Run, limits: tuple[Limit, ...]) -> None:
         charted.run, charted.limits = run, limits
@@ -129,6 +151,7 @@ class Drifts(Part):
 
     def _end(self, charted: Charted, run: Run, at_ns: int) -> list[Finding]:
         found: list[Finding] = []
+        self._learn_from(charted, run)
         for case in (charted.cusum, charted.ewma):
             if case is not None:
                 message = f"{charted.tag.name} drifted until the phase ended,{run.place}."
@@ -137,6 +160,23 @@ class Drifts(Part):
         self._is_open[charted.place] = False
         self._end_ns[charted.place] = FOREVER_NS
         return found
+
+    def _learn_from(self, charted: Charted, run: Run) -> None:
+        if not self._runs.is_learnt[charted.place]:
+            return
+        key = _key(run)
+        known = charted.baselines.get(key)
+        baseline = Baseline(*key, charted.rule.every_ns) if known is None else known
+        self._runs.end(charted.place, charted.rule, baseline, run.batch or run.label)
+        if baseline.batches:
+            charted.baselines[key] = baseline
+
+    def hear(self, finding: Finding, run: Run | None) -> list[Finding]:
+        """A run in which anything but drift was found on a tag is no reference for later ones."""
+        charted = self._by_name.get(finding.subject)
+        if charted is not None and not finding.rule.startswith("drift."):
+            self._runs.is_learnt[charted.place] = False
+        return []
 
     def judge(self, frame: Frame) -> list[Said]:
         """Add every proven row to its window; chart the windows that it closes."""
@@ -202,6 +242,7 @@ class Drifts(Part):
         charts = self._charts
         middle_ns = end_ns - self._every_ns[places] // 2
         charts.keep(places, mean, middle_ns)
+        self._runs.take(charts, places, mean, middle_ns)
         learning = charts.is_learning(places)
         if np.count_nonzero(learning):
             learners = [self._charted(place) for place in places[learning].tolist()]
@@ -294,9 +335,22 @@ class Drifts(Part):
         )
 
     def _over(self, charted: Charted, case: Case, at_ns: int) -> Finding:
-        target = quantity(float(self._charts.target[charted.place]), charted.tag.unit)
+        target = quantity(self._target(charted), charted.tag.unit)
         message = f"{charted.tag.name} drifts no longer from {target}."
         return case.say(Stage.CLEARED, at_ns, message, self._evidence(charted, case.rule), at_ns)
+
+    def _target(self, charted: Charted) -> float:
+        """Where the parameter should be by its baseline, at the newest window."""
+        charts, place = self._charts, np.array([charted.place])
+        newest = (int(charts.windows[charted.place]) - 1) % KEPT
+        return float(charts.expected(place, charts.at_ns[place, newest])[0] + charts.offset[charted.place])
+
+    def _baseline_name(self, charted: Charted) -> str:
+        if charted.rule.target is not None:
+            return "given"
+        if charted.run is None or not self._charts.judges_by_course[charted.place]:
+            return "the first windows of this phase"
+        return charted.baselines[_key(charted.run)].name
 
     def _evidence(self, charted: Charted, rule: str, at_ns: int | None = None) -> Evidence:
         charts, place = self._charts, charted.place
@@ -310,10 +364,11 @@ class Drifts(Part):
             "statistic": float(charts.sums[place, charted.side] if cusum else abs(charts.ewma[place])),
             "threshold": threshold,
             "widened": threshold / stated,
-            "target": float(charts.target[place]),
+            "target": self._target(charted),
             "sigma": float(charts.sigma[place]),
             "autocorrelation": float(charts.phi[place]),
             "learnt": f"from {charts.learnt_from[place]:.0f} windows" if charts.learnt_from[place] else "no",
+            "baseline": self._baseline_name(charted),
             "mean": level,
             "slope_per_min": slope * MINUTE_NS,
             "unit": charted.tag.unit,
@@ -334,6 +389,7 @@ class Drifts(Part):
                 charted.side,
                 None if charted.cusum is None else charted.cusum.state(),
                 None if charted.ewma is None else charted.ewma.state(),
+                [baseline.state() for baseline in charted.baselines.values()],
             ]
             for charted in self._by_place
             if charted is not None
@@ -347,14 +403,21 @@ class Drifts(Part):
             "total": self._total,
             "count": self._count,
         }
+        own["baselines"] = np.array(
+            [each.columns() for charted in self._by_place if charted is not None for each in charted.baselines.values()]
+        ).reshape(-1, 4, BINS)
+        own |= {f"runs/{name}": column for name, column in self._runs.arrays().items()}
         return own | {f"charts/{name}": column for name, column in self._charts.arrays().items()}
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
         self._by_place = [None]
         self._is_open = grown(np.zeros(1, dtype=np.bool_), len(arrays["end_ns"]), fill=False)
-        for tag, say_at, say_every, side, cusum, ewma in state:
+        columns = iter(arrays["baselines"].astype(np.float64))
+        for tag, say_at, say_every, side, cusum, ewma, baselines in state:
             charted = self._by_tag[tag]
+            known = [baseline_from(each, next(columns)) for each in baselines]
+            charted.baselines = {(each.recipe, each.phase): each for each in known}
             charted.place, charted.say_at, charted.say_every = len(self._by_place), say_at, say_every
             charted.side = side
             charted.cusum = None if cusum is None else case_from(cusum)
@@ -373,4 +436,22 @@ class Drifts(Part):
         self._warming = arrays["warming"].astype(np.bool_)
         self._total = arrays["total"].astype(np.float64)
         self._count = arrays["count"].astype(np.int64)
+        self._runs.load({key[5:]: column for key, column in arrays.items() if key.startswith("runs/")})
         self._charts.load({key[7:]: column for key, column in arrays.items() if key.startswith("charts/")})
+
+    def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Keep what was learnt of each tag that is still charted in windows of the same length."""
+        if "baselines" not in arrays:  # written by a program that learnt none
+            return
+        columns = iter(arrays["baselines"].astype(np.float64))
+        for tag, *_, baselines in state:
+            known = [baseline_from(each, next(columns)) for each in baselines]
+            charted = self._by_tag.get(tag)
+            if charted is not None:
+                for each in known:
+                    if each.step_ns % charted.rule.every_ns == 0:
+                        charted.baselines[each.recipe, each.phase] = each
+
+
+def _key(run: Run) -> tuple[str, str]:
+    return recipe_version(run.recipe), run.phase

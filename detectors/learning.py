@@ -57,27 +57,41 @@ def forget(moments: Moments, place: int) -> None:
         getattr(moments, name)[place] = 0.0
 
 
-def centred(moments: Moments, places: NDArray[np.intp]) -> tuple[Column, Column, Column, Column]:
-    """Of each place: windows, mean, Σ(x-x̄)² and Σ(x-x̄)(x₋₁-x̄)."""
+@dataclass(slots=True, eq=False)
+class Products:
+    """What an AR(1) is estimated from: sums of products of neighbours about their mean, all but the first and so on."""
+
+    count: Column
+    after: Column  # Σ x² without the first
+    before: Column  # Σ x² without the last
+    lagged: Column  # Σ x·x₋₁
+
+
+def centred(moments: Moments, places: NDArray[np.intp]) -> tuple[Column, Products]:
+    """The mean of each place, and the products about it."""
     count, total, last = moments.count[places], moments.total[places], moments.last[places]
-    mean = total / np.maximum(count, 1.0)
-    energy = np.maximum(moments.square[places] - mean * total, 0.0)
-    # The sums of all but the last, and of all but the first, which is 0.
-    lagged = moments.lagged[places] - mean * (2.0 * total - last) + mean * mean * np.maximum(count - 1.0, 0.0)
-    return count, mean + moments.first[places], energy, lagged
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = total / np.maximum(count, 1.0)
+        energy = np.maximum(moments.square[places] - mean * total, 0.0)
+        after = np.maximum(energy - mean * mean, 0.0)
+        before = np.maximum(energy - (last - mean) ** 2, 0.0)
+        # The sums of all but the last, and of all but the first, which is 0.
+        lagged = moments.lagged[places] - mean * (2.0 * total - last) + mean * mean * np.maximum(count - 1.0, 0.0)
+        products = Products(count, *(np.nan_to_num(each) for each in (after, before, lagged)))
+        return mean + moments.first[places], products
 
 
-def autoregression(count: Column, energy: Column, lagged: Column, levels: float = 1.0) -> tuple[Column, Column]:
-    """AR(1) coefficient and the standard deviation of its innovations, from sums about as many `levels`.
+def autoregression(products: Products, levels: float = 1.0) -> tuple[Column, Column]:
+    """AR(1) coefficient and the standard deviation of its innovations by least squares, about as many `levels`.
 
     The coefficient is corrected for its bias in short series (Kendall 1954), and is never negative: a series that
     swings back is charted as if it were independent, which is careful.
     """
-    some = np.maximum(energy, np.finfo(float).tiny)
-    raw = np.where(energy > 0.0, lagged / some, 0.0)
+    count, before = products.count, products.before
+    raw = np.where(before > 0.0, products.lagged / np.maximum(before, np.finfo(float).tiny), 0.0)
     phi = np.clip(raw + levels * (1.0 + 3.0 * raw) / np.maximum(count, 1.0), 0.0, MOST_PHI)
-    left = energy * np.maximum(1.0 - 2.0 * phi * raw + phi * phi, 0.0)
-    sigma: Column = np.sqrt(left / np.maximum(count - _DOF - (levels - 1.0), 1.0))
+    left = np.maximum(products.after - 2.0 * phi * products.lagged + phi * phi * before, 0.0)
+    sigma: Column = np.sqrt(left / np.maximum(count - _DOF - 2.0 * (levels - 1.0), 1.0))
     return phi, sigma
 
 

@@ -58,3 +58,6 @@ class Part:
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told; tags are bound and runs are known by then."""
+
+    def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take from a state of other rules what does not depend on them; runs have not started by then."""

@@ -57,6 +57,7 @@ class DriftRule:
     sigma: float | None = None
     learn: int = 20
     fast_start: bool = False  # CUSUMs begin each phase at half their threshold
+    batches: int = 5  # runs of a phase that make its baseline; 0: each run is charted by itself
 
     @property
     def charts(self) -> int:

@@ -123,6 +123,9 @@ class FixedLimits(Section):
     high: float | None = None
 
 
+_LEAST_BATCHES = 3  # with two nobody knows how much batches differ
+
+
 class Drift(Section):
     """CUSUM and EWMA within a phase, at a stated in-control ARL₀; without one the plant's budget says it."""
 
@@ -134,9 +137,12 @@ class Drift(Section):
     sigma: float | None = Field(default=None, gt=0)
     learn: int = Field(default=20, ge=12, le=1000)
     fast_start: bool = False
+    batches: int = Field(default=5, ge=0, le=100)
 
     @model_validator(mode="after")
-    def _one_or_two(self) -> Self:
+    def _can_be(self) -> Self:
+        if 0 < self.batches < _LEAST_BATCHES:
+            raise ValueError(f"`batches` is 0 (each run by itself) or at least {_LEAST_BATCHES}")
         if isinstance(self.k, tuple) and len(self.k) not in (1, 2):
             raise ValueError("`k` is one number or two")
         return self
