@@ -15,11 +15,13 @@ Column = NDArray[np.float64]
 MOST_PHI = 0.97
 """A coefficient is cut here: beyond, a level is no longer defined by any number of windows that a phase has."""
 
+LEAST_PHI = -0.5
+
 LEAST_INDEPENDENT = 12.0
 """Learnt windows must be worth as many independent ones: n·(1 - φ)/(1 + φ)."""
 
 _DOF = 3.0  # level, coefficient and spread are taken from the same windows
-_FEW = 12.0  # windows: where so few were learnt from, their number's normal theory fails by as much
+_FEW = 18.0  # windows: where so few were learnt from, their number's normal theory fails by as much
 
 
 @dataclass(slots=True, eq=False)
@@ -84,12 +86,12 @@ def centred(moments: Moments, places: NDArray[np.intp]) -> tuple[Column, Product
 def autoregression(products: Products, levels: float = 1.0) -> tuple[Column, Column]:
     """AR(1) coefficient and the standard deviation of its innovations by least squares, about as many `levels`.
 
-    The coefficient is corrected for its bias in short series (Kendall 1954), and is never negative: a series that
-    swings back is charted as if it were independent, which is careful.
+    The coefficient is corrected for its bias in short series (Kendall 1954). It may be negative: cut at 0 it would on
+    average be too large for independent values.
     """
     count, before = products.count, products.before
     raw = np.where(before > 0.0, products.lagged / np.maximum(before, np.finfo(float).tiny), 0.0)
-    phi = np.clip(raw + levels * (1.0 + 3.0 * raw) / np.maximum(count, 1.0), 0.0, MOST_PHI)
+    phi = np.clip(raw + levels * (1.0 + 3.0 * raw) / np.maximum(count, 1.0), LEAST_PHI, MOST_PHI)
     left = np.maximum(products.after - 2.0 * phi * products.lagged + phi * phi * before, 0.0)
     sigma: Column = np.sqrt(left / np.maximum(count - _DOF - 2.0 * (levels - 1.0), 1.0))
     return phi, sigma
@@ -108,6 +110,7 @@ def spread_of(count: float, phi: float, *, slow: bool) -> float:
     correlated, which a chart feels the more the longer it remembers (`slow`: a CUSUM of small k). Its share was set by
     simulation on φ from 0 to 0.9 and 20 to 1,000 windows.
     """
-    share = 0.7 + 0.5 * phi - 0.4 * phi * phi if slow else 0.6 + 0.8 * phi - 1.1 * phi * phi
+    own = max(phi, 0.0)
+    share = 0.7 + 0.5 * own - 0.4 * own * own if slow else 0.6 + 0.8 * own - 1.1 * own * own
     variance = (0.5 + share * (1.0 + phi) / (1.0 - phi)) / count
     return float(np.sqrt(variance * (1.0 + _FEW / count)))
