@@ -33,6 +33,8 @@ from detectors.ranges import Ranges
 from detectors.rate import Rates
 from detectors.rejudging import RowsOfTag, Stretch
 from detectors.rhythm import Rhythms
+from detectors.sensor_range import SensorRanges
+from detectors.signals import Signals
 from detectors.silence import SourceLimits, Sources, Stale
 from detectors.snapshots import Arrays, pack, unpack
 from detectors.stillness import Stillness
@@ -106,6 +108,8 @@ class Bank:
             self._bad,
             self._frozen,
             Stillness(rulebook, origin, self._last, self._ranges.runs, self._places),
+            Signals(rulebook, origin, self._ranges.runs, self._places),
+            SensorRanges(rulebook, origin, self._ranges.runs),
             Drifts(rulebook, origin, self._ranges),
             self._rhythms,
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),

@@ -7,7 +7,7 @@ for tags of no unit, there is one place too. Place 0 is nobody's.
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Index, grown
+from detectors.arrivals import Index, Mask, grown
 from detectors.cases import Json, Run, recipe_version
 from detectors.part import Part
 from domain.entries import RowPosition
@@ -31,10 +31,13 @@ class Places(Part):
         """One more than the largest place."""
         self.of: Index = np.empty(0, dtype=np.intp)
         """By tag: its place now; 0: nothing is learnt of it."""
+        self.in_phase: Mask = np.empty(0, dtype=np.bool_)
+        """By tag: whether a phase runs that it is a parameter of."""
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
         self.of = grown(self.of, size, 0)
+        self.in_phase = grown(self.in_phase, size, fill=False)
 
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition."""
@@ -59,12 +62,14 @@ class Places(Part):
         for tag in tags:
             if self.of[tag.id]:
                 self.of[tag.id] = self._place(tag.id, f"{product}/{run.phase}")
+                self.in_phase[tag.id] = True
 
     def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
         """Until the next phase, what is learnt is of none."""
         for tag in tags:
             if self.of[tag.id]:
                 self.of[tag.id] = self._place(tag.id, "")
+                self.in_phase[tag.id] = False
         return []
 
     def state(self) -> Json:
@@ -73,10 +78,11 @@ class Places(Part):
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The place of each tag now."""
-        return {"of": self.of}
+        return {"of": self.of, "in_phase": self.in_phase}
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told."""
         self._known = {tag: dict(known) for tag, known in state}
         self.count = 1 + sum(len(known) for known in self._known.values())
         self.of = arrays["of"].astype(np.intp)
+        self.in_phase = arrays["in_phase"].astype(np.bool_)

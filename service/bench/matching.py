@@ -28,12 +28,13 @@ GRACE_NS: Final = 30 * MINUTE_NS
 """How long after a label's end a finding still means it."""
 
 _VALUES: Final = frozenset(("excursion", "fixed", "rate", "outside_nor", "drift"))
+_INSTRUMENT: Final = frozenset(("noise", "spike", "jump", "sensor"))
 _SILENCE: Final = frozenset(("source", "stale", "bad", "hold.indeterminate"))
 
 MEANINGS: Final[Mapping[str, frozenset[str]]] = {
     "process": _VALUES | {"duration", "frozen"},
     "operator": _VALUES | {"duration", "frozen", "hold"},
-    "instrument": _VALUES | {"stale", "frozen", "bad"},
+    "instrument": _VALUES | _INSTRUMENT | {"stale", "frozen", "bad"},
     "network": _SILENCE | {"journal"},
     "opcua": _SILENCE | {"frozen"},
     "mqtt": _SILENCE | {"frozen"},

@@ -28,6 +28,7 @@ NAMESPACE: Final = "urn:thermowell:simulated-plant"
 OPCUA_SOURCE: Final = "train"
 MQTT_SOURCE: Final = "floor"
 _WATCHED: Final = ("unit", "reference", "sensor", "limits", "rate", "drift", "alarms")
+_MOVED: Final = ("valve", "total")  # a valve moves by jumps, a counter starts again: neither has a scatter of its own
 _POINTERS: Final = {
     "json": {"value": "/v", "time": "/t", "status": "/s"},
     "uns": {"value": "/value", "time": "/timestamp", "status": "/quality"},
@@ -158,7 +159,7 @@ def _tags(scenario: Scenario, tags: PlantTags, demo: Section) -> Section:
             "description": tag.description,
             **_instrument(tag),
             **watched,
-            "health": "auto",
+            "health": ["stale", "frozen", "range"] if tag.instrument.kind in _MOVED else "auto",
         }
     for state in tags.states:
         address = _address(scenario, state, topics)
