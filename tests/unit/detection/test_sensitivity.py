@@ -166,7 +166,7 @@ def test_that_data_were_missing_does_not_tell_what_was_in_them() -> None:
 
 
 def test_a_near_miss_may_leave_nor_and_not_the_validated_range() -> None:
-    near = Cell(Pattern.NEAR_MISS, "TT", Size(percent=80), 600, must=False)
+    near = Cell(Pattern.NEAR_MISS, "TT", Size(percent=60), 600, must=False)
 
     assert row_of(near, [Copy({"excursion.nor.high"}, 0)] * 2, None).held
     assert not row_of(near, [Copy({"excursion.validated.high"}, 0)] * 2, None).held

@@ -66,6 +66,7 @@ class Cell:
 
 TAGS = ("TT", "PT", "AT")
 _SIZES = (Size(sigmas=3), Size(sigmas=10), Size(percent=50), Size(percent=110))
+_NEAR = 60  # per cent: five standard deviations of a pH probe away from the limit, so that no reading is over it
 _SHORT, _MIDDLE, _LONG = 2 * MINUTE_S, 10 * MINUTE_S, 40 * MINUTE_S
 _WHOLE_SIZES = tuple(Size(sigmas=each) for each in (1, 2, 3, 5, 10)) + tuple(
     Size(percent=each) for each in (10, 50, 90, 110, 150)
@@ -97,13 +98,14 @@ def _of_tag(tag: str, *, whole: bool) -> Iterator[Cell]:
         yield Cell(Pattern.VARIANCE, tag, Size(sigmas=factor), lasts_s)
     for lasts_s in slow:
         yield Cell(Pattern.FROZEN, tag, NONE, lasts_s)
-        yield Cell(Pattern.WRONG_PHASE, tag, NONE, lasts_s, must=True if tag == "TT" else None)
+        if tag == "TT":  # the reactor is cold
+            yield Cell(Pattern.WRONG_PHASE, tag, NONE, lasts_s, must=True)
     for lasts_s in durations:
         yield Cell(Pattern.DROPOUT, tag, NONE, lasts_s, must=True if lasts_s >= _LONG else None)
     yield Cell(Pattern.UNIT_ERROR, tag, NONE, _MIDDLE, must=True)
     for percent in (50, 110):
         yield Cell(Pattern.LATE, tag, Size(percent=percent), _MIDDLE, must=True)
-    yield Cell(Pattern.NEAR_MISS, tag, Size(percent=80), _MIDDLE, must=False)
+    yield Cell(Pattern.NEAR_MISS, tag, Size(percent=_NEAR), _MIDDLE, must=False)
 
 
 def _must(size: Size, lasts_s: int, least: float = 110) -> bool | None:
