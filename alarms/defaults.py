@@ -171,6 +171,23 @@ _SINGLE = (
         respond_within_ns=10 * MINUTE_NS,
     ),
     AlarmRule(
+        "impossible",
+        "context.impossible",
+        Priority.MEDIUM,
+        cause="What tags or events say of a batch, a phase or a unit cannot be.",
+        consequence="Ranges and holds may be judged for another batch or phase than the real one.",
+        action="Compare with the batch record and the control system; correct the source.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "conflict",
+        "context.conflict",
+        Priority.LOW,
+        cause="An event says otherwise than the unit's tags.",
+        consequence="The tags judge; one of the two is wrong.",
+        action="Find out which one is right; correct the source.",
+    ),
+    AlarmRule(
         "stale",
         "stale",
         Priority.MEDIUM,

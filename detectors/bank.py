@@ -19,7 +19,7 @@ from detectors.arrivals import (
 )
 from detectors.cases import Json, Origin, Run
 from detectors.combined import Combined
-from detectors.context import Context, Transfer
+from detectors.context import Context
 from detectors.drift import Drifts
 from detectors.duration import Durations
 from detectors.gaps import Gaps
@@ -38,12 +38,13 @@ from detectors.signals import Signals
 from detectors.silence import SourceLimits, Sources, Stale
 from detectors.snapshots import Arrays, pack, unpack
 from detectors.stillness import Stillness
-from detectors.units import Switch, Unit, phase_record
+from detectors.told import Told
+from detectors.units import Switch, Transfer, Unit, phase_record
 from detectors.unjudged import Unjudged
 from detectors.versions import Versions
-from domain.approvals import Decision
 from domain.entries import (
     START,
+    BatchEvent,
     Entry,
     Gap,
     Heartbeat,
@@ -55,13 +56,11 @@ from domain.entries import (
     TextBatch,
 )
 from domain.errors import Refused
-from domain.findings import Finding, FindingId, PhaseRecord, Recheck, Stage
+from domain.findings import Conclusion, Finding, FindingId, Recheck, Stage
 from domain.holds import Hold
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag
-
-Conclusion = Finding | Recheck | PhaseRecord | Decision
 
 DEFAULT_LIMITS = SourceLimits()
 
@@ -94,6 +93,7 @@ class Bank:
         self._gaps = Gaps()
         self._versions = Versions(rulebook)
         self._context = Context(rulebook, self._versions)
+        self._batches = Told(origin, self._context)
         self._ranges = Ranges(rulebook, origin, self._last, self._gaps, self._versions)
         self._bad = BadQuality(origin, self._ranges.runs)
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
@@ -135,6 +135,8 @@ class Bank:
             return self._rows(arrived_texts(position, entry), server_ns) if len(entry) else ()
         if isinstance(entry, Heartbeat):
             return self._beat(entry, RowPosition(position, 0))
+        if isinstance(entry, BatchEvent):
+            return self._event(entry, RowPosition(position, 0))
         if isinstance(entry, Gap):
             self._gaps.take(entry)
             self._ranges.gap(entry)
@@ -215,6 +217,17 @@ class Bank:
             end = self._context.next_event(rows, begin)
         return found
 
+    def _event(self, event: BatchEvent, position: RowPosition) -> list[Conclusion]:
+        """Take what was told of a batch; a unit whose tags are past it already changes at once."""
+        telling = self._batches.take(event, position)
+        found = telling.concluded
+        for unit in telling.changed:
+            if self._context.is_due(unit, self._watermarks.newest_ns):
+                found += self._settle(unit)
+        for unit, since_ns in telling.late:
+            self._ask_again(unit, since_ns)
+        return found + self._transfers(telling.transfers)
+
     def _pass(self, rows: Arrived) -> list[Conclusion]:
         """Judge rows whose phase is certain; the others wait."""
         rows = self._context.hold_back(rows)
@@ -255,10 +268,12 @@ class Bank:
         unit.run = before
         for switch in switches:
             held = self._release(held, switch.at_ns, found)
-            self._recheck(unit, switch)
+            self._ask_again(unit, switch.at_ns)
             unit.run = switch.run
             found += self._switch(unit, before, switch, source)
             before = switch.run
+        for finding in self._batches.settled(unit, switches):
+            found += self._told(finding, unit.run)
         for rows in held:
             found += self._judge(group(rows))
         return found
@@ -274,12 +289,12 @@ class Bank:
                 left.append(rows.chosen(~early))
         return left
 
-    def _recheck(self, unit: Unit, switch: Switch) -> None:
+    def _ask_again(self, unit: Unit, since_ns: int) -> None:
         """Ask again about rows that came before the change but lie behind it: they were judged in the old phase."""
         for tag in self._context.parameters(unit):
             last_ns = int(self._last.time_ns[tag.id])
-            if last_ns > switch.at_ns:
-                self._watermarks.recheck(tag.id, switch.at_ns, last_ns)
+            if last_ns > since_ns:
+                self._watermarks.recheck(tag.id, since_ns, last_ns)
 
     def _switch(self, unit: Unit, before: Run | None, switch: Switch, source: str) -> list[Conclusion]:
         """End one run and start the next."""
@@ -319,21 +334,42 @@ class Bank:
         """Tell the holds that material begins or ceases to flow."""
         found: list[Conclusion] = []
         for each in transfers:
-            unit = self._context.units[each.unit]
-            last_ns = int(self._last.time_ns[each.tag])
-            hidden = [] if last_ns == NEVER_NS else self._gaps.within(each.tag, each.source, last_ns, each.time_ns)
-            earliest_ns = hidden[0][0] if hidden else each.time_ns
-            activity = Activity(
-                each.unit, each.role, each.on, each.time_ns, earliest_ns, each.position, each.source, unit.batch
-            )
-            found += self._holds.take(activity, self._sources.skew_of, unit.run)
+            flows = [each]
+            if each.tag is not None:
+                concluded, elsewhere = self._batches.flowed(each, self._context.units[each.unit].batch)
+                found += concluded
+                flows += elsewhere
+            for flow in flows:
+                unit = self._context.units[flow.unit]
+                activity = Activity(
+                    flow.unit,
+                    flow.role,
+                    flow.on,
+                    flow.time_ns,
+                    self._earliest_ns(flow),
+                    flow.position,
+                    flow.source,
+                    unit.batch,
+                )
+                found += self._holds.take(activity, self._sources.skew_of, unit.run)
         return found
+
+    def _earliest_ns(self, flow: Transfer) -> int:
+        """When a transfer may have begun or ended at the earliest: as its rule says, or where a gap hides it."""
+        earliest_ns = flow.time_ns if flow.earliest_ns is None else flow.earliest_ns
+        if flow.tag is None:
+            return earliest_ns
+        last_ns = int(self._last.time_ns[flow.tag])
+        hidden = [] if last_ns == NEVER_NS else self._gaps.within(flow.tag, flow.source, last_ns, flow.time_ns)
+        return min(hidden[0][0], earliest_ns) if hidden else earliest_ns
 
     def _beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Conclusion]:
         """Let time go by: what settles, what is silent, what lasts too long, what is to be judged again."""
         found: list[Conclusion] = [*self._sources.beat(heartbeat, position)]
         for unit in self._context.beat(heartbeat.now_ns):
             found += self._settle(unit)
+        found += self._transfers(self._context.flows_beat(heartbeat, self._watermarks.newest_ns, position))
+        found += self._batches.beat(heartbeat)
         for part in self._parts:
             for finding in part.beat(heartbeat, position):
                 found += self._told(finding, self._run_of(finding))
@@ -353,6 +389,7 @@ class Bank:
             "gaps": self._gaps.state(),
             "versions": self._versions.state(),
             "context": self._context.state(),
+            "batches": self._batches.state(),
             "sources": self._sources.state(),
             "durations": self._durations.state(),
             "holds": self._holds.state(),
@@ -376,6 +413,8 @@ class Bank:
             )
         self._load_arrivals(told, arrays)
         self._context.load(told["context"], _part(arrays, "context"))
+        if "batches" in told:  # a state of the time before events has none
+            self._batches.load(told["batches"])
         self._ranges.runs.update(self._runs_by_tag())
         self._sources.load(told["sources"])
         for part in self._parts:
@@ -403,6 +442,8 @@ class Bank:
         self._sources.carry_over(told["sources"])
         now = RowPosition(self.position, 0)
         self._context.carry_over(told["context"], _part(arrays, "context"), self._watermarks.newest_ns, now)
+        if "batches" in told:
+            self._batches.load(told["batches"])
         self._frozen.begin_anew()
         self._ranges.begin_anew(self._watermarks.newest_ns)
         for part in self._parts:

@@ -1,15 +1,14 @@
 """Which batch and phase each unit is in, and which rows have to wait until that is certain."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Index, Mask, grown
 from detectors.cases import Json
-from detectors.units import Change, Role, Switch, Unit
+from detectors.flows import Flows
+from detectors.units import Change, Role, Switch, Transfer, Unit
 from detectors.versions import Versions
-from domain.entries import RowPosition
+from domain.entries import Heartbeat, RowPosition
 from domain.errors import Refused
 from domain.rules import Rulebook
 from domain.tags import Tag
@@ -18,20 +17,7 @@ MOST_HELD_ROWS = 20_000
 """Rows of one unit that wait for its context to settle; the next one settles it at once."""
 
 _ON = frozenset({"1", "true", "on", "open"})
-_SWITCHES = (Role.TRANSFER_IN, Role.TRANSFER_OUT)
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """Material begins or ceases to flow into or out of a unit."""
-
-    unit: str
-    role: Role
-    on: bool
-    time_ns: int
-    position: RowPosition
-    tag: int
-    source: str
+_SWITCHES = (Role.TRANSFER_IN, Role.TRANSFER_OUT, Role.VALVE)
 
 
 def as_text(value: float) -> str:
@@ -49,6 +35,7 @@ class Context:
     def __init__(self, rulebook: Rulebook, versions: Versions) -> None:
         self._versions = versions
         self.units = {name: Unit(model) for name, model in rulebook.units.items()}
+        self._flows = Flows(rulebook.units)
         self.unsettled: list[Unit] = []
         """Units with changes that have not settled."""
         self._roles_by_name: dict[str, list[tuple[Unit, Role]]] = {}
@@ -78,6 +65,8 @@ class Context:
             (model.recipe_tag, Role.RECIPE),
             (model.transfer_in_tag, Role.TRANSFER_IN),
             (model.transfer_out_tag, Role.TRANSFER_OUT),
+            (model.phase_state_tag, Role.PHASE_STATE),
+            *((rule.valve_tag, Role.VALVE) for rule in (model.transfer_in_rule, model.transfer_out_rule) if rule),
         )
         for name, role in named:
             if name is not None:
@@ -95,11 +84,13 @@ class Context:
         self._owner_number = grown(self._owner_number, size, -1)
         self._waits_from_ns = grown(self._waits_from_ns, size, FOREVER_NS)
         self._settles_after_ns = grown(self._settles_after_ns, size, FOREVER_NS)
+        self._flows.grow(size)
 
     def bind(self, tag: Tag) -> None:
         """Connect a tag with what it tells of which unit."""
         roles = self._roles_by_name.get(tag.name, [])
         self._roles[tag.id] = roles
+        self._flows.bind(tag)
         self._is_context[tag.id] = bool(roles)
         self._is_switch[tag.id] = bool(roles) and all(role in _SWITCHES for _, role in roles)
         owner = self._owner_by_name.get(tag.name)
@@ -144,6 +135,21 @@ class Context:
         for tag in self._tags[unit.model.name].values():
             self._mark_tag(tag)
 
+    def source_of(self, unit: Unit) -> str:
+        """The source of a unit's tags: whose rows let its changes settle, whoever told them."""
+        own = self._tags[unit.model.name]
+        return own[min(own)].source if own else ""
+
+    def tell(self, unit: Unit, change: Change) -> None:
+        """Take a change that no row told; it settles as those of the unit's tags do."""
+        unit.change(change, self.source_of(unit))
+        self._mark(unit)
+
+    def is_due(self, unit: Unit, newest_ns: NDArray[np.int64]) -> bool:
+        """Whether a unit's own tags are past the settling already; `newest_ns` by tag."""
+        own = [int(newest_ns[tag.id]) for tag in self._tags[unit.model.name].values() if tag.source == unit.source]
+        return not own or max(own) > unit.opened_ns + unit.model.settle_ns
+
     def parameters(self, unit: Unit) -> list[Tag]:
         """The tags of a unit's parameters, each once, in the model's order."""
         return list({tag.id: tag for tag in self.tags_of[unit.model.name].values()}.values())
@@ -154,7 +160,7 @@ class Context:
 
     def next_event(self, rows: Arrived, begin: int) -> int:
         """The first row from `begin` on that changes a context or settles one; the number of rows if none does."""
-        changed = self._first_change(rows, begin)
+        changed = min(self._first_change(rows, begin), self._flows.first_row(rows, begin))
         return min(changed, self._first_settling(rows, begin)) if self.unsettled else changed
 
     def _first_change(self, rows: Arrived, begin: int) -> int:
@@ -235,6 +241,9 @@ class Context:
 
     def take(self, rows: Arrived, index: int) -> list[Transfer]:
         """Take the change that a row tells; a transfer counts at once, anything else when it settles."""
+        return self._flows.take(rows, index) + self._take_change(rows, index)
+
+    def _take_change(self, rows: Arrived, index: int) -> list[Transfer]:
         text = self._told(rows, index)
         tag = int(rows.tag[index])
         if text is None:
@@ -247,15 +256,24 @@ class Context:
         self._texts[tag] = text
         time_ns, position = int(rows.time_ns[index]), rows.position(index)
         transfers: list[Transfer] = []
+        is_valve = False
         for unit, role in self._roles[tag]:
-            if role in _SWITCHES:
+            if role is Role.VALVE:
+                is_valve = True
+            elif role in _SWITCHES:
                 on = text in _ON
                 if on or known is not None:
                     transfers.append(Transfer(unit.model.name, role, on, time_ns, position, tag, rows.source))
             else:
                 unit.change(Change(role, text, time_ns, position), rows.source)
                 self._mark(unit)
+        if is_valve:
+            transfers += self._flows.valve(tag, time_ns, position, is_open=text in _ON)
         return transfers
+
+    def flows_beat(self, heartbeat: Heartbeat, newest_ns: NDArray[np.int64], position: RowPosition) -> list[Transfer]:
+        """Transfers that end because their level is heard no more; `newest_ns` by tag."""
+        return self._flows.beat(heartbeat, newest_ns, position)
 
     def hold_back(self, rows: Arrived) -> Arrived:
         """Keep the rows whose phase is not certain yet; return the others."""
@@ -285,6 +303,7 @@ class Context:
         return {
             "units": {name: unit.state() for name, unit in self.units.items()},
             "texts": sorted(self._texts.items()),
+            "flows": self._flows.state(),
         }
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -298,6 +317,7 @@ class Context:
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told."""
         self._texts = dict(state["texts"])
+        self._flows.load(state.get("flows", {}))
         self._value = arrays["value"].astype(np.float64)
         for name, unit in self.units.items():
             unit.load(state["units"][name], self._versions)
@@ -313,6 +333,7 @@ class Context:
     ) -> None:
         """Take the units that still exist from a state of other rules; `newest_ns` by tag, `position` of the state."""
         self._texts = dict(state["texts"])
+        self._flows.load(state.get("flows", {}))
         self._value = arrays["value"].astype(np.float64)
         for name, unit in self.units.items():
             if name in state["units"]:

@@ -8,6 +8,10 @@ the group means is decided then, as a whole:
   and a phase that comes back within the group never stopped.
 - Runs of the group belong to the batch that stands at its end, whichever tag changed first.
 - Where only the batch changed, the phase goes on as a new run of the new batch from the time of the batch tag.
+- Where a tag tells the state of the phase (ISA-88), the phase is over while that state is an idle one. A phase that is
+  held (`phase_state` Held) goes on: that is no hold.
+
+What an event tells takes the same way as a change of a tag, in the order of the times at their sources.
 """
 
 import enum
@@ -21,6 +25,7 @@ from domain.equipment import UnitModel
 from domain.findings import PhaseRecord
 from domain.recipes import Recipe
 
+_LOGGED = 16
 _BATCHES_COUNTED = 64  # of one unit; a batch id that comes back later than this counts its phases from 1 again
 
 
@@ -32,6 +37,8 @@ class Role(enum.StrEnum):
     RECIPE = "recipe"
     TRANSFER_IN = "transfer_in"
     TRANSFER_OUT = "transfer_out"
+    PHASE_STATE = "phase_state"
+    VALVE = "valve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,26 @@ class Change:
     text: str
     time_ns: int
     position: RowPosition
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Material begins or ceases to flow into or out of a unit.
+
+    `earliest_ns` is when at the earliest, where that does not follow from gaps in the tag; `proven_ns` the time of what
+    proves it, where that is later. `tag` is None where an event told it.
+    """
+
+    unit: str
+    role: Role
+    on: bool
+    time_ns: int
+    position: RowPosition
+    tag: int | None
+    source: str
+    earliest_ns: int | None = None
+    proven_ns: int | None = None
+    other_unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +88,8 @@ class Unit:
     batch: str = ""
     phase: str = ""
     batch_start_ns: int = 0
+    named: str = ""  # the phase that is named, whether or not its state says that it runs
+    active: bool = True  # that state is not an idle one
     recipe: Recipe | None = None
     recipe_text: str = ""
     run: Run | None = None
@@ -70,6 +99,8 @@ class Unit:
     opened_ns: int = 0
     first_beat_ns: int | None = None
     held: list[Arrived] = field(default_factory=list)
+    batch_changed: Change | None = None  # by what was settled last
+    log: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # by role: since when it said what, newest last
 
     @property
     def held_rows(self) -> int:
@@ -88,11 +119,14 @@ class Unit:
 
     def settle(self, versions: Versions) -> list[Switch]:
         """Decide what the pending changes mean."""
-        pending, self.pending = self.pending, []
+        pending, self.pending = sorted(self.pending, key=lambda change: change.time_ns), []
         batches = [change for change in pending if change.role is Role.BATCH]
-        phases = [change for change in pending if change.role is Role.PHASE]
+        phases = [change for change in pending if change.role in (Role.PHASE, Role.PHASE_STATE)]
         batch = self._batch_named(batches[-1].text) if batches else self.batch
         same_batch = batch == self.batch
+        self.batch_changed = None if same_batch else batches[-1]
+        if batches and not (same_batch and Role.BATCH in self.log):
+            self.note(Role.BATCH, batches[-1].time_ns, batch)
         if not same_batch:
             self.batch = batch
             self.batch_start_ns = batches[-1].time_ns
@@ -100,13 +134,12 @@ class Unit:
         steps = self._steps(phases, same_batch=same_batch)
         if not steps and not same_batch and self.phase:
             steps = [(batches[-1], self.phase)]
-        if phases:
-            self.phase = self._phase_named(phases[-1].text)
+        self.phase = self.named if self.active else ""
         return [self._switch(change, phase, versions) for change, phase in steps]
 
     def _steps(self, phases: list[Change], *, same_batch: bool) -> list[tuple[Change, str]]:
         """The phases that really began, in order; "" where the unit fell idle."""
-        named = [(change, self._phase_named(change.text)) for change in phases]
+        named = [(change, self._phase_after(change)) for change in phases]
         steps: list[tuple[Change, str]] = []
         before = self.phase if same_batch else None
         for index, (change, phase) in enumerate(named):
@@ -116,11 +149,42 @@ class Unit:
                 before = phase
         return steps
 
+    def _phase_after(self, change: Change) -> str:
+        """The phase that runs once a change has taken effect."""
+        if change.role is Role.PHASE:
+            self.named = self._phase_named(change.text)
+        else:
+            self.active = change.text.strip().lower() not in self.model.idle_states
+        return self.named if self.active else ""
+
+    def note(self, role: Role, at_ns: int, text: str) -> None:
+        """Remember since when what is said of the unit; little of it, for comparing what others say."""
+        told = self.log.setdefault(role, [])
+        told.append((at_ns, text))
+        del told[:-_LOGGED]
+
+    def said(self, role: Role, from_ns: int, until_ns: int) -> list[str]:
+        """What was said within a time, ends included; nothing where nothing is known of that time."""
+        told = self.log.get(role, [])
+        ends_ns = [at_ns for at_ns, _ in told[1:]] + [until_ns + 1]
+        return [
+            text for (at_ns, text), end_ns in zip(told, ends_ns, strict=True) if at_ns <= until_ns and end_ns > from_ns
+        ]
+
+    def last(self, role: Role) -> str:
+        """The batch or the phase once everything that is pending has settled."""
+        pending = [change for change in self.pending if change.role is role]
+        if pending:
+            newest = max(pending, key=lambda change: change.time_ns)
+            return self._batch_named(newest.text) if role is Role.BATCH else self._phase_named(newest.text)
+        return self.batch if role is Role.BATCH else self.phase
+
     def _switch(self, change: Change, phase: str, versions: Versions) -> Switch:
         start_ns = change.time_ns
         if self.run is not None:
             start_ns = max(start_ns, self.run.start_ns)
         self.run = self._run(change, phase, start_ns, versions) if phase else None
+        self.note(Role.PHASE, start_ns, phase)
         return Switch(start_ns, change.position, self.run)
 
     def _run(self, change: Change, phase: str, start_ns: int, versions: Versions) -> Run:
@@ -154,6 +218,9 @@ class Unit:
             "batch": self.batch,
             "phase": self.phase,
             "batch_start_ns": self.batch_start_ns,
+            "named": self.named,
+            "active": self.active,
+            "log": self.log,
             "recipe": pin_state(self.recipe),
             "recipe_text": self.recipe_text,
             "run": None if self.run is None else run_state(self.run),
@@ -168,6 +235,8 @@ class Unit:
         """Take back what `state` told."""
         self.batch, self.phase, self.recipe_text = state["batch"], state["phase"], state["recipe_text"]
         self.batch_start_ns = state.get("batch_start_ns", 0)
+        self.named, self.active = state.get("named", self.phase), state.get("active", True)
+        self.log = {role: [(at_ns, text) for at_ns, text in told] for role, told in state.get("log", {}).items()}
         self.recipe = pinned_from(state["recipe"], versions)
         self.run = None if state["run"] is None else run_from(state["run"], versions)
         self.counts = state["counts"]
@@ -201,7 +270,7 @@ class Unit:
         if any(change.role is role for change in self.pending):
             return None
         meaning = self._batch_named(text) if role is Role.BATCH else self._phase_named(text)
-        return None if meaning == (self.batch if role is Role.BATCH else self.phase) else meaning
+        return None if meaning == (self.batch if role is Role.BATCH else self.named) else meaning
 
 
 def pin_state(recipe: Recipe | None) -> Json:

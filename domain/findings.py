@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 
-from domain.entries import NOWHERE, RowPosition
+from domain.approvals import Decision
+from domain.entries import NOWHERE, BatchEvent, RowPosition
+from domain.genealogy import BatchLink
 
 RULES = {
     "excursion.{kind}.high": "above a range of its phase; kind is a RangeKind",
@@ -20,6 +22,8 @@ RULES = {
     "hold.warning": "a hold comes near its limit",
     "hold.breach": "a hold is over its limit",
     "hold.indeterminate": "a hold's start or stop is missing",
+    "context.impossible": "what was told of batches, phases or units cannot be; its evidence says `what`",
+    "context.conflict": "an event says otherwise than the tags of its unit",
     "drift.cusum": "a parameter drifts within its range (CUSUM)",
     "drift.ewma": "a parameter drifts within its range (EWMA)",
     "stale": "a tag says nothing though its source is heard",
@@ -97,3 +101,18 @@ class PhaseRecord:
     start_ns: int
     end_ns: int | None = None
     start_position: RowPosition = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTold:
+    """An event of a batch that counts, in its place: one that was told, or one that follows from tags.
+
+    Of one that follows from tags `source` is theirs, and `recorded_ns` the source time of the row that proves it.
+    """
+
+    event: BatchEvent
+    position: RowPosition
+
+
+Conclusion = Finding | Recheck | PhaseRecord | BatchTold | BatchLink | Decision
+"""Whatever follows from an entry."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from domain.alarms import Notice, Transition
 from domain.approvals import Decision
-from domain.entries import Entry, Gap, Heartbeat, PersonAction, Position
-from domain.findings import Finding, PhaseRecord, Recheck
+from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position
+from domain.findings import BatchTold, Conclusion, Finding, PhaseRecord
+from domain.genealogy import BatchLink
 from domain.samples import SampleBatch
 from domain.tags import Tag
 
@@ -204,7 +205,7 @@ class Detector(Protocol):
 
     name: str
 
-    def update(self, position: Position, entry: Entry) -> Sequence[Finding | Recheck | PhaseRecord | Decision]:
+    def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:
         """Take the next entry; return what follows from it. The entry is not written to."""
         ...
 
@@ -226,6 +227,18 @@ class UnitOfWork(Protocol):
 
     def phases(self, phases: Sequence[PhaseRecord]) -> None:
         """Write phase runs, and their ends."""
+        ...
+
+    def told(self, told: Sequence[BatchTold]) -> None:
+        """Write what was told of batches; what is there already stays as it is."""
+        ...
+
+    def links(self, links: Sequence[BatchLink]) -> None:
+        """Write which batch was made of which; what is there already stays as it is."""
+        ...
+
+    def event_done(self, id_: str, error: str | None) -> None:
+        """Answer who asked for an event to be taken, by its id: taken, or why not."""
         ...
 
     def transitions(self, transitions: Sequence[Transition]) -> None:
@@ -362,6 +375,26 @@ class RecordsReader(Protocol):
         self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
     ) -> Sequence[PhaseRecord]:
         """Phase runs that overlap the time."""
+        ...
+
+    def phases_of(self, batch: str, limit: int) -> Sequence[PhaseRecord]:
+        """The phase runs of a batch on all units, oldest first."""
+        ...
+
+    def findings_of(self, batch: str, limit: int) -> Sequence[Finding]:
+        """The newest version of each finding about a batch, newest first."""
+        ...
+
+    def told_of(self, batch: str, limit: int) -> Sequence[BatchTold]:
+        """The events that name a batch, newest first."""
+        ...
+
+    def links_of(self, batches: Sequence[str], *, back: bool, limit: int) -> Sequence[BatchLink]:
+        """The links of some batches to their parents (`back`) or to their children, oldest first."""
+        ...
+
+    def ask_event(self, event: BatchEvent) -> BatchEvent:
+        """Ask the core to take an event; return the one that was asked for first by its id."""
         ...
 
     def notices(self, limit: int) -> Sequence[tuple[Notice, str]]:

@@ -12,10 +12,11 @@ from typing import Self
 
 from domain.alarms import Notice, Transition
 from domain.approvals import Proposal
-from domain.entries import PersonAction, Position, RecipeApproved
-from domain.findings import Finding, PhaseRecord
+from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
+from domain.findings import BatchTold, Finding, PhaseRecord
+from domain.genealogy import BatchLink
 from domain.ports import Person
-from records import audit, cursors, findings, outbox, people, phases, ranges, requests, transitions
+from records import audit, batches, cursors, findings, outbox, people, phases, ranges, requests, transitions
 from records.audit import AuditHead, AuditRecord
 from records.engine import Database
 from records.memo import Memo
@@ -101,6 +102,36 @@ class SqlRecords:
         with self._database.reading() as connection:
             return phases.listed_phases(connection, start_ns, end_ns, unit, limit)
 
+    def phases_of(self, batch: str, limit: int) -> Sequence[PhaseRecord]:
+        """The phase runs of a batch on all units, oldest first."""
+        with self._database.reading() as connection:
+            return phases.phases_of(connection, batch, limit)
+
+    def findings_of(self, batch: str, limit: int) -> Sequence[Finding]:
+        """The newest version of each finding about a batch, newest first."""
+        with self._database.reading() as connection:
+            return findings.findings_of_batch(connection, batch, limit)
+
+    def told_of(self, batch: str, limit: int) -> Sequence[BatchTold]:
+        """The events that name a batch, newest first."""
+        with self._database.reading() as connection:
+            return batches.listed_told(connection, batch, limit)
+
+    def links_of(self, batch_ids: Sequence[str], *, back: bool, limit: int) -> Sequence[BatchLink]:
+        """The links of some batches to their parents (`back`) or to their children, oldest first."""
+        with self._database.reading() as connection:
+            return batches.links_of(connection, batch_ids, back=back, limit=limit)
+
+    def ask_event(self, event: BatchEvent) -> BatchEvent:
+        """Ask the core to take an event; return the one that was asked for first by its id."""
+        with self._database.writing() as connection:
+            return batches.write_event_request(connection, event)
+
+    def event_answer(self, id_: str) -> Answer | None:
+        """How an event that was asked for stands, if it was."""
+        with self._database.reading() as connection:
+            return batches.event_answer(connection, id_)
+
     def notices(self, limit: int) -> Sequence[tuple[Notice, str]]:
         """The newest notices with the state of each: waiting, sent, refused, unknown."""
         with self._database.reading() as connection:
@@ -171,6 +202,11 @@ class SqlRecords:
         """Requests that are not answered yet, oldest first."""
         with self._database.reading() as connection:
             return requests.unanswered(connection, limit)
+
+    def waiting_events(self, limit: int = 100) -> Sequence[BatchEvent]:
+        """Events that senders asked to be taken and that are not answered yet, oldest first."""
+        with self._database.reading() as connection:
+            return batches.waiting_events(connection, limit)
 
     def request_done(self, id_: str, error: str | None = None) -> None:
         """Say how a request ended; the first answer stands. Better in the unit of work of its effects."""

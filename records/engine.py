@@ -72,6 +72,9 @@ class Database:
                 message = f"{self.path} has format {found}; this program knows up to {FORMAT}. It is left as it is."
                 raise NewerFormat(message)
             metadata.create_all(connection)
+            for table in metadata.sorted_tables:
+                for index in table.indexes:  # one that is newer than its table
+                    index.create(connection, checkfirst=True)
             if found is None:
                 connection.execute(insert(about).values(name="format", value=str(FORMAT)))
 

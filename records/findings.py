@@ -64,6 +64,13 @@ def listed_findings(
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
+def findings_of_batch(connection: Connection, batch: str, limit: int) -> list[Finding]:
+    """The newest version of each finding about a batch; what was concluded last comes first."""
+    query = select(findings).join(findings_now, findings_now.c.sequence == findings.c.sequence)
+    query = query.where(findings.c.batch == batch).order_by(findings.c.sequence.desc()).limit(limit)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
 def newest_sequence(connection: Connection) -> int:
     """The number of the row that was written last; 0 before the first."""
     return connection.execute(select(func.max(findings.c.sequence))).scalar() or 0

@@ -35,6 +35,12 @@ def listed_phases(
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
+def phases_of(connection: Connection, batch: str, limit: int) -> list[PhaseRecord]:
+    """The phase runs of a batch on all units, oldest first."""
+    query = select(phases).where(phases.c.batch == batch).order_by(phases.c.start_ns, phases.c.instance).limit(limit)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
 def _to_row(phase: PhaseRecord) -> dict[str, object]:
     return {
         "instance": phase.instance,

@@ -15,6 +15,14 @@ def _text(name: str) -> Column[str]:
     return Column(name, Text, nullable=False, default="")
 
 
+def _event_columns() -> list[Column[str] | Column[int]]:
+    """The columns of an event of a batch."""
+    names = ("id", "source", "kind", "unit", "batch", "phase", "material", "amount", "amount_unit", "from_unit")
+    times = (Column(name, BigInteger, nullable=False) for name in ("time_ns", "recorded_ns"))
+    # `relatives`: parents and children, as JSON; `amount`: its decimal digits
+    return [*(_text(name) for name in (*names, "to_unit", "relatives", "person")), *times]
+
+
 about = Table("about", metadata, Column("name", Text, primary_key=True), _text("value"))
 
 findings = Table(
@@ -40,6 +48,7 @@ findings = Table(
     _text("rules_hash"),
     _text("evidence"),  # JSON
     UniqueConstraint("id", "version"),
+    Index("findings_of_batch", "batch", "sequence"),
 )
 
 findings_now = Table(
@@ -69,6 +78,7 @@ phases = Table(
     Column("start_entry", BigInteger, nullable=False),
     Column("start_row", BigInteger, nullable=False),
     Index("phases_by_start", "start_ns"),
+    Index("phases_of_batch", "batch", "start_ns"),
 )
 
 transitions = Table(
@@ -215,6 +225,43 @@ range_versions = Table(
     _text("reason"),
     _text("content"),
     _text("hash"),
+)
+
+batch_events = Table(
+    "batch_events",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    *_event_columns(),
+    Column("entry", BigInteger, nullable=False),  # its place in the journal
+    Column("row", BigInteger, nullable=False),
+    UniqueConstraint("source", "id"),
+    Index("batch_events_of_batch", "batch", "time_ns"),
+    Index("batch_events_of_kind", "kind"),
+)
+
+batch_links = Table(
+    "batch_links",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    _text("parent"),
+    _text("child"),
+    _text("kinship"),  # split | merge | rework | transfer
+    Column("time_ns", BigInteger, nullable=False),
+    _text("source"),
+    _text("event"),
+    UniqueConstraint("parent", "child"),
+    Index("batch_links_of_child", "child"),
+)
+
+event_requests = Table(
+    "event_requests",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    *_event_columns(),
+    _text("state"),  # waiting | done | refused
+    _text("error"),
+    UniqueConstraint("id", name="event_requests_id"),
+    Index("event_requests_by_state", "state", "sequence"),
 )
 
 cursors = Table(

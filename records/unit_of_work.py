@@ -7,7 +7,9 @@ from sqlalchemy import Connection
 from domain.alarms import Notice, Transition
 from domain.approvals import Decision
 from domain.entries import PersonAction, Position
-from domain.findings import Finding, PhaseRecord
+from domain.findings import BatchTold, Finding, PhaseRecord
+from domain.genealogy import BatchLink
+from records import batches
 from records.audit import entry_of, write_audit
 from records.cursors import write_cursor, write_snapshot
 from records.findings import write_findings
@@ -32,6 +34,18 @@ class SqlUnitOfWork:
     def phases(self, phases: Sequence[PhaseRecord]) -> None:
         """Write phase runs, and their ends."""
         write_phases(self._connection, phases)
+
+    def told(self, told: Sequence[BatchTold]) -> None:
+        """Write what was told of batches, and answer who asked for it; what is there already stays as it is."""
+        batches.write_told(self._connection, told)
+
+    def links(self, links: Sequence[BatchLink]) -> None:
+        """Write which batch was made of which; what is there already stays as it is."""
+        batches.write_links(self._connection, links)
+
+    def event_done(self, id_: str, error: str | None) -> None:
+        """Answer who asked for an event to be taken."""
+        batches.answer_event(self._connection, id_, error)
 
     def transitions(self, transitions: Sequence[Transition]) -> None:
         """Write alarm transitions; one that is there already stays as it is."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from domain.approvals import Proposal
-from domain.entries import ActionKind, Entry, PersonAction, RecipeApproved
+from domain.entries import ActionKind, BatchEvent, Entry, PersonAction, RecipeApproved
 from service.collecting import Intake
 
 
@@ -24,17 +24,24 @@ class Requests(Protocol):
         """Answer a request."""
         ...
 
+    def waiting_events(self) -> Sequence[BatchEvent]:
+        """Events of batches that are not answered yet, oldest first."""
+        ...
+
 
 async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Event, poll_s: float = 1.0) -> None:
     """Journal each waiting request once; the judge applies and answers it. Woken, or every `poll_s`."""
     journaled: set[str] = set()
+    told: set[str] = set()
     while True:
         waiting = await asyncio.to_thread(requests.waiting_requests)
+        events = await asyncio.to_thread(requests.waiting_events)
         fresh = [action for action in waiting if action.id not in journaled]
-        entries = await asyncio.to_thread(_entries, requests, fresh)
+        news = [event for event in events if event.id not in told]
+        entries = [*await asyncio.to_thread(_entries, requests, fresh), *news]
         if entries:
             await journal.append(*entries)
-        journaled = {action.id for action in waiting}
+        journaled, told = {action.id for action in waiting}, {event.id for event in events}
         try:
             await asyncio.wait_for(woken.wait(), poll_s)
         except TimeoutError:

@@ -13,16 +13,15 @@ from typing import Protocol
 from alarms.book import AlarmBook
 from domain.alarms import Notice, Transition
 from domain.approvals import Decision
-from domain.entries import START, Entry, Heartbeat, PersonAction, Position, RecipeApproved
+from domain.entries import START, BatchEvent, Entry, Heartbeat, PersonAction, Position, RecipeApproved
 from domain.errors import DamagedFile, Refused
-from domain.findings import Finding, FindingId, PhaseRecord, Recheck, Stage
+from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseRecord, Recheck, Stage
+from domain.genealogy import BatchLink
 from domain.ports import Detector, Journal, Records
 
 log = logging.getLogger(__name__)
 
 NAME = "judging"
-
-Conclusion = Finding | Recheck | PhaseRecord | Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,9 @@ class Effects:
 
     findings: list[Finding] = field(default_factory=list)
     phases: list[PhaseRecord] = field(default_factory=list)
+    told: list[BatchTold] = field(default_factory=list)
+    links: list[BatchLink] = field(default_factory=list)
+    taken: list[BatchEvent] = field(default_factory=list)  # whose sender waits for an answer
     rechecks: list[Recheck] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -76,8 +78,25 @@ class Effects:
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to commit."""
-        told = (self.findings, self.phases, self.transitions, self.notices, self.actions, self.decisions)
-        return any(told)
+        batches = (self.phases, self.told, self.links, self.taken)
+        others = (self.findings, self.transitions, self.notices, self.actions, self.decisions)
+        return any(batches) or any(others)
+
+    def add(self, conclusion: Conclusion) -> None:
+        """Put a conclusion among those of its kind."""
+        match conclusion:
+            case Finding():
+                self.findings.append(conclusion)
+            case PhaseRecord():
+                self.phases.append(conclusion)
+            case Decision():
+                self.decisions.append(conclusion)
+            case BatchTold():
+                self.told.append(conclusion)
+            case BatchLink():
+                self.links.append(conclusion)
+            case Recheck():
+                self.rechecks.append(conclusion)
 
 
 class Judge:
@@ -208,14 +227,7 @@ class Judge:
     def _effects(self, entry: Entry, concluded: Sequence[Conclusion]) -> Effects:
         effects = Effects()
         for conclusion in concluded:
-            if isinstance(conclusion, Finding):
-                effects.findings.append(conclusion)
-            elif isinstance(conclusion, PhaseRecord):
-                effects.phases.append(conclusion)
-            elif isinstance(conclusion, Decision):
-                effects.decisions.append(conclusion)
-            else:
-                effects.rechecks.append(conclusion)
+            effects.add(conclusion)
         while self._noted:
             effects.findings.append(self._noted.popleft())
         effects.transitions += self._book.apply(*effects.findings)
@@ -223,6 +235,8 @@ class Judge:
             effects.transitions += self._book.tick(entry.now_ns)
         elif isinstance(entry, PersonAction):
             self._act(entry, effects)
+        elif isinstance(entry, BatchEvent) and not entry.source:
+            effects.taken.append(entry)
         effects.notices += self._notices_for(effects.transitions)
         return effects
 
@@ -240,6 +254,8 @@ class Judge:
         with self._records.unit_of_work() as work:
             work.findings(effects.findings)
             work.phases(effects.phases)
+            work.told(effects.told)
+            work.links(effects.links)
             work.transitions(effects.transitions)
             work.notices(effects.notices)
             for action, what, error in effects.actions:
@@ -247,6 +263,8 @@ class Judge:
                 work.request_done(action.id, error)
             for decision in effects.decisions:
                 work.decided(decision, position)
+            for event in effects.taken:
+                work.event_done(event.id, None)
             work.cursor(NAME, position)
             if snapshot:
                 work.snapshot(NAME, position, self._bank.snapshot())

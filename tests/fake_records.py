@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from domain.alarms import AlarmState, Notice, Transition
 from domain.approvals import Decision, Proposal
-from domain.entries import PersonAction, Position, RecipeApproved
+from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
 from domain.errors import Refused
-from domain.findings import Finding, FindingId, PhaseRecord, Stage
+from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
+from domain.genealogy import BatchLink
 from domain.ports import Person
 from records.audit import AuditEntry, AuditHead, AuditRecord, entry_of
 from records.outbox import NoticeResult, WaitingNotice
@@ -27,6 +28,9 @@ class _Decided:
 
     findings: dict[tuple[str, int], Finding] = field(default_factory=dict)
     phases: dict[str, PhaseRecord] = field(default_factory=dict)
+    told: dict[tuple[str, str], BatchTold] = field(default_factory=dict)
+    links: dict[tuple[str, str], BatchLink] = field(default_factory=dict)
+    events: dict[str, tuple[BatchEvent, Answer]] = field(default_factory=dict)
     transitions: dict[str, Transition] = field(default_factory=dict)
     notices: dict[str, WaitingNotice] = field(default_factory=dict)
     states: dict[str, tuple[str, int | None]] = field(default_factory=dict)  # of notices: state, next try
@@ -110,6 +114,34 @@ class MemoryRecords:
             and (start_ns is None or each.end_ns is None or each.end_ns >= start_ns)
         ]
         return sorted(found, key=lambda each: (each.start_ns, each.instance), reverse=True)[:limit]
+
+    def phases_of(self, batch: str, limit: int) -> Sequence[PhaseRecord]:
+        found = [each for each in self._decided.phases.values() if each.batch == batch]
+        return sorted(found, key=lambda each: (each.start_ns, each.instance))[:limit]
+
+    def findings_of(self, batch: str, limit: int) -> Sequence[Finding]:
+        return [each for each in self._newest_findings()[::-1] if each.batch == batch][:limit]
+
+    def told_of(self, batch: str, limit: int) -> Sequence[BatchTold]:
+        every = list(self._decided.told.values())[::-1]
+        found = [each for each in every if batch in (each.event.batch, *each.event.parents, *each.event.children)]
+        return sorted(found, key=lambda each: each.event.time_ns, reverse=True)[:limit]
+
+    def links_of(self, batches: Sequence[str], *, back: bool, limit: int) -> Sequence[BatchLink]:
+        every = self._decided.links.values()
+        return [each for each in every if (each.child if back else each.parent) in batches][:limit]
+
+    def ask_event(self, event: BatchEvent) -> BatchEvent:
+        with self._lock:
+            return self._decided.events.setdefault(event.id, (event, Answer("waiting")))[0]
+
+    def event_answer(self, id_: str) -> Answer | None:
+        return self._decided.events[id_][1] if id_ in self._decided.events else None
+
+    def waiting_events(self, limit: int = 100) -> Sequence[BatchEvent]:
+        with self._lock:
+            every = list(self._decided.events.values())
+        return [event for event, answer in every if answer.state == "waiting"][:limit]
 
     def notices(self, limit: int) -> Sequence[tuple[Notice, str]]:
         with self._lock:
@@ -254,6 +286,20 @@ class _MemoryWork:
         for each in phases:
             if each.end_ns is not None or each.instance not in self._decided.phases:
                 self._decided.phases[each.instance] = each
+
+    def told(self, told: Sequence[BatchTold]) -> None:
+        for each in told:
+            self._decided.told.setdefault((each.event.source, each.event.id), each)
+
+    def links(self, links: Sequence[BatchLink]) -> None:
+        for each in links:
+            self._decided.links.setdefault((each.parent, each.child), each)
+
+    def event_done(self, id_: str, error: str | None) -> None:
+        event, answer = self._decided.events.get(id_, (None, None))
+        if event is not None and answer is not None and answer.state == "waiting":
+            answer = Answer("done") if error is None else Answer("refused", error)
+            self._decided.events[id_] = (event, answer)
 
     def transitions(self, transitions: Sequence[Transition]) -> None:
         for each in transitions:

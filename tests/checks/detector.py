@@ -17,14 +17,14 @@ import numpy as np
 
 import detectors
 from domain.entries import Entry, Position, RowPosition, TextBatch
-from domain.findings import Finding, PhaseRecord, Recheck
+from domain.findings import BatchTold, Conclusion, Finding, PhaseRecord
 from domain.ports import Detector
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag
 
 Make = Callable[[], Detector]
-Said = list[Finding | Recheck | PhaseRecord]
+Said = list[Conclusion]
 Fed = list[tuple[Entry, list[int]]]  # each entry with the places of its rows in the stream
 
 
@@ -70,7 +70,7 @@ def told(detector: Detector, fed: Fed, first: int = 1) -> Said:
     return said
 
 
-def _placed(said: Finding | Recheck | PhaseRecord, places: dict[str, int]) -> Finding | Recheck | PhaseRecord:
+def _placed(said: Conclusion, places: dict[str, int]) -> Conclusion:
     def place(position: RowPosition) -> RowPosition:
         return RowPosition(Position(places.get(f"{position.entry}.{position.row}", -1)), 0)
 
@@ -79,6 +79,8 @@ def _placed(said: Finding | Recheck | PhaseRecord, places: dict[str, int]) -> Fi
         return replace(said, id=id_, detected=place(said.detected))
     if isinstance(said, PhaseRecord):
         return replace(said, start_position=place(said.start_position))
+    if isinstance(said, BatchTold):
+        return replace(said, position=place(said.position))
     return said
 
 
