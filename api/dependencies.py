@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from api.stream import Feed
+from domain.approvals import Standing
 from domain.entries import Quarantined
 from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader
+from domain.recipes import Recipe
 from domain.rules import Rulebook
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -67,6 +69,12 @@ def no_holds() -> Sequence[HoldRun]:
     return ()
 
 
+def no_standings(now_ns: int) -> Sequence[Standing]:
+    """Stand in where there are no recipes."""
+    del now_ns
+    return ()
+
+
 def nobody_refuses(request: str) -> str | None:
     """Stand in where the core never refuses a person's request."""
     del request
@@ -87,7 +95,8 @@ class Dependencies:
     `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in, for a
     service behind a proxy that checks it. `wake_core` tells the core that a person's request waits. `quarantine`
     returns the newest refused messages, newest first. `refusal` tells why the core refused a person's request, if it
-    did, by the request's id.
+    did, by the request's id. `standings` tells which version of each product's ranges is in force at a time, and what
+    waits; `judging` returns every recipe that judges or judged (None: those of the files).
     """
 
     site: str
@@ -105,6 +114,8 @@ class Dependencies:
     record: Callable[[], Mapping[str, int]] = nothing_recorded
     quarantine: Callable[[int], Sequence[Quarantined]] = nothing_quarantined
     refusal: Callable[[str], str | None] = nobody_refuses
+    standings: Callable[[int], Sequence[Standing]] = no_standings
+    judging: Callable[[], Sequence[Recipe]] | None = None
     texts: TextReader | None = None
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
@@ -113,6 +124,10 @@ class Dependencies:
     def simulated(self) -> bool:
         """Whether everything shown comes from a simulated plant."""
         return self.clock.simulated
+
+    def recipes(self) -> Sequence[Recipe]:
+        """Every recipe that judges or judged; blocks."""
+        return tuple(self.rulebook.recipes.values()) if self.judging is None else self.judging()
 
     @property
     def approval(self) -> str:

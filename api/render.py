@@ -10,6 +10,7 @@ from api.dependencies import Dependencies
 from api.shapes import Shape, unit_label
 from domain.equipment import UnitModel
 from domain.tags import Tag, TagTable
+from domain.time import format_time
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -49,6 +50,10 @@ class Pages:
     def alarm(self, told: dict[str, object]) -> str:
         """One alarm with its history."""
         return self._render("alarm.html", {}, told=told)
+
+    def recipes(self, recipes: list[Shape]) -> str:
+        """Which versions of the ranges judge, and what waits."""
+        return self._render("recipes.html", {}, recipes=recipes, iso=lambda ms: format_time(int(ms) * 1_000_000))
 
     def problem(self, status: int, detail: str) -> str:
         """What a person reads when a page does not exist."""

@@ -1,5 +1,6 @@
 """Approved versions of ranges: who may make one, and what makes it worth nothing (domain rule 3, ICH Q7)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.entries import RecipeApproved
@@ -78,3 +79,77 @@ def _fault_of_content(entry: RecipeApproved) -> str:
         return "its content is not in the canonical form"
     told = (entry.product, entry.version, entry.change)
     return "" if (recipe.product, recipe.version, recipe.change) == told else "its content is of another version"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the ranges of one product stand: what judges, what will, what waits, and what its file says."""
+
+    product: str
+    required: bool  # whether only what is approved judges
+    in_force: RecipeApproved | None
+    later: tuple[RecipeApproved, ...]  # by the time from which they are valid
+    waiting: tuple[Proposal, ...]  # for a second person, newest first
+    draft_version: int | None  # of the file; None: the file does not know the product
+    draft: str  # the file's content: in force, valid later, waits for approval, not proposed, or none
+
+
+def standings(
+    drafts: Mapping[str, Recipe],
+    approved: Sequence[RecipeApproved],
+    proposals: Sequence[Proposal],
+    now_ns: int,
+    *,
+    required: bool,
+) -> list[Standing]:
+    """How every product stands at a time; `approved` and `proposals` newest first, as the records give them."""
+    products = sorted({*drafts, *(each.product for each in approved), *(each.product for each in proposals)})
+    return [
+        _standing(
+            product,
+            drafts.get(product),
+            [each for each in reversed(approved) if each.product == product],
+            [each for each in proposals if each.product == product],
+            now_ns,
+            required=required,
+        )
+        for product in products
+    ]
+
+
+def _standing(
+    product: str,
+    draft: Recipe | None,
+    approved: list[RecipeApproved],
+    proposals: list[Proposal],
+    now_ns: int,
+    *,
+    required: bool,
+) -> Standing:
+    valid = [each for each in approved if each.valid_from_ns <= now_ns]
+    in_force = max(reversed(valid), key=lambda each: each.valid_from_ns) if valid else None
+    later = sorted((each for each in approved if each.valid_from_ns > now_ns), key=lambda each: each.valid_from_ns)
+    decided = {each.version for each in approved}
+    waiting = [each for each in proposals if each.version not in decided]
+    return Standing(
+        product,
+        required,
+        in_force,
+        tuple(later),
+        tuple(waiting),
+        None if draft is None else draft.version,
+        _draft_state(draft, in_force, later, waiting),
+    )
+
+
+def _draft_state(
+    draft: Recipe | None, in_force: RecipeApproved | None, later: list[RecipeApproved], waiting: list[Proposal]
+) -> str:
+    if draft is None:
+        return "none"
+    written = hash_of(canonical(draft))
+    if in_force is not None and in_force.hash == written:
+        return "in force"
+    if any(each.hash == written for each in later):
+        return "valid later"
+    return "waits for approval" if any(each.hash == written for each in waiting) else "not proposed"

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from dataclasses import dataclass
+from functools import partial
 
 from api.app import create_app
 from api.dependencies import LOOPBACK_HOSTS, Dependencies, HoldRun, TextRow
@@ -17,6 +18,7 @@ from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
 from service.gauges import as_prometheus, read_report, record_counts
+from service.ranges.standing import judging_recipes, standings_of
 from service.version import VERSION
 from service.wake import Waker, listening
 
@@ -55,6 +57,8 @@ async def run_web(configuration: Configuration) -> None:
         ready=lambda: _ready(files),
         holds=lambda: _holds(files),
         texts=JournaledTexts(journal),
+        standings=partial(standings_of, configuration, records),
+        judging=partial(judging_recipes, configuration, records),
         record=lambda: record_counts(read_report(files.run)),
         quarantine=journal.quarantined,
         refusal=lambda request: _refusal(records, request),

@@ -78,7 +78,8 @@ async def bands(
         )
         is_cut = is_cut or len(phases) > limit
         found.extend(phases[:limit])
-    shapes = [shape for phase in found for shape in bands_of(here.deps.rulebook, known.name, phase, time)]
+    recipes = await here.lanes.light.run(here.deps.recipes)
+    shapes = [shape for phase in found for shape in bands_of(here.deps.rulebook, known.name, phase, time, recipes)]
     rules = here.deps.rulebook.tags.get(known.name)
     fixed = None if rules is None else [rules.fixed_low, rules.fixed_high]
     return answer(

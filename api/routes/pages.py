@@ -12,6 +12,7 @@ from api.context import Here
 from api.problems import Problem
 from api.render import Pages
 from api.routes.alarms import alarm_told
+from api.routes.recipes import recipe_shapes
 from api.times import TimeForm
 
 router = APIRouter(include_in_schema=False)
@@ -27,6 +28,12 @@ def _pages(request: Request) -> Pages:
 async def overview(request: Request) -> Response:
     """All units at a glance."""
     return HTMLResponse(_pages(request).overview(), headers=_UNSTORED)
+
+
+@router.get("/recipes")
+async def recipes(here: Here, request: Request) -> Response:
+    """Which versions of the ranges judge, and what waits."""
+    return HTMLResponse(_pages(request).recipes(await recipe_shapes(here, TimeForm.MS)), headers=_UNSTORED)
 
 
 @router.get("/alarms/{alarm:path}")

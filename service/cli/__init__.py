@@ -18,6 +18,7 @@ VERBS = {
     "export": "export a tag's samples as CSV or Parquet",
     "verify": "prove that what is stored is what was written",
     "token": "give people personal tokens",
+    "ranges": "versions of ranges: propose, diff, approve, impact",
     "mirror": "fill a mirror's hole from the record",
     "dashboards": "build Grafana dashboards, and push them",
 }

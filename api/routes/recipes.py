@@ -1,0 +1,64 @@
+"""Versions of ranges: which judges, which will, and what waits for a second person."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.context import Context, Here, Time, answer
+from api.shapes import Shape
+from api.times import TimeForm
+from domain.approvals import Proposal, Standing
+from domain.entries import RecipeApproved
+
+router = APIRouter(prefix="/v1/recipes", tags=["recipes"])
+
+
+@router.get("")
+async def recipes(here: Here, time: Time = TimeForm.NS) -> Response:
+    """Every product: the version in force, those that are valid later, what waits, and how its file stands."""
+    return answer({"recipes": await recipe_shapes(here, time), **time.put(now=here.now_ns())})
+
+
+async def recipe_shapes(here: Context, form: TimeForm) -> list[Shape]:
+    """How the ranges of each product stand."""
+    now_ns = here.now_ns()
+    standings = await here.lanes.light.run(lambda: here.deps.standings(now_ns))
+    return [_standing_shape(each, form) for each in standings]
+
+
+def _standing_shape(standing: Standing, form: TimeForm) -> Shape:
+    judges = standing.in_force
+    return {
+        "product": standing.product,
+        "approval": "required" if standing.required else "off",
+        "judges": None if standing.required and judges is None else "version" if standing.required else "file",
+        "in_force": None if judges is None else _version_shape(judges, form),
+        "later": [_version_shape(each, form) for each in standing.later],
+        "waiting": [_proposal_shape(each, form) for each in standing.waiting],
+        "file": {"version": standing.draft_version, "state": standing.draft},
+    }
+
+
+def _version_shape(entry: RecipeApproved, form: TimeForm) -> Shape:
+    return {
+        "version": entry.version,
+        "change": entry.change,
+        "study": entry.study,
+        **form.put(valid_from=entry.valid_from_ns, recorded=entry.at_ns),
+        "proposed_by": entry.proposer,
+        "approved_by": entry.approver,
+        "reason": entry.reason,
+        "hash": entry.hash,
+    }
+
+
+def _proposal_shape(proposal: Proposal, form: TimeForm) -> Shape:
+    return {
+        "id": proposal.id,
+        "version": proposal.version,
+        "change": proposal.change,
+        "study": proposal.study,
+        **form.put(proposed=proposal.at_ns),
+        "proposed_by": proposal.person,
+        "reason": proposal.reason,
+        "hash": proposal.hash,
+    }

@@ -1,0 +1,191 @@
+"""Versions of ranges: list, put a draft forward, compare, approve as a second person, see what would change."""
+
+import argparse
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from domain.approvals import Standing
+from domain.errors import Refused
+from domain.ports import Person
+from domain.recipe_content import recipe_of
+from domain.recipes import Recipe
+from domain.tags import TagTable
+from domain.time import SECOND_NS, format_time, parse_duration_s, parse_time_ns
+from historian.journal.reader import ReadOnlyJournal
+from historian.view import HistoryView
+from records.database import SqlRecords
+from records.requests import Answer
+from service.clock import make_clock
+from service.config.build import Configuration, load
+from service.files import Files
+from service.ranges.changing import approve, propose
+from service.ranges.difference import difference
+from service.ranges.impact import Past, impact
+from service.ranges.standing import judging_recipes, standings_of
+from service.wake import Waker
+
+TOKEN = "THERMOWELL_TOKEN"  # noqa: S105  the name of the variable that holds it
+_ANSWER_WITHIN_S = 5.0
+_LOOK_EVERY_S = 0.1
+_MOST_RUNS = 10_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """List, propose, diff, approve, impact."""
+    parser.add_argument("--config", type=Path, metavar="FILE", default=Path("thermowell.yaml"))
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help=f"your personal token; default: ${TOKEN}")
+    verbs = parser.add_subparsers(dest="what", required=True, metavar="list|propose|diff|approve|impact")
+    verbs.add_parser("list", help="what is in force, what comes, what waits")
+    proposing = verbs.add_parser("propose", help="put the file's recipe forward")
+    proposing.add_argument("product")
+    proposing.add_argument("--reason", required=True)
+    comparing = verbs.add_parser("diff", help="what differs from the version in force")
+    comparing.add_argument("which", metavar="PRODUCT|PROPOSAL")
+    approving = verbs.add_parser("approve", help="put a proposal in force: not by whoever proposed it")
+    approving.add_argument("proposal")
+    approving.add_argument("--reason", required=True)
+    approving.add_argument("--valid-from", metavar="TIME", help="ISO 8601, not in the past; default: now")
+    weighing = verbs.add_parser("impact", help="which ranges of recent batches would have said otherwise")
+    weighing.add_argument("which", metavar="PRODUCT|PROPOSAL")
+    weighing.add_argument("--since", default="30 days", metavar="DURATION")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what is asked; exit 2 where it is refused."""
+    configuration = load(options.config)
+    files = Files(configuration.data).made()
+    verbs: dict[str, Callable[[argparse.Namespace, Configuration, Files, SqlRecords], int]] = {
+        "list": _list,
+        "propose": _propose,
+        "diff": _diff,
+        "approve": _approve,
+        "impact": _impact,
+    }
+    with SqlRecords.open(files.records) as records:
+        return verbs[options.what](options, configuration, files, records)
+
+
+def _standings(configuration: Configuration, records: SqlRecords) -> list[Standing]:
+    return standings_of(configuration, records, make_clock(configuration.clock).now_ns())
+
+
+def _person(options: argparse.Namespace, records: SqlRecords) -> Person:
+    """Who acts. Refused without a valid token."""
+    try:
+        token = options.token_file.read_text(encoding="utf-8") if options.token_file else os.environ.get(TOKEN, "")
+    except OSError as error:
+        raise Refused(f"the token cannot be read: {error}") from error
+    person = records.person_of(token.strip())
+    if person is None:
+        raise Refused(f"nobody has this token: give --token-file or ${TOKEN}; `thermowell token add NAME` makes one")
+    return person
+
+
+def _list(_: argparse.Namespace, configuration: Configuration, __: Files, records: SqlRecords) -> int:
+    for each in _standings(configuration, records):
+        judges = each.in_force
+        if not each.required:
+            print(f"{each.product}: approval is off: the file judges (v{each.draft_version})")
+        elif judges is None:
+            print(f"{each.product}: NOTHING JUDGES: no version is approved and in force")
+        if judges is not None:
+            who = f"approved by {judges.approver}, change {judges.change}"
+            print(f"{each.product}: v{judges.version} in force since {format_time(judges.valid_from_ns)}, {who}")
+        for later in each.later:
+            print(f"{each.product}: v{later.version} from {format_time(later.valid_from_ns)}, by {later.approver}")
+        for waits in each.waiting:
+            print(f"{each.product}: v{waits.version} waits for a second person: {waits.id}, by {waits.person}")
+        if each.draft_version is not None:
+            print(f"{each.product}: the file's v{each.draft_version}: {each.draft}")
+    return 0
+
+
+def _draft(configuration: Configuration, product: str) -> Recipe:
+    recipe = configuration.rulebook.recipes.get(product)
+    if recipe is None:
+        raise Refused(f"no recipe is named {product!r}")
+    return recipe
+
+
+def _chosen(configuration: Configuration, records: SqlRecords, which: str) -> Recipe:
+    """A proposal by its id, or else the file's recipe of a product."""
+    proposal = records.proposal(which)
+    return _draft(configuration, which) if proposal is None else recipe_of(proposal.content)
+
+
+def _propose(options: argparse.Namespace, configuration: Configuration, _: Files, records: SqlRecords) -> int:
+    person, now_ns = _person(options, records), make_clock(configuration.clock).now_ns()
+    made = propose(records, _draft(configuration, options.product), person, options.reason, now_ns)
+    print(f"{made.id}: {made.product} v{made.version} waits for a second person")
+    return 0
+
+
+def _in_force(configuration: Configuration, records: SqlRecords, product: str) -> Recipe | None:
+    standing = next((each for each in _standings(configuration, records) if each.product == product), None)
+    return None if standing is None or standing.in_force is None else recipe_of(standing.in_force.content)
+
+
+def _diff(options: argparse.Namespace, configuration: Configuration, _: Files, records: SqlRecords) -> int:
+    after = _chosen(configuration, records, options.which)
+    before = _in_force(configuration, records, after.product)
+    told = "nothing" if before is None else f"v{before.version}"
+    lines = difference(before, after)
+    print(f"{after.product}: {told} in force -> v{after.version}: {len(lines)} lines differ")
+    print("\n".join(lines))
+    return 0
+
+
+def _approve(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
+    clock = make_clock(configuration.clock)
+    try:
+        valid_from_ns = None if options.valid_from is None else parse_time_ns(options.valid_from)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    person = _person(options, records)
+    action = approve(records, options.proposal, person, options.reason, valid_from_ns, clock.now_ns())
+    with contextlib.suppress(OSError):  # no core runs: it finds the request when it starts
+        waker = Waker(files.run, "core.sock")
+        waker.wake()
+        waker.close()
+    answer = _answer(records, action.id)
+    if answer is not None and answer.state == "refused":
+        raise Refused(f"{options.proposal}: {answer.error}")
+    assert action.until_ns is not None
+    since = f"in force from {format_time(action.until_ns)}"
+    print(f"{options.proposal}: {since}" if answer else f"{options.proposal}: {since}, once the service runs")
+    return 0
+
+
+def _answer(records: SqlRecords, id_: str) -> Answer | None:
+    """What the core says of a request; None if it says nothing in time."""
+    until_s = time.monotonic() + _ANSWER_WITHIN_S
+    while time.monotonic() < until_s:
+        answer = records.request_answer(id_)
+        if answer is not None and answer.state != "waiting":
+            return answer
+        time.sleep(_LOOK_EVERY_S)
+    return None
+
+
+def _impact(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
+    after = _chosen(configuration, records, options.which)
+    now_ns = make_clock(configuration.clock).now_ns()
+    try:
+        since_ns = now_ns - round(parse_duration_s(options.since) * SECOND_NS)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    runs = [run for run in records.list_phases(since_ns, None, None, _MOST_RUNS) if run.start_ns >= since_ns]
+    known = judging_recipes(configuration, records)
+    before = {f"{recipe.product} v{recipe.version}": recipe for recipe in known}
+    journal = ReadOnlyJournal(files.journal)
+    history = HistoryView(files.history, journal)
+    history.refresh()
+    past = Past(runs, history, TagTable(journal.tags()), configuration.rulebook.units)
+    print("batch\tphase\ttag\trange\tas judged\tby the proposal")
+    lines = list(impact(past, before, after, now_ns))
+    print("\n".join(map(str, lines)))
+    print(f"{len(runs)} phase runs since {format_time(since_ns)}: {len(lines)} ranges would have said otherwise")
+    return 0

@@ -1,0 +1,1 @@
+"""Versions of ranges: put forward, compared, approved, and weighed against the past."""

@@ -1,0 +1,113 @@
+"""Putting a draft forward, and approving it: two deeds of two people, each with a personal token and a reason."""
+
+import re
+import uuid
+from collections.abc import Sequence
+from typing import Protocol
+
+from domain.approvals import MAY_CHANGE_RANGES, Proposal, fault_of, studies_of
+from domain.entries import ActionKind, PersonAction, RecipeApproved
+from domain.errors import Refused
+from domain.ports import Person
+from domain.recipe_content import canonical, hash_of
+from domain.recipes import Recipe
+from domain.time import format_time
+from service.acting import approval_of
+
+_LATEST_NS = (1 << 63) - 1
+
+
+class RangeRecords(Protocol):
+    """The records as far as they keep versions of ranges."""
+
+    def propose(self, proposal: Proposal) -> None:
+        """Keep a draft."""
+        ...
+
+    def proposal(self, id_: str) -> Proposal | None:
+        """A proposal, if there is one by that id."""
+        ...
+
+    def approved_versions(self, limit: int = 1_000) -> Sequence[RecipeApproved]:
+        """What was approved, newest first."""
+        ...
+
+    def request(self, action: PersonAction) -> None:
+        """Ask the core."""
+        ...
+
+
+def propose(records: RangeRecords, recipe: Recipe, person: Person, reason: str, now_ns: int) -> Proposal:
+    """Put a draft forward. Refused: no role, no reason, no change number, nothing new, or a number that is taken."""
+    _must_change(person, reason)
+    if not recipe.change.strip():
+        raise Refused(f"recipe {recipe.product!r} has no change number: what is to be approved needs one")
+    content = canonical(recipe)
+    made = Proposal(
+        id=f"{_slug(recipe.product)}.v{recipe.version}.{hash_of(content)[:8]}",
+        at_ns=now_ns,
+        product=recipe.product,
+        version=recipe.version,
+        change=recipe.change,
+        study=studies_of(recipe),
+        person=person.name,
+        reason=reason.strip(),
+        content=content,
+        hash=hash_of(content),
+    )
+    for approved in records.approved_versions():
+        if (approved.product, approved.version) == (made.product, made.version):
+            same = approved.hash == made.hash
+            why = "is approved already" if same else "was approved with another content: raise the version"
+            raise Refused(f"{made.product} v{made.version} {why}")
+    known = records.proposal(made.id)
+    if known is not None:
+        raise Refused(f"{known.person} proposed {made.product} v{made.version} as it is already: {known.id}")
+    records.propose(made)
+    return made
+
+
+def _slug(product: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]+", "-", product).strip("-") or "recipe"
+
+
+def _must_change(person: Person, reason: str) -> None:
+    if person.role not in MAY_CHANGE_RANGES:
+        allowed = " or ".join(MAY_CHANGE_RANGES)
+        raise Refused(f"{person.name} has the role {person.role!r}; ranges are changed by a {allowed}")
+    if not reason.strip():
+        raise Refused("a reason is needed, in words")
+
+
+def approve(
+    records: RangeRecords, proposal_id: str, person: Person, reason: str, valid_from_ns: int | None, now_ns: int
+) -> PersonAction:
+    """Ask the core to put a proposal in force, by default from now on; it answers by the request's id.
+
+    Refused: no role, no reason, no such proposal, the proposer's own, a time in the past, or a number that is taken.
+    """
+    _must_change(person, reason)
+    proposal = records.proposal(proposal_id)
+    if proposal is None:
+        raise Refused(f"there is no proposal {proposal_id!r}")
+    if valid_from_ns is not None and valid_from_ns < now_ns:
+        raise Refused(f"{format_time(valid_from_ns)} is in the past: ranges are valid from now on at the earliest")
+    if valid_from_ns is not None and valid_from_ns > _LATEST_NS:
+        raise Refused(f"{valid_from_ns} ns is later than times can be kept")
+    action = PersonAction(
+        str(uuid.uuid4()),
+        now_ns,
+        person.name,
+        ActionKind.APPROVE_RANGES,
+        proposal.id,
+        reason.strip(),
+        now_ns if valid_from_ns is None else valid_from_ns,
+    )
+    fault = fault_of(approval_of(proposal, action))
+    if fault:
+        raise Refused(f"{proposal.id}: {fault}")
+    for approved in records.approved_versions():
+        if (approved.product, approved.version) == (proposal.product, proposal.version):
+            raise Refused(f"{proposal.product} v{proposal.version} is approved already")
+    records.request(action)
+    return action
