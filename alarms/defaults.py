@@ -8,7 +8,7 @@ severe, not three horns. `bad`, `stale` and `disconnected` are alarms of their o
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from domain.findings import Finding
+from domain.findings import Finding, Stage
 from domain.recipes import RangeKind
 from domain.rules import AlarmRule, Priority, Rulebook
 from domain.time import MINUTE_NS, SECOND_NS
@@ -301,6 +301,18 @@ def step_for(rulebook: Rulebook, finding: Finding) -> Step:
     A step that nobody configured is at least as severe as what was configured further in: whoever made `high` on NOR
     critical does not expect the validated range to be less.
     """
+    step = _step(rulebook, finding)
+    if rulebook.late_excursions == "event" and is_history(finding):
+        return replace(step, rule=replace(step.rule, priority=Priority.EVENT))
+    return step
+
+
+def is_history(finding: Finding) -> bool:
+    """Whether it was over when rows that came late showed it."""
+    return finding.version == 1 and finding.stage is Stage.CLEARED and "rejudged" in finding.evidence
+
+
+def _step(rulebook: Rulebook, finding: Finding) -> Step:
     step = default_step(finding.rule)
     rules = rulebook.tags.get(finding.subject)
     configured = () if rules is None else rules.alarms

@@ -3,7 +3,8 @@
 `np.count_nonzero` stands where `any` or `all` would: on a thousand rows it takes a tenth of their time.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -21,6 +22,12 @@ NEVER_NS = np.iinfo(np.int64).min
 
 FOREVER_NS = np.iinfo(np.int64).max
 """After any time: a limit or a window that never comes."""
+
+MOST_RETOLD = 16_384
+"""Bad rows that repeat an old value, of all tags: when the newest of them were told is remembered."""
+
+Place = tuple[int, int]
+"""An entry of the journal, and a row in it."""
 
 _SHORT_IDS = 1 << 16
 
@@ -166,6 +173,8 @@ class Watermarks:
         self.newest_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._late: dict[int, tuple[int, int]] = {}
         self._asked: dict[int, tuple[int, int]] = {}
+        self._told_at: dict[int, dict[Place, int]] = {}
+        self._retold: deque[tuple[int, Place]] = deque()
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
@@ -201,6 +210,7 @@ class Watermarks:
             elif rows.bad is not None and server_ns is not None and rows.bad[index] and server_ns[index] > newest_ns:
                 # A status event from its server time on; the value that it repeats stays as it was.
                 time_ns[index] = server_ns[index]
+                self._retell(tag, (int(rows.entry[index]), int(rows.row[index])), int(server_ns[index]))
             elif at_ns < newest_ns:
                 kept[index] = False
                 self.recheck(tag, at_ns, at_ns)
@@ -218,6 +228,22 @@ class Watermarks:
                 _widen(self._asked, tag, start_ns, end_ns)
         return _told(late)
 
+    def _retell(self, tag: int, place: Place, server_ns: int) -> None:
+        self._told_at.setdefault(tag, {})[place] = server_ns
+        self._retold.append((tag, place))
+        if len(self._retold) > MOST_RETOLD:
+            tag, place = self._retold.popleft()
+            del self._told_at[tag][place]
+
+    def told_at(self, tag: int) -> Mapping[Place, int]:
+        """By place, when Bad rows of a tag were told that repeated an old value with its old time."""
+        return self._told_at.get(tag, {})
+
+    def retold(self) -> NDArray[np.int64]:
+        """All of these: rows of (tag, entry, row, time in ns)."""
+        rows = [(tag, *place, self._told_at[tag][place]) for tag, place in self._retold]
+        return np.array(rows, dtype=np.int64).reshape(-1, 4)
+
     def asked(self) -> list[Recheck]:
         """What was told and is not judged again yet, once per tag."""
         return _told(self._asked)
@@ -233,8 +259,11 @@ class Watermarks:
             for name, known in (("late", self._late), ("asked", self._asked))
         }
 
-    def load(self, state: Json) -> None:
-        """Take back what `state` told."""
+    def load(self, state: Json, retold: NDArray[np.int64]) -> None:
+        """Take back what `state` and `retold` told."""
+        self._told_at, self._retold = {}, deque()
+        for tag, entry, row, server_ns in retold.tolist():
+            self._retell(tag, (entry, row), server_ns)
         self._late, self._asked = (
             {tag: (start_ns, end_ns) for tag, start_ns, end_ns in state[name]} for name in ("late", "asked")
         )

@@ -166,7 +166,9 @@ class Bank:
         stretch = Stretch(min(entry.start_ns, asked[0]), max(entry.end_ns, asked[1]))
         newest_ns = int(self._watermarks.newest_ns[tag.id])
         found: list[Conclusion] = []
-        for finding in rejudge(self._ranges, tag, stretch, newest_ns, position, rows_of):
+        for finding in rejudge(
+            self._ranges, tag, stretch, newest_ns, position, rows_of, self._watermarks.told_at(tag.id)
+        ):
             run = self._run_of(finding)
             is_running = run is not None and run.instance == finding.phase_instance
             found += self._told(finding, run if is_running else None)
@@ -397,6 +399,7 @@ class Bank:
         }
         arrays: Arrays = {
             "newest_ns": self._watermarks.newest_ns,
+            "retold": self._watermarks.retold(),
             "last/time_ns": self._last.time_ns,
             "last/value": self._last.value,
         }
@@ -479,7 +482,7 @@ class Bank:
         self._watermarks.newest_ns = arrays["newest_ns"].astype(np.int64)
         self._last.time_ns = arrays["last/time_ns"].astype(np.int64)
         self._last.value = arrays["last/value"].astype(np.float64)
-        self._watermarks.load(told["late"])
+        self._watermarks.load(told["late"], arrays["retold"].astype(np.int64))
         self._gaps.load(told["gaps"])
 
     def _runs_by_tag(self) -> dict[int, Run]:

@@ -7,12 +7,12 @@ is left alone; another onset, peak, area, end or duration is a new version; one 
 nobody saw is new.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Place
 from detectors.excursions import Excursion, Sample
 from detectors.past import Ended
 from detectors.ranges import Ranges
@@ -51,7 +51,13 @@ class Again:
 
 
 def rejudge(
-    ranges: Ranges, tag: Tag, stretch: Stretch, newest_ns: int, position: Position, rows_of: RowsOfTag
+    ranges: Ranges,
+    tag: Tag,
+    stretch: Stretch,
+    newest_ns: int,
+    position: Position,
+    rows_of: RowsOfTag,
+    told_at: Mapping[Place, int],
 ) -> list[Finding]:
     """The new versions of a tag's excursions, by time; `ranges` goes on from there. `newest_ns`: how far the tag is."""
     followed = ranges.followed(tag.id)
@@ -66,7 +72,7 @@ def rejudge(
         start_ns = max([unknown_ns, *(end_ns for end_ns in beyond if end_ns != FOREVER_NS)]) + 1
     if start_ns > newest_ns or start_ns > wide.end_ns:
         return []
-    again = _again(ranges, tag, Stretch(start_ns, wide.end_ns), newest_ns, rows_of)
+    again = _again(ranges, tag, Stretch(start_ns, wide.end_ns), newest_ns, rows_of, told_at)
     upto_ns = FOREVER_NS if again.is_to_the_end or again.last is None else again.last.time_ns
     concerned = [each for each in said if start_ns <= each.onset_ns < upto_ns]
     standing = [each.standing(newest_ns) for each in again.followed]
@@ -87,14 +93,16 @@ def rejudge(
     return sorted(found, key=lambda each: (each.onset_ns, each.rule, each.id))
 
 
-def _again(ranges: Ranges, tag: Tag, stretch: Stretch, newest_ns: int, rows_of: RowsOfTag) -> Again:
+def _again(
+    ranges: Ranges, tag: Tag, stretch: Stretch, newest_ns: int, rows_of: RowsOfTag, told_at: Mapping[Place, int]
+) -> Again:
     """Judge as little as tells everything: to the first quiet moment after the stretch."""
     further_ns = MINUTE_NS
     while True:
         until_ns = min(stretch.end_ns, newest_ns) + further_ns
         is_to_the_end = until_ns >= newest_ns
         until_ns = min(until_ns, newest_ns) + 1
-        rows = in_order_of_time(tag.source, tag.id, rows_of(tag.id, stretch.start_ns, until_ns))
+        rows = in_order_of_time(tag.source, tag.id, rows_of(tag.id, stretch.start_ns, until_ns), told_at)
         rows = quiet_start(rows, stretch.start_ns)
         judge = ranges.alone(tag)
         over = _judge(judge, tag, rows, ranges.runs_of(tag.id), FOREVER_NS if is_to_the_end else until_ns)

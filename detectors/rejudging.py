@@ -1,14 +1,14 @@
 """What judging again needs and what it says: which stretch, rows in the order of time, and two judgements compared."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived
+from detectors.arrivals import FOREVER_NS, Arrived, Place
 from domain.entries import Position
 from domain.findings import Finding, FindingId, Stage
 from domain.ports import Rows
@@ -19,16 +19,8 @@ _SAME = 1e-6  # areas gather in another order of additions
 _WHAT_COUNTS = ("peak", "peak_ns", "dur_min_ns", "dur_max_ns")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """Every row of one tag in a stretch, versions too, in any order; `server_ns` of each, 0 where there is none."""
-
-    rows: Rows
-    server_ns: NDArray[np.int64] | None = None
-
-
-RowsOfTag = Callable[[int, int, int], Known]
-"""The rows of a tag with start ≤ time < end, and from the last proven one before the start on."""
+RowsOfTag = Callable[[int, int, int], Rows]
+"""The rows of a tag, versions too, with start ≤ time < end, and from the last proven one before the start on."""
 
 
 class Stretch(NamedTuple):
@@ -72,21 +64,19 @@ def widened(stretch: Stretch, spells: Sequence[Spell]) -> Stretch:
         start_ns, end_ns = wider
 
 
-def in_order_of_time(source: str, tag: int, known: Known) -> Arrived:
+def in_order_of_time(source: str, tag: int, rows: Rows, told_at: Mapping[Place, int]) -> Arrived:
     """Rows as they would have come: of one time the newest good one, and each Bad one when it was told.
 
-    That is its server's time, where its own time was no news when it came: as for rows that come in time.
+    `told_at`: by place, the server's time of Bad rows that repeated an old value with its old time.
     """
-    rows = known.rows
     order = np.lexsort((rows.row, rows.entry))
     time_ns, value, status = rows.time_ns[order], rows.value[order], rows.status[order]
     bad = (status >= np.uint32(BAD)) | ~np.isfinite(value)
     told_ns = time_ns.copy()
-    if known.server_ns is not None and len(order):
-        server_ns = known.server_ns[order]
-        newest_ns = np.concatenate(([NEVER_NS], np.maximum.accumulate(time_ns)[:-1]))
-        moved = bad & (time_ns <= newest_ns) & (server_ns > newest_ns)
-        told_ns[moved] = server_ns[moved]
+    if told_at:
+        for index in np.flatnonzero(bad).tolist():
+            place = (int(rows.entry[order[index]]), int(rows.row[order[index]]))
+            told_ns[index] = told_at.get(place, told_ns[index])
     by_time = np.argsort(told_ns, kind="stable")
     kept = by_time[_counts(told_ns[by_time], bad[by_time])]
     return Arrived(

@@ -89,5 +89,6 @@ class Rulebook:
     holds: Mapping[str, Hold] = field(default_factory=dict)
     shifts: Shifts | None = None
     tags: Mapping[str, TagRules] = field(default_factory=dict)
+    late_excursions: str = "alarm"  # alarm: people hear of what late rows show to be over; event: it is recorded
     approval: str = "off"  # off: files judge as they are, and every verdict says so
     hash: str = ""

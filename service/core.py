@@ -23,6 +23,7 @@ from service.gauges import Reporter, report_for_ever
 from service.judging import Effects
 from service.mirroring import mirrors_of
 from service.parts import Bell, Parts, usual_parts
+from service.rechecking import Rechecker, Record
 from service.space import RULE, SpaceWatch
 from service.storing import StoreFollower
 from service.tag_table import define
@@ -154,6 +155,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         parts.rhythm,
     )
     storing = StoreFollower(core.journal, core.store, judge.passed)
+    judge.rows_as_of = Record(core.store, core.reader, lambda: max(storing.position, core.store.cursor())).as_of
     mirrors = mirrors_of(core.configuration, core.reader, core.records)
     open_before = [finding for finding in core.records.open_findings() if finding.rule == RULE]
     space = SpaceWatch(judge.note, next((each for each in open_before if each.stage is Stage.OPEN), None))
@@ -161,6 +163,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     return [
         judge.run(),
         storing.run(),
+        Rechecker(core.journal, judge, parts.rhythm.now_s).run(),
         outbox.run(),
         _take_requests(core),
         beat(parts.clock, core.configuration.heartbeat_ns, lambda: list(core.sources.values()), core.journal),

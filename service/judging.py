@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from alarms.book import AlarmBook
+from detectors.rejudging import RowsOfTag
 from domain.alarms import Notice, Transition
 from domain.approvals import Decision
-from domain.entries import START, BatchEvent, Entry, Heartbeat, PersonAction, Position, RecipeApproved
+from domain.entries import START, BatchEvent, Entry, Heartbeat, PersonAction, Position, RecipeApproved, Rejudge
 from domain.errors import DamagedFile, Refused
 from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.genealogy import BatchLink
@@ -59,6 +60,18 @@ class JudgeDetector(Detector, Protocol):
     def carry_over(self, state: bytes, announced: Sequence[Finding] = ()) -> Collection[FindingId]:
         """Take from a state of other rules what does not depend on them; return which findings are followed on."""
         ...
+
+    def rejudge(self, position: Position, entry: Rejudge, rows_of: RowsOfTag) -> Sequence[Conclusion]:
+        """Judge a stretch of a tag again, with its rows as of this entry."""
+        ...
+
+    def rechecks_asked(self) -> Sequence[Recheck]:
+        """What was told to be judged again and is not yet."""
+        ...
+
+
+def _no_record(_: Position) -> RowsOfTag:
+    raise Refused("there is no record to judge late rows by")
 
 
 @dataclass(slots=True)
@@ -122,12 +135,18 @@ class Judge:
         self._committed = committed
         self._last_beat_ns = last_beat_ns
         self._rhythm = rhythm
+        self.rows_as_of: Callable[[Position], RowsOfTag] = _no_record
+        """The record as of an entry: what late rows are judged by."""
         self._rules_changed = False  # until the replay has come to where the other rules had judged
         self._replayed_phases: list[PhaseRecord] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
         self.position: Position = START
         self.snapshot_position: Position = START
         self.rechecks = 0
+        self.asked: Sequence[Recheck] = ()
+        """What late rows ask to be judged again and is not yet; read from any thread."""
+        self.rejudged = 0
+        self.rejudging_s = 0.0
         self._noted: deque[Finding] = deque()
         self._written_s = 0.0
         self._snapshot_s = -math.inf  # the first write has one, so that rules may change at once
@@ -182,7 +201,7 @@ class Judge:
     def _take(self, position: Position, entry: Entry, already_written: bool) -> None:  # noqa: FBT001  a fact of the entry
         if self._rules_changed and not already_written:
             self._judge_anew()
-        concluded = self._bank.update(position, entry)
+        concluded = self._conclude(position, entry)
         self.position = position
         if already_written:
             if self._rules_changed:
@@ -193,6 +212,19 @@ class Judge:
         now_s = self._rhythm.now_s()
         if effects or now_s - self._written_s > self._rhythm.cursor_every_s:
             self._write(position, effects, now_s)
+
+    def _conclude(self, position: Position, entry: Entry) -> Sequence[Conclusion]:
+        if not isinstance(entry, Rejudge):
+            concluded = self._bank.update(position, entry)
+            if isinstance(entry, Heartbeat):
+                self.asked = self._bank.rechecks_asked()
+            return concluded
+        begun_s = self._rhythm.now_s()
+        concluded = self._bank.rejudge(position, entry, self.rows_as_of(position))
+        self.asked = self._bank.rechecks_asked()
+        self.rejudged += 1
+        self.rejudging_s += self._rhythm.now_s() - begun_s
+        return concluded
 
     def _judge_anew(self) -> None:
         """Leave what the other rules judged where they left it, and begin to judge by these.

@@ -412,6 +412,7 @@ class ConfigFile(Section):
 
     site: str = "plant"
     data: str = "./data"
+    late_excursions: Literal["alarm", "event"] = "alarm"  # what late rows show, when it is over already
     approval: Literal["off", "required"] = "off"
     heartbeat: Duration = 5_000_000_000
     http: Http = Http()

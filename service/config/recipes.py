@@ -50,6 +50,7 @@ def rulebook(
             for placed in expanded.tags.values()
             if (rules := _tag_rules(document, placed, budget, complaints)) is not None
         },
+        late_excursions=file.late_excursions,
         approval=file.approval,
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from domain.entries import START, Entry, Position
+from domain.entries import START, Entry, Position, Rejudge
 from historian.chunks.readiness import Policy
 from historian.chunks.store import ChunkStore
 from historian.journal.reader import ReadOnlyJournal
@@ -23,6 +23,7 @@ from service.core import Core, opened, run_until
 from service.judging import NAME as JUDGING
 from service.judging import Rhythm
 from service.parts import Parts
+from service.rechecking import Record
 from service.verdicts import make_judge
 from simulators.faults.spec import FaultChange
 from tests.forgetful import Disk
@@ -264,13 +265,21 @@ class _Life:
             if ledger.unaccounted:
                 self.judgement.problems.append(f"the ledger of {ledger.source} does not balance: {ledger}")
         self.judgement.happened["entries"] += len(self._seen)
+        self.judgement.happened["rejudged"] += sum(isinstance(entry, Rejudge) for entry in self._seen.values())
 
     def _judge_replay(self, core: Core) -> None:
         """Folding the whole journal once more concludes the same, version by version, and rings the same."""
         again = LastingRecords(lambda: 0)
         judge, _ = make_judge(
-            self._world.configuration, core.tags, core.journal, again, 0, lambda _: None, rhythm=Rhythm(lambda: 0.0)
+            self._world.configuration,
+            core.tags,
+            core.journal,
+            again,
+            0,
+            lambda _: None,
+            rhythm=Rhythm(lambda: 0.0),
         )
+        judge.rows_as_of = Record(core.store, core.reader, core.store.cursor).as_of
         missing = [at for at in range(1, max(self._seen, default=0) + 1) if at not in self._seen]
         if missing:
             self.judgement.problems.append(f"durable entries {missing[:_MOST_NAMED]} were never followed")
@@ -280,6 +289,8 @@ class _Life:
         for what in ("findings", "phases", "transitions"):
             live, replayed = getattr(self._records._decided, what), getattr(again._decided, what)
             self.judgement.happened[what] += len(live)
+            if what == "findings":
+                self.judgement.happened["late"] += sum("rejudged" in each.evidence for each in live.values())
             if live != replayed:
                 different = [key for key in {**live, **replayed} if live.get(key) != replayed.get(key)]
                 self.judgement.problems.append(f"a replay gives other {what}: {different[:_MOST_NAMED]}")

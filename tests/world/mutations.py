@@ -11,12 +11,14 @@ from collector.mqtt.identities import Identities
 from collector.opcua import gaps
 from collector.opcua.source import OpcUaSource
 from collector.opcua.stream import Stream
+from detectors.arrivals import Watermarks
 from domain.entries import Position, SourceState
 from domain.ports import Delivery
 from historian.chunks import rows
 from historian.chunks.store import ChunkStore
 from historian.journal.writer import SqliteJournal
 from service.judging import Judge
+from service.rechecking import Record
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -113,7 +115,18 @@ def _trim_what_the_record_has_not(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("service.storing.StoreFollower.__init__.__kwdefaults__", {"flush_every_s": 2.0})
 
 
+def _late_rows_by_what_came_after(patch: pytest.MonkeyPatch) -> None:
+    as_of = Record.as_of
+    patch.setattr(Record, "as_of", lambda self, position: as_of(self, Position(position + 20)))
+
+
+def _recheck_forgotten_at_a_restart(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Watermarks, "load", lambda self, state, retold: None)
+
+
 MUTATIONS: dict[str, Break] = {
+    "late rows judged by what came after the answer": _late_rows_by_what_came_after,
+    "what late rows ask for is forgotten at a restart": _recheck_forgotten_at_a_restart,
     "acknowledge before commit": _acknowledge_before_commit,
     "no dedupe": _no_dedupe,
     "gap of an OPC UA outage not recorded": _no_opcua_gap,

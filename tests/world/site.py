@@ -17,6 +17,7 @@ BROKER_QUEUE = 12
 
 _FIRST_FAULT_S, _FIRST_CRASH_S = 1.0, 2.0  # who has never heard a server misses nothing of it: it is heard before
 _MOST_DELAY_S = 4.0
+_LATE = 0.15
 LATE_NS = {"floor": round(_MOST_DELAY_S * SECOND_NS)}
 """A broker's gap begins when it was last heard: what was on its way then is older, by the longest delay of a world."""
 
@@ -100,8 +101,15 @@ def _values(chance: Random, seconds: float) -> Iterator[Event]:
             number += 1
             at_s += 0.0001
             tag = chance.choice((*OPCUA_TAGS, *MQTT_TAGS))
-            yield at_s, Update(tag, _value(tag, number, chance), START_NS + round(at_s * SECOND_NS) // 1000 * 1000)
+            time_ns = START_NS + round((at_s - _late_s(tag, chance)) * SECOND_NS) // 1000 * 1000
+            yield at_s, Update(tag, _value(tag, number, chance), time_ns)
         at_s += chance.expovariate(1 / pace_s)
+
+
+def _late_s(tag: str, chance: Random) -> float:
+    """Some values of the instrument that keeps its own time come when others have overtaken them."""
+    is_late = tag == "F.NUMBER" and chance.random() < _LATE
+    return chance.choice([1.00005, 2.00005, 5.00005]) if is_late else 0.0
 
 
 def _value(tag: str, number: int, chance: Random) -> Value:

@@ -44,3 +44,5 @@ def test_worlds_have_faults_crashes_gaps_and_findings():
 
     assert all(happened[kind] for kind in ("power", "kill", "stop", "cut", "blackhole", "slow", "half_open"))
     assert all(happened[kind] for kind in ("server_restart", "broker_restart", "in_gap", "findings", "transitions"))
+    assert happened["rejudged"]
+    assert happened["late"]

@@ -4,33 +4,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detectors.rejudging import Known
 from domain.entries import Entry, Position
 from domain.ports import Rows
 from domain.samples import SampleBatch
 from domain.status import BAD
 
-_Row = tuple[int, float, int, int, int, int]  # time, value, status, entry, row, server time
+_Row = tuple[int, float, int, int, int]  # time, value, status, entry, row
 
 
 def rows_as_of(entries: Sequence[Entry], position: Position):
     """How a rejudging reads what was fed: entry n of the sequence has position n + 1."""
 
-    def read(tag: int, start_ns: int, end_ns: int) -> Known:
+    def read(tag: int, start_ns: int, end_ns: int) -> Rows:
         every = sorted(_rows(entries[:position], tag))
         good = [row for row in every if row[0] < start_ns and np.isfinite(row[1]) and row[2] < BAD]
         since_ns = good[-1][0] if good else start_ns
         chosen = [row for row in every if since_ns <= row[0] < end_ns]
-        columns = list(zip(*chosen, strict=True)) or [()] * 6
-        return Known(
-            Rows(
-                np.array(columns[0], np.int64),
-                np.array(columns[1], np.float64),
-                np.array(columns[2], np.uint32),
-                np.array(columns[3], np.int64),
-                np.array(columns[4], np.int32),
-            ),
-            np.array(columns[5], np.int64),
+        columns = list(zip(*chosen, strict=True)) or [()] * 5
+        return Rows(
+            np.array(columns[0], np.int64),
+            np.array(columns[1], np.float64),
+            np.array(columns[2], np.uint32),
+            np.array(columns[3], np.int64),
+            np.array(columns[4], np.int32),
         )
 
     return read
@@ -41,7 +37,6 @@ def _rows(entries: Sequence[Entry], tag: int) -> list[_Row]:
     for number, entry in enumerate(entries, start=1):
         if isinstance(entry, SampleBatch):
             for index in np.flatnonzero(entry.tag == tag).tolist():
-                server_ns = 0 if entry.server_ns is None else int(entry.server_ns[index])
                 time_ns, value, status = int(entry.time_ns[index]), float(entry.value[index]), int(entry.status[index])
-                found.append((time_ns, value, status, number, index, server_ns))
+                found.append((time_ns, value, status, number, index))
     return found

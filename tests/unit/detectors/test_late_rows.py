@@ -1,5 +1,9 @@
 """Rows that come late: the excursions as if they had come in time, in new versions."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from detectors.bank import Bank
 from domain.entries import Entry, Gap, GapCause, Position, Rejudge
 from domain.findings import Finding, Stage
@@ -266,3 +270,14 @@ def test_a_backfill_of_a_day_reads_no_more_than_its_day():
 
     assert min(start_ns for start_ns, _ in asked) >= at(10 * 3600)
     assert max(end_ns for _, end_ns in asked) <= at(13 * 3600)
+
+
+def test_a_bad_row_that_repeats_an_old_value_counts_from_when_it_was_told():
+    plant = level((0, 8.0), (60, 10.0))
+    told = batch([(LT, 60, 10.0, BAD)])
+    plant.feed(replace(told, server_ns=np.array([at(90)])), batch([(LT, 120, 10.0)]), batch([(LT, 180, 8.0)]))
+    plant.samples((LT, 30, 10.0))
+
+    (found,) = plant.rejudged(200)
+
+    assert found.evidence["dur_max_ns"] - found.evidence["dur_min_ns"] == 30 * SECOND
