@@ -134,6 +134,9 @@ class AlarmBook:
                 what, facts = "unshelved", replace(facts, shelved_until_ns=None, shelved_priority=None)
             case ActionKind.COMMENT:
                 what = "commented"
+            case ActionKind.HOLD_START | ActionKind.HOLD_STOP:
+                message = f"{action.kind} says something of a hold, not of an alarm"
+                raise Refused(message)
         return [alarm.say(what, action.at_ns, facts=facts, person=action.person, comment=action.comment.strip())]
 
     def alarms(self) -> list[Transition]:

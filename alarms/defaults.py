@@ -102,6 +102,14 @@ _HOLD = (
         respond_within_ns=60 * MINUTE_NS,
     ),
     AlarmRule(
+        "hold out of condition",
+        "hold.out_of_condition",
+        Priority.HIGH,
+        consequence="The study proves the hold in its condition only.",
+        action="Bring the condition back; tell quality.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+    AlarmRule(
         "hold breach",
         "hold.breach",
         Priority.CRITICAL,
@@ -262,6 +270,20 @@ _SINGLE = (
         Priority.LOW,
         consequence="Times of this source are off by as much.",
         action="Have the source's clock set.",
+    ),
+    AlarmRule(
+        "hold record",
+        "hold.record",
+        Priority.EVENT,
+        consequence="None: it says how long something waited.",
+        action="None: it is recorded.",
+    ),
+    AlarmRule(
+        "hold corrected",
+        "hold.corrected",
+        Priority.EVENT,
+        consequence="What was said of the hold has a new version; the old one is kept.",
+        action="None: it is recorded, with its reason.",
     ),
     AlarmRule(
         "journal space",

@@ -17,13 +17,26 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 @dataclass(frozen=True, slots=True)
 class HoldRun:
-    """A hold that runs, or ended not long ago; `hold` names it in the rulebook."""
+    """A hold that runs, or ended not long ago; `hold` names it in the rulebook.
+
+    The bounds are as of `as_of_ns`, a heartbeat's time; `counted` is what of the time counts against the limit,
+    `left_ns` what is left in the worst case, `runs_out_ns` when it is over if all goes on as it does.
+    """
 
     hold: str
     unit: str
     batch: str
     started_ns: int | None  # None: nobody saw the start, so the hold is indeterminate
     stopped_ns: int | None = None
+    as_of_ns: int | None = None
+    elapsed_min_ns: int | None = None
+    elapsed_max_ns: int | None = None
+    counted_min_ns: int | None = None
+    counted_max_ns: int | None = None
+    outside_min_ns: int | None = None
+    outside_max_ns: int | None = None
+    left_ns: int | None = None
+    runs_out_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from api.dependencies import HoldRun
 from api.shapes import Shape
 from api.times import TimeForm
 from domain.findings import Finding, Stage
-from domain.holds import Hold
+from domain.holds import Hold, HoldMode
 from domain.rules import Rulebook
 
 _STANDING = {"hold.breach": "breached", "hold.indeterminate": "indeterminate", "hold.warning": "warned"}
@@ -60,15 +60,27 @@ def _started_ns(finding: Finding) -> int | None:
 def _shape(hold: Hold, run: HoldRun, finding: Finding | None, now_ns: int, form: TimeForm) -> Shape:
     until_ns = now_ns if run.stopped_ns is None else run.stopped_ns
     elapsed_ns = None if run.started_ns is None else max(0, until_ns - run.started_ns)
+    condition = hold.condition
     return {
         "hold": hold.name,
         "kind": hold.kind.value,
+        "mode": hold.mode.value,
         "unit": run.unit,
         "batch": run.batch,
-        **form.put(start=run.started_ns, stop=run.stopped_ns),
+        **form.put(start=run.started_ns, stop=run.stopped_ns, as_of=run.as_of_ns, runs_out=run.runs_out_ns),
         "elapsed_ns": elapsed_ns,
+        "elapsed_min_ns": run.elapsed_min_ns,
+        "elapsed_max_ns": run.elapsed_max_ns,
+        "counted_min_ns": run.counted_min_ns,
+        "counted_max_ns": run.counted_max_ns,
+        "outside_min_ns": run.outside_min_ns,
+        "outside_max_ns": run.outside_max_ns,
         "limit_ns": hold.limit_ns,
+        "left_ns": run.left_ns,
         "warn_before_ns": list(hold.warn_before_ns),
+        "warn_after_ns": list(hold.warn_after_ns),
+        "condition": None if condition is None else [condition.tag, condition.low, condition.high],
+        "budget": hold.budget,
         "state": _state(hold, run, finding, elapsed_ns),
         "study": hold.study,
         "finding": None if finding is None else finding.id,
@@ -81,6 +93,6 @@ def _state(hold: Hold, run: HoldRun, finding: Finding | None, elapsed_ns: int | 
         return _STANDING[finding.rule]
     if elapsed_ns is None:
         return "indeterminate"
-    if elapsed_ns > hold.limit_ns:
+    if hold.mode is HoldMode.WALL and hold.limit_ns is not None and elapsed_ns > hold.limit_ns:
         return "breached"
     return "running" if run.stopped_ns is None else "stopped"

@@ -23,7 +23,7 @@ from detectors.context import Context
 from detectors.drift import Drifts
 from detectors.duration import Durations
 from detectors.gaps import Gaps
-from detectors.holds import CLEANING, USE, Activity, Holds, Start
+from detectors.holds import CLEANING, USE, Activity, Holds, Row
 from detectors.identity import detector_hash
 from detectors.late import rejudge
 from detectors.part import Part, Said
@@ -44,10 +44,12 @@ from detectors.unjudged import Unjudged
 from detectors.versions import Versions
 from domain.entries import (
     START,
+    ActionKind,
     BatchEvent,
     Entry,
     Gap,
     Heartbeat,
+    PersonAction,
     Position,
     RecipeApproved,
     Rejudge,
@@ -57,7 +59,6 @@ from domain.entries import (
 )
 from domain.errors import Refused
 from domain.findings import Conclusion, Finding, FindingId, Recheck, Stage
-from domain.holds import Hold
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag
@@ -99,6 +100,7 @@ class Bank:
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
         self._places = Places(rulebook)
         self._rhythms = Rhythms(rulebook, self._places)
+        self._holds = Holds(rulebook, origin, self._gaps, self._context.units)
         # In the order in which they speak of one row, one phase's end, one heartbeat.
         self._parts: tuple[Part, ...] = (
             self._places,
@@ -114,16 +116,16 @@ class Bank:
             self._rhythms,
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
             Unjudged(rulebook, origin, self._versions),
+            self._holds,
         )
         self._sources = Sources(origin, self._source_limits)
         self._durations = Durations(origin)
-        self._holds = Holds(rulebook, origin)
         for tag in tags:
             self._define(tag)
 
-    def running_holds(self) -> list[tuple[Hold, Start]]:
+    def running_holds(self) -> tuple[Row, ...]:
         """The holds that run now, also those that nobody need be warned of yet; from any thread."""
-        return self._holds.running()
+        return self._holds.table
 
     def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:
         """Take the next entry; return what follows from it. The entry is not written to."""
@@ -141,6 +143,10 @@ class Bank:
             self._gaps.take(entry)
             self._ranges.gap(entry)
             self._rhythms.gap(entry)
+            self._holds.gap(entry)
+        elif isinstance(entry, PersonAction):
+            if entry.kind in (ActionKind.HOLD_START, ActionKind.HOLD_STOP):
+                return self._holds.correct(entry, RowPosition(position, 0))
         elif isinstance(entry, TagDefined):
             self._define(entry.tag)
         elif isinstance(entry, RecipeApproved):
@@ -329,7 +335,7 @@ class Bank:
             activity = Activity(
                 unit.model.name, name, begins, switch.at_ns, switch.at_ns, switch.position, source, run.batch
             )
-            found += self._holds.take(activity, self._sources.skew_of, run)
+            found += self._holds.take(activity, run)
         return found
 
     def _transfers(self, transfers: list[Transfer]) -> list[Conclusion]:
@@ -353,7 +359,7 @@ class Bank:
                     flow.source,
                     unit.batch,
                 )
-                found += self._holds.take(activity, self._sources.skew_of, unit.run)
+                found += self._holds.take(activity, unit.run)
         return found
 
     def _earliest_ns(self, flow: Transfer) -> int:
@@ -376,7 +382,6 @@ class Bank:
             for finding in part.beat(heartbeat, position):
                 found += self._told(finding, self._run_of(finding))
         found += self._durations.beat(heartbeat.now_ns, self._sources.skew_of, position)
-        found += self._holds.beat(heartbeat.now_ns, self._sources.skew_of, position)
         found += self._watermarks.rechecks(self._ranges.is_judged)
         return found
 
@@ -394,7 +399,6 @@ class Bank:
             "batches": self._batches.state(),
             "sources": self._sources.state(),
             "durations": self._durations.state(),
-            "holds": self._holds.state(),
             "parts": {part.name: part.state() for part in self._parts},
         }
         arrays: Arrays = {
@@ -425,7 +429,6 @@ class Bank:
                 part.load(told["parts"][part.name], _part(arrays, part.name))
         runs = {name: unit.run for name, unit in self._context.units.items() if unit.run is not None}
         self._durations.load(told["durations"], runs)
-        self._holds.load(told["holds"])
 
     def carry_over(self, state: bytes, announced: Sequence[Finding] = ()) -> frozenset[FindingId]:
         """Take from a state what does not depend on rules, made by whatever rules; what does is judged anew.
@@ -457,7 +460,6 @@ class Bank:
                 skew_ns = self._sources.skew_of.get(unit.source, 0)
                 self._durations.carry_over(told["durations"], unit.run, unit.source, skew_ns)
                 self._start_tags(self._context.parameters(unit), unit.run)
-        self._holds.carry_over(told["holds"])
         # The newest first: of two that are open about one thing, only one can be followed.
         return frozenset(finding.id for finding in reversed(announced) if self._go_on(finding))
 

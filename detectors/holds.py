@@ -1,369 +1,471 @@
 """How long material or equipment waits, from recorded events, never from a timer.
 
-What the events of a hold are made of:
+`hold_events` says what starts and stops a hold, `hold_measures` how much of the time in between counts, `hold_saying`
+what is said of it, `hold_budgets` what several holds of a batch take together.
 
-| event | told by |
-|---|---|
-| `first_transfer_in`, `first_transfer_out` | the transfer tag turns true (or its flow positive) |
-| `last_transfer_in`, `last_transfer_out` | the transfer tag turns false: the last so far |
-| `last_use_end` | a phase ends that is not a cleaning phase: the last so far |
-| `first_use_start` | a phase starts that is not a cleaning phase |
-| `cleaning_start`, `cleaning_end` | a phase of the unit's `cleaning_phases` starts, ends |
-| `NAME.start`, `NAME.end` | the phase of that name starts, ends |
-
-"The last so far" is taken back when its counterpart begins again: a hold that starts at the end of a use does not run
-while the unit is in use, and one that stopped at the end of a transfer out goes on from its first start while more
-flows out. A hold that starts at a `first_` event or at a phase's event keeps its earliest start until it stops.
-
-Elapsed time is source time minus source time. An open hold is judged by the heartbeats, less the worst measured skew
-of the source's clock since it began. Where a gap hides the start, the hold is judged by the earliest possible one.
+Elapsed time is source time minus source time. An open hold is judged by the heartbeats, set on its source's clock by
+the measured skew. Where a gap hides an end, where clocks were set or differ, and where a tag is not proven to be in its
+condition, there are two figures, the least and the most, and what alarms is the most. A start or a stop that nobody
+recorded is indeterminate, never zero.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 
-from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, case_of, open_case
-from domain.entries import Position, RowPosition
-from domain.findings import Finding, Stage
-from domain.holds import Hold
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrivals import Frame
+from detectors.cases import Json, Origin, Run, case_of
+from detectors.gaps import Gaps
+from detectors.hold_budgets import Budgets, Live, less
+from detectors.hold_clocks import Span
+from detectors.hold_correcting import Correcting
+from detectors.hold_events import CLEANING, USE, Activity, Trigger, trigger_of
+from detectors.hold_measures import Measures
+from detectors.hold_saying import BREACH, INDETERMINATE, WARNING, Saying
+from detectors.hold_stays import Moment, Stay, Waiting, events_of
+from detectors.hold_table import Row, row_of
+from detectors.part import Part, Said
+from detectors.units import Unit
+from domain.entries import Gap, Heartbeat, PersonAction, RowPosition
+from domain.findings import Finding
+from domain.holds import HoldKind
 from domain.rules import Rulebook
-from domain.time import format_duration
+from domain.tags import Tag
+from domain.time import MINUTE_NS
 
-TRANSFER_IN = "transfer_in"
-TRANSFER_OUT = "transfer_out"
-USE = "use"
-CLEANING = "cleaning"
+__all__ = ["CLEANING", "USE", "Activity", "Holds", "Row"]
 
+_CONDITION_WITHIN_NS = 2 * MINUTE_NS
+"""So long after its stop a stay waits for the tag of its condition to come that far; then it is judged without."""
 
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """Something on a unit begins or ends: a transfer, a use, a cleaning, a phase.
-
-    `earliest_ns` is before `time_ns` where a gap hides when it really happened.
-    """
-
-    unit: str
-    name: str  # transfer_in | transfer_out | use | cleaning | a phase's name with "phase:" before it
-    begins: bool
-    time_ns: int
-    earliest_ns: int
-    position: RowPosition
-    source: str
-    batch: str
+_MATERIAL = (HoldKind.INTERMEDIATE, HoldKind.STEP)
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What an event of a hold listens to; `provisional` ones are taken back when the activity begins again."""
-
-    name: str
-    begins: bool
-    provisional: bool
-
-
-def trigger_of(event: str) -> Trigger:
-    """The trigger of an event's name, as in the table of this module."""
-    known = {
-        "first_transfer_in": Trigger(TRANSFER_IN, begins=True, provisional=False),
-        "last_transfer_in": Trigger(TRANSFER_IN, begins=False, provisional=True),
-        "first_transfer_out": Trigger(TRANSFER_OUT, begins=True, provisional=False),
-        "last_transfer_out": Trigger(TRANSFER_OUT, begins=False, provisional=True),
-        "last_use_end": Trigger(USE, begins=False, provisional=True),
-        "first_use_start": Trigger(USE, begins=True, provisional=False),
-        "cleaning_start": Trigger(CLEANING, begins=True, provisional=False),
-        "cleaning_end": Trigger(CLEANING, begins=False, provisional=True),
-    }
-    if event in known:
-        return known[event]
-    phase, _, what = event.rpartition(".")
-    return Trigger(f"phase:{phase}", begins=what == "start", provisional=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """When a hold began, and by which row; `earliest_ns` is the worst case."""
-
-    time_ns: int
-    earliest_ns: int
-    position: RowPosition
-    source: str
-    batch: str
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """The state of one hold."""
-
-    hold: Hold
-    start: Start | None = None
-    stopped: bool = False  # provisionally, or until it starts again
-    stopped_batch: str = ""
-    skew_ns: int = 0
-    warned: int = 0  # how many of the warnings have been given
-    cases: dict[str, Case] = field(default_factory=dict)  # by rule
-
-
-class Holds:
+class Holds(Part):
     """All holds of the rulebook."""
 
-    def __init__(self, rulebook: Rulebook, origin: Origin) -> None:
-        self._origin = origin
-        self._waiting = {name: Waiting(hold) for name, hold in rulebook.holds.items()}
+    name = "holds"
 
-    def take(self, activity: Activity, skew_of: dict[str, int], run: Run | None) -> list[Finding]:
+    def __init__(self, rulebook: Rulebook, origin: Origin, gaps: Gaps, units: Mapping[str, Unit]) -> None:
+        self._units = units
+        self._measures = Measures(rulebook, gaps)
+        self._saying = Saying(rulebook, origin, self._measures)
+        self._budgets = Budgets(dict(rulebook.budgets), origin)
+        self._correcting = Correcting(origin, self._measures, self._saying)
+        self._waiting = {name: Waiting(hold) for name, hold in rulebook.holds.items()}
+        self._triggers = {
+            name: (trigger_of(hold.start), trigger_of(hold.stop)) for name, hold in rulebook.holds.items()
+        }
+        self._of_unit: dict[str, list[Waiting]] = {}
+        for waiting in self._waiting.values():
+            self._of_unit.setdefault(waiting.hold.unit, []).append(waiting)
+        self._parents: dict[str, dict[str, None]] = {}  # of the batches that wait
+        self.table: tuple[Row, ...] = ()
+        """Everything that waits, as the last heartbeat or event left it; replaced whole, so any thread may read it."""
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self._measures.grow(size)
+
+    def bind(self, tag: Tag, unit: str) -> None:
+        """Take a tag's definition."""
+        self._measures.bind(tag)
+
+    # What starts and stops them
+
+    def take(self, activity: Activity, run: Run | None) -> list[Finding]:
         """Take an activity of a unit; say what it means for the unit's holds."""
         found: list[Finding] = []
-        for waiting in self._waiting.values():
-            if waiting.hold.unit == activity.unit:
-                found += self._stop(waiting, activity, run)
-                found += self._start(waiting, activity, skew_of, run)
+        for waiting in self._of_unit.get(activity.unit, ()):
+            starts, stops = self._triggers[waiting.hold.name]
+            found += self._stop(waiting, stops, activity)
+            found += self._start(waiting, starts, activity)
         return found
 
-    def _start(self, waiting: Waiting, activity: Activity, skew_of: dict[str, int], run: Run | None) -> list[Finding]:
-        trigger = trigger_of(waiting.hold.start)
+    def _moment(self, activity: Activity) -> Moment:
+        stamp = self._measures.stamp(activity.source)
+        return Moment(activity.time_ns, activity.earliest_ns, activity.position, activity.source, stamp)
+
+    def _start(self, waiting: Waiting, trigger: Trigger, activity: Activity) -> list[Finding]:
         if activity.name != trigger.name:
             return []
-        running = waiting.start is not None and not waiting.stopped
+        stay, moment = waiting.running, self._moment(activity)
+        waiting.is_known = True
         if activity.begins != trigger.begins:
-            if trigger.provisional and running:
-                return self._cancel(waiting, activity)
-            return []
+            # The end that started the hold was not the last: it starts again at the next one.
+            return self._end(waiting, stay, moment) if trigger.provisional and stay is not None else []
         found: list[Finding] = []
-        if running and waiting.start is not None:
-            other_batch = activity.name.startswith("phase:") and activity.batch != waiting.start.batch
-            if not other_batch:
+        if stay is not None and not stay.knows_start:
+            found = self._saying.withdrawn(waiting, stay, activity.time_ns, f"its {waiting.hold.start} came only now")
+        elif stay is not None:
+            if not activity.is_phase or activity.batch == stay.batch:
+                stay.again = moment
                 return []
-            found = [self._indeterminate(waiting, activity, run, "stop"), *self._close(waiting, activity.time_ns, None)]
-        waiting.start = Start(
-            activity.time_ns, activity.earliest_ns, activity.position, activity.source, activity.batch
-        )
-        waiting.stopped, waiting.warned = False, 0
-        waiting.skew_ns = skew_of.get(activity.source, 0)
+            found = self._stop_is_missing(waiting, stay, moment)
+        found += self._finish(waiting, moment.position)
+        waiting.stay = Stay(moment, activity.batch, batch_is_certain=activity.is_phase)
+        waiting.stopped_batch = None
         return found
 
-    def _cancel(self, waiting: Waiting, activity: Activity) -> list[Finding]:
-        """The end that started the hold was not the last: it starts again at the next one."""
-        found = self._judge_stop(waiting, activity)
-        found += self._close(waiting, activity.time_ns, activity)
-        waiting.start = None
-        return found
-
-    def _stop(self, waiting: Waiting, activity: Activity, run: Run | None) -> list[Finding]:
-        trigger = trigger_of(waiting.hold.stop)
+    def _stop(self, waiting: Waiting, trigger: Trigger, activity: Activity) -> list[Finding]:
         if activity.name != trigger.name:
             return []
+        stay = waiting.stay
         if activity.begins != trigger.begins:
-            if trigger.provisional and waiting.stopped and waiting.start is not None:
-                waiting.stopped = False  # more flows out: the hold went on
+            if trigger.provisional and stay is not None and waiting.stopped_batch is not None and stay.knows_start:
+                self._resume(waiting, stay)  # more flows out: the hold went on
             return []
-        other_batch = activity.name.startswith("phase:") and activity.batch != waiting.stopped_batch
-        if waiting.stopped and not other_batch:
+        waiting.is_known = True
+        other_batch = activity.is_phase and activity.batch != waiting.stopped_batch
+        if waiting.stopped_batch is not None and not other_batch:
             return []  # a later use, transfer or cleaning is not the first
-        if waiting.start is None or waiting.stopped:
-            found = [self._indeterminate(waiting, activity, run, "start")]
+        moment = self._moment(activity)
+        if waiting.running is None:
+            found = self._finish(waiting, moment.position)
+            stay = Stay(moment, activity.batch, knows_start=False, stop=moment, is_judged=True)
+            waiting.stay = stay
+            waiting.past.append(stay)
+            found.append(self._saying.missing_start(waiting, stay, moment))
         else:
-            found = self._judge_stop(waiting, activity)
-            found += self._close(waiting, activity.time_ns, activity)
-        waiting.stopped, waiting.stopped_batch = True, activity.batch
+            found = self._end(waiting, waiting.running, moment)
+        waiting.stopped_batch = activity.batch
         return found
 
-    def _judge_stop(self, waiting: Waiting, activity: Activity) -> list[Finding]:
-        """Judge the whole of a hold by its own events; a breach may not have been announced yet."""
-        start = waiting.start
-        if start is None or "hold.breach" in waiting.cases:
-            return []
-        if activity.time_ns - start.earliest_ns <= waiting.hold.limit_ns:
-            return []
-        return [self._breach(waiting, start, activity.time_ns, activity.position)]
+    def _end(self, waiting: Waiting, stay: Stay, stop: Moment) -> list[Finding]:
+        """A stay stops; it is judged as soon as its condition is known up to there."""
+        found = self._name(waiting, stay, stop.time_ns)
+        stay.stop = stop
+        strip = self._measures.strip(waiting.hold)
+        if strip is None or (strip.proven_ns is not None and strip.proven_ns >= stop.time_ns):
+            found += self._judge_whole(waiting, stay, stop.position)
+        return found
 
-    def beat(self, now_ns: int, skew_of: dict[str, int], position: RowPosition) -> list[Finding]:
+    def _judge_whole(self, waiting: Waiting, stay: Stay, position: RowPosition) -> list[Finding]:
+        assert stay.stop is not None
+        found = self._saying.ended(waiting, stay, stay.stop, position)
+        stay.is_judged = True
+        waiting.past.append(stay)
+        return [*found, *self._book(waiting, stay, stay.stop, position)]
+
+    def _finish(self, waiting: Waiting, position: RowPosition) -> list[Finding]:
+        """Judge a stay that has stopped and still waits for its condition: something else begins."""
+        stay = waiting.stay
+        if stay is None or stay.stop is None or stay.is_judged:
+            return []
+        return self._judge_whole(waiting, stay, position)
+
+    def _resume(self, waiting: Waiting, stay: Stay) -> None:
+        stay.stop, stay.is_judged, waiting.stopped_batch = None, False, None
+        stay.cases.clear()
+        stay.said.clear()
+        if stay in waiting.past:
+            waiting.past.remove(stay)
+        if waiting.hold.budget is not None:
+            self._budgets.account(waiting.hold.budget, stay.batch).parts.pop(_part(waiting, stay), None)
+
+    def _stop_is_missing(self, waiting: Waiting, stay: Stay, over: Moment) -> list[Finding]:
+        """A stay is over by `over`, and nobody recorded when it stopped."""
+        stay.stop, stay.is_judged = over, True
+        found = self._saying.missing_stop(waiting, stay, over)
+        waiting.past.append(stay)
+        return [*found, *self._book(waiting, stay, over, over.position)]
+
+    # What their condition does
+
+    def judge(self, frame: Frame) -> list[Said]:
+        """Take the rows of the tags that holds look at."""
+        rows = frame.rows
+        index = self._measures.watched(rows)
+        if index is None:
+            return []
+        said: list[Said] = []
+        begin = 0
+        tags = rows.tag[index]
+        while begin < len(index):
+            tag = int(tags[begin])
+            end = begin + 1
+            while end < len(index) and tags[end] == tag:
+                end += 1
+            said += self._follow(frame, tag, index[begin:end].tolist())
+            begin = end
+        return said
+
+    def _follow(self, frame: Frame, tag: int, index: list[int]) -> list[Said]:
+        """Take the rows of one tag, in their order."""
+        rows = frame.rows
+        said: list[Said] = []
+        strips = self._measures.strips_of(tag)
+        followers = [
+            waiting
+            for waiting in self._waiting.values()
+            if waiting.stay is not None and not waiting.stay.is_judged and self._measures.strip(waiting.hold) in strips
+        ]
+        for each in index:
+            is_proven = rows.ok is None or bool(rows.ok[each])
+            if not is_proven and (rows.bad is None or not rows.bad[each]):
+                continue  # a text proves nothing, and hides nothing
+            time_ns, value = int(rows.time_ns[each]), float(rows.value[each])
+            self._measures.heat(tag, time_ns, value, is_proven=is_proven)
+            for strip in strips:
+                strip.take(time_ns, value, is_proven=is_proven)
+            for waiting in followers:
+                found = self._tell(waiting, time_ns, rows.position(each), value if is_proven else None)
+                said += [(frame.place(each), finding) for finding in found]
+        return said
+
+    def _tell(self, waiting: Waiting, at_ns: int, position: RowPosition, value: float | None) -> list[Finding]:
+        """Say what a row of a condition's tag means for a stay."""
+        stay, strip = waiting.stay, self._measures.strip(waiting.hold)
+        if stay is None or strip is None or stay.is_judged:
+            return []
+        self._measures.keep_base(stay, strip)
+        if stay.stop is not None and strip.proven_ns is not None and strip.proven_ns >= stay.stop.time_ns:
+            return self._judge_whole(waiting, stay, position)
+        return self._saying.excursions(waiting, stay, strip, at_ns, position, value)
+
+    def gap(self, gap: Gap) -> None:
+        """Take a gap that may be told after the samples around it."""
+        changed = self._measures.gap(gap)
+        for waiting in self._waiting.values():
+            stay, strip = waiting.stay, self._measures.strip(waiting.hold)
+            if stay is not None and strip in changed and strip is not None and not strip.forgot(stay.start.time_ns):
+                stay.base = None
+
+    # What time does
+
+    def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
         """Announce what has waited too long by now, or will soon have."""
+        source, now_ns = heartbeat.source, heartbeat.now_ns
+        leap_ns = self._measures.beat(heartbeat)
+        now = self._measures.now(source, now_ns, position)
+        if leap_ns:
+            self._leapt(now, leap_ns)
         found: list[Finding] = []
         for waiting in self._waiting.values():
-            start = waiting.start
-            if start is None or waiting.stopped:
+            found += self._look(waiting, now, now_ns)
+            stay = waiting.stay
+            if stay is None or stay.is_judged:
                 continue
-            waiting.skew_ns = max(waiting.skew_ns, skew_of.get(start.source, 0))
-            elapsed_ns = now_ns - start.earliest_ns - waiting.skew_ns
-            if elapsed_ns > waiting.hold.limit_ns:
-                if "hold.breach" not in waiting.cases:
-                    found.append(self._breach(waiting, start, now_ns, position))
-                    found += self._quiet(waiting, "hold.warning", now_ns)
-            else:
-                found += self._warn(waiting, start, elapsed_ns, now_ns, position)
+            if stay.start.source != source and stay.start.source in self._measures.clocks:
+                continue  # judged by the clock of its own source
+            found += self._by_now(waiting, stay, now_ns, position)
+        found += self._judge_budgets(now_ns, position)
+        self._draw(now_ns, position)
         return found
 
-    def _warn(
-        self, waiting: Waiting, start: Start, elapsed_ns: int, now_ns: int, position: RowPosition
-    ) -> list[Finding]:
-        """Give the next warning that is due; of several at once the last."""
-        hold = waiting.hold
-        due = _warnings_due(hold, elapsed_ns)
-        if due <= waiting.warned:
+    def _by_now(self, waiting: Waiting, stay: Stay, now_ns: int, position: RowPosition) -> list[Finding]:
+        now = self._measures.now(stay.start.source, now_ns, position)
+        strip = self._measures.strip(waiting.hold)
+        if stay.stop is not None:
+            there_ns = now.time_ns if strip is None else self._measures.now(strip.source, now_ns, position).time_ns
+            due = there_ns - stay.stop.time_ns > _CONDITION_WITHIN_NS
+            return self._judge_whole(waiting, stay, position) if due else []
+        found = self._name(waiting, stay, now.time_ns)
+        stay.last_seen_ns = now.time_ns
+        if strip is not None:
+            self._measures.keep_base(stay, strip)
+            found += self._saying.excursions(waiting, stay, strip, now_ns, position, None)
+        if not stay.is_open:
+            return found  # another batch is there by now
+        return found + self._saying.running(waiting, stay, now, now_ns)
+
+    def _leapt(self, now: Moment, leap_ns: int) -> None:
+        """An end that was told between the last heartbeat and this may have been stamped after the leap."""
+        for waiting in self._waiting.values():
+            stay = waiting.stay
+            if stay is None or stay.is_judged:
+                continue
+            stay.start = _after_leap(stay.start, now, leap_ns)
+            stay.stop = None if stay.stop is None else _after_leap(stay.stop, now, leap_ns)
+
+    def _look(self, waiting: Waiting, now: Moment, now_ns: int) -> list[Finding]:
+        """At the first heartbeat of all: material that is there already has waited since nobody knows when."""
+        unit = self._units.get(waiting.hold.unit)
+        if waiting.is_known or unit is None or unit.pending or not unit.source:
             return []
-        # An earlier warning ends first, so that the next one is heard.
-        found = self._quiet(waiting, "hold.warning", now_ns)
-        waiting.warned = due
-        case = self._open(waiting, "hold.warning", start, position)
-        left = format_duration(hold.limit_ns - elapsed_ns)
-        message = (
-            f"{hold.name} has waited {format_duration(elapsed_ns)}: {left} are left of "
-            f"{format_duration(hold.limit_ns)}{self._place(start)}."
-        )
-        return [*found, case.say(Stage.OPEN, now_ns, message, self._evidence(waiting, start, now_ns))]
+        if unit.source != now.source:
+            return []
+        waiting.is_known = True
+        if waiting.hold.kind not in _MATERIAL or not unit.batch or unit.run is not None:
+            return []
+        stay = waiting.stay = Stay(now, unit.batch, knows_start=False, batch_is_certain=True)
+        waiting.stopped_batch = None
+        return [self._saying.unknown_start(waiting, stay, now_ns, now.position)]
 
-    def _breach(self, waiting: Waiting, start: Start, at_ns: int, position: RowPosition) -> Finding:
-        case = self._open(waiting, "hold.breach", start, position)
-        limit = format_duration(waiting.hold.limit_ns)
-        message = (
-            f"{waiting.hold.name} has waited {format_duration(at_ns - start.time_ns)}, over its limit of {limit}"
-            f"{self._place(start)}."
-        )
-        return case.say(Stage.OPEN, at_ns, message, self._evidence(waiting, start, at_ns))
+    def _name(self, waiting: Waiting, stay: Stay, now_ns: int) -> list[Finding]:
+        """Take the batch of a stay from its unit, once its tag has settled; another batch later is another stay."""
+        unit = self._units.get(waiting.hold.unit)
+        if unit is None or unit.model.batch_tag is None or unit.pending or not unit.batch:
+            return []
+        if waiting.hold.kind not in _MATERIAL:
+            return []
+        if not stay.batch_is_certain:
+            if now_ns - stay.start.time_ns >= unit.model.settle_ns:
+                stay.batch, stay.batch_is_certain = unit.batch, True
+            return []
+        if unit.batch == stay.batch:
+            return []
+        if stay.batch in self._parents.get(unit.batch, {}):
+            self._rename(waiting, stay, unit.batch, now_ns)
+            return []
+        return self._next_batch(waiting, stay, unit.batch, now_ns)
 
-    def _open(self, waiting: Waiting, rule: str, start: Start, position: RowPosition) -> Case:
-        case = open_case(self._origin, rule, waiting.hold.name, start.time_ns, position, None, waiting.hold.unit)
-        case.batch = start.batch
-        case.id = f"{rule}/{waiting.hold.name}/{start.batch}//{position.entry}.{position.row}"
-        waiting.cases[rule] = case
-        return case
+    def _rename(self, waiting: Waiting, stay: Stay, batch: str, now_ns: int) -> None:
+        """What waits became another batch where it is; what it has waited as the other counts to that one's budget."""
+        now = replace(stay.start, time_ns=now_ns, earliest_ns=now_ns, stamp=self._measures.stamp(stay.start.source))
+        used = self._measures.used(waiting.hold, stay, now)
+        if waiting.hold.budget is not None:
+            account = self._budgets.account(waiting.hold.budget, stay.batch)
+            account.parts[_part(waiting, stay)] = less(used, stay.credit)
+        stay.batch, stay.credit = batch, used
 
-    def _indeterminate(self, waiting: Waiting, activity: Activity, run: Run | None, missing: str) -> Finding:
-        """Say that one end of a hold was never recorded. It is not zero, and nobody can prove how long it was."""
-        hold = waiting.hold
-        known = waiting.start if missing == "stop" else None
-        case = open_case(
-            self._origin, "hold.indeterminate", hold.name, activity.time_ns, activity.position, run, hold.unit
-        )
-        case.batch = activity.batch if known is None else known.batch
-        event = hold.start if missing == "start" else hold.stop
-        message = f"{hold.name}: {event} was not recorded, so nobody can prove how long it waited."
-        evidence: Evidence = {
-            "missing": event,
-            "started_ns": None if known is None else known.time_ns,
-            "stopped_ns": activity.time_ns if missing == "start" else None,
-            "elapsed_min_ns": 0,
-            "elapsed_max_ns": None,
-            "limit_ns": hold.limit_ns,
-            "study": hold.study or None,
-        }
-        return case.say(Stage.CLEARED, activity.time_ns, message, evidence, activity.time_ns)
+    def _next_batch(self, waiting: Waiting, stay: Stay, batch: str, now_ns: int) -> list[Finding]:
+        """Another batch is where this one waited: it is gone, and nobody recorded when."""
+        begun = stay.again
+        if begun is None:
+            stamp = self._measures.stamp(stay.start.source)
+            begun = replace(stay.start, time_ns=now_ns, earliest_ns=now_ns, stamp=stamp)
+        found = self._stop_is_missing(waiting, stay, begun)
+        waiting.stay = Stay(begun, batch, knows_start=stay.again is not None, batch_is_certain=True)
+        waiting.stopped_batch = None
+        return found
 
-    def _close(self, waiting: Waiting, at_ns: int, activity: Activity | None) -> list[Finding]:
-        """End what is open about a hold that has stopped."""
-        start = waiting.start
+    # Budgets
+
+    def link(self, parent: str, child: str) -> None:
+        """A batch comes to be of another: it inherits what that has taken of every budget."""
+        self._parents.setdefault(child, {})[parent] = None
+        while len(self._parents) > 4096:
+            del self._parents[next(iter(self._parents))]
+        self._budgets.inherit(parent, child, self._live_spans)
+
+    def _live_spans(self, budget: str, batch: str) -> list[Span]:
+        return [each.spent for each in self._live(budget).get(batch, [])]
+
+    def _live(self, budget: str) -> dict[str, list[Live]]:
+        """The stays that run now and count to a budget, by batch, as the last heartbeat or event saw them."""
+        found: dict[str, list[Live]] = {}
+        for waiting in self._waiting.values():
+            stay = waiting.stay
+            if waiting.hold.budget != budget or stay is None or stay.is_judged or not stay.batch:
+                continue
+            until = self._seen(stay) if stay.stop is None else stay.stop
+            spent = less(self._measures.used(waiting.hold, stay, until), stay.credit)
+            found.setdefault(stay.batch, []).append(Live(_part(waiting, stay), waiting.hold.unit, spent))
+        return found
+
+    def _seen(self, stay: Stay) -> Moment:
+        """When a stay was last seen, by its source's clock."""
+        seen_ns = stay.start.time_ns if stay.last_seen_ns is None else max(stay.last_seen_ns, stay.start.time_ns)
+        stamp = stay.start.stamp if stay.last_seen_ns is None else self._measures.stamp(stay.start.source)
+        return replace(stay.start, time_ns=seen_ns, earliest_ns=seen_ns, stamp=stamp)
+
+    def _book(self, waiting: Waiting, stay: Stay, stop: Moment, position: RowPosition) -> list[Finding]:
+        """Put what a stay has taken to its batch's account, and judge that."""
+        budget = waiting.hold.budget
+        if budget is None or not stay.batch:
+            return []
+        spent = less(self._measures.used(waiting.hold, stay, stop), stay.credit)
+        self._budgets.account(budget, stay.batch).parts[_part(waiting, stay)] = spent
+        live = self._live(budget).get(stay.batch, [])
+        return self._budgets.judge(budget, stay.batch, live, stop.time_ns, position, waiting.hold.unit)
+
+    def _judge_budgets(self, now_ns: int, position: RowPosition) -> list[Finding]:
         found: list[Finding] = []
-        for rule in list(waiting.cases):
-            case = waiting.cases.pop(rule)
-            if start is None or activity is None:
-                found.append(case.say(Stage.CLEARED, at_ns, f"{waiting.hold.name} began anew.", {}, at_ns))
-                continue
-            waited = format_duration(at_ns - start.time_ns)
-            message = f"{waiting.hold.name} has ended after {waited}{self._place(start)}."
-            evidence = self._evidence(waiting, start, at_ns, stopped=activity)
-            found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+        for name in self._budgets.budgets:
+            live = self._live(name)
+            for batch, stays in live.items():
+                found += self._budgets.judge(name, batch, stays, now_ns, position, stays[-1].unit)
         return found
 
-    def _quiet(self, waiting: Waiting, rule: str, at_ns: int) -> list[Finding]:
-        case = waiting.cases.pop(rule, None)
-        if case is None or waiting.start is None:
-            return []
-        message = f"{waiting.hold.name} is now nearer its limit{self._place(waiting.start)}."
-        return [case.say(Stage.CLEARED, at_ns, message, self._evidence(waiting, waiting.start, at_ns), at_ns)]
+    # What people see and say
 
-    def _place(self, start: Start) -> str:
-        return f", batch {start.batch}" if start.batch else ""
-
-    def _evidence(self, waiting: Waiting, start: Start, at_ns: int, stopped: Activity | None = None) -> Evidence:
-        # A closed hold is a difference on one clock; an open one is between two, which may be apart by the skew.
-        skew_ns = waiting.skew_ns if stopped is None else 0
-        stop_earliest_ns = at_ns if stopped is None else stopped.earliest_ns
-        return {
-            "started_ns": start.time_ns,
-            "stopped_ns": None if stopped is None else stopped.time_ns,
-            "elapsed_min_ns": max(0, stop_earliest_ns - start.time_ns - skew_ns),
-            "elapsed_max_ns": at_ns - start.earliest_ns + skew_ns,
-            "limit_ns": waiting.hold.limit_ns,
-            "kind": str(waiting.hold.kind),
-            "study": waiting.hold.study or None,
-        }
-
-    def running(self) -> list[tuple[Hold, Start]]:
-        """The holds that run now, and how each began."""
-        return [
-            (waiting.hold, waiting.start)
+    def _draw(self, now_ns: int, position: RowPosition) -> None:
+        self.table = tuple(
+            row_of(waiting, stay, self._measures, self._saying, now_ns, position)
             for waiting in self._waiting.values()
-            if waiting.start is not None and not waiting.stopped
-        ]
+            if (stay := waiting.running) is not None
+        )
+
+    def correct(self, action: PersonAction, position: RowPosition) -> list[Finding]:
+        """Take the true start or stop of a hold from a person: everything said of it gets a new version."""
+        waiting = self._waiting.get(action.subject.partition("/")[0])
+        if waiting is None:
+            return []
+        found, stay = self._correcting.correct(waiting, action, position)
+        if stay is not None and stay.stop is not None:
+            found += self._book(waiting, stay, stay.stop, position)
+        return found
 
     def state(self) -> Json:
         """All of it."""
-        return {name: _waiting_state(waiting) for name, waiting in self._waiting.items()}
+        return {
+            "waiting": {name: waiting.state() for name, waiting in self._waiting.items()},
+            "measures": self._measures.state(),
+            "budgets": self._budgets.state(),
+            "parents": [[child, list(parents)] for child, parents in self._parents.items()],
+        }
 
-    def load(self, state: Json) -> None:
-        """Take back what `state` told."""
-        for name, each in state.items():
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take back what `state` told, as far as the rules still have it."""
+        for name, each in state["waiting"].items():
             waiting = self._waiting[name]
-            waiting.start = None
-            if each["start"] is not None:
-                time_ns, earliest_ns, (entry, row), source, batch = each["start"]
-                position = RowPosition(Position(entry), row)
-                waiting.start = Start(time_ns, earliest_ns, position, source, batch)
-            waiting.stopped, waiting.skew_ns, waiting.warned = each["stopped"], each["skew_ns"], each["warned"]
-            waiting.stopped_batch = each["stopped_batch"]
-            waiting.cases = {rule: case_from(case) for rule, case in each["cases"].items()}
+            waiting.load(each)
+        self._measures.load(state["measures"])
+        self._budgets.load(state["budgets"])
+        self._parents = {child: dict.fromkeys(parents) for child, parents in state["parents"]}
 
-    def carry_over(self, state: Json) -> None:
+    def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take from a state of other rules how each hold began whose unit, start and stop are still the same.
 
         What was announced stays behind, so that the next heartbeat judges by the limits that are in force now; `go_on`
         takes back what they say as well.
         """
-        self.load(
-            {
-                name: {**each, "cases": {}, "warned": 0}
-                for name, each in state.items()
-                if name in self._waiting and each.get("events") == _events(self._waiting[name].hold)
-            }
-        )
+        kept = {
+            name: each
+            for name, each in state["waiting"].items()
+            if name in self._waiting and each.get("events") == events_of(self._waiting[name].hold)
+        }
+        self.load({**state, "waiting": kept}, arrays)
+        self._budgets.forget_said()
+        for waiting in self._waiting.values():
+            for stay in (*waiting.past, *((waiting.stay,) if waiting.stay is not None else ())):
+                stay.cases, stay.said, stay.warned, stay.forecast, stay.base = {}, {}, 0, False, None
 
     def go_on(self, finding: Finding) -> bool:
         """Follow on what was announced of a hold, if it still runs and its limit is the same; else it is left alone."""
         waiting = self._waiting.get(finding.subject)
-        if waiting is None or waiting.start is None or waiting.stopped or finding.rule in waiting.cases:
+        stay = None if waiting is None else waiting.running
+        if waiting is None or stay is None or finding.rule in stay.cases:
             return False
-        start, hold = waiting.start, waiting.hold
-        judged_by = (finding.evidence.get("started_ns"), finding.evidence.get("limit_ns"))
-        if judged_by != (start.time_ns, hold.limit_ns):
+        if finding.rule not in (BREACH, WARNING, INDETERMINATE):
             return False
-        if finding.rule == "hold.warning":
-            waiting.warned = _warnings_due(hold, finding.at_ns - start.earliest_ns - waiting.skew_ns)
-            if not waiting.warned:
+        hold = waiting.hold
+        started_ns = stay.start.time_ns if stay.knows_start else None
+        if (finding.evidence.get("started_ns"), finding.evidence.get("limit_ns")) != (started_ns, hold.limit_ns):
+            return False
+        if finding.rule == WARNING:
+            then = self._measures.now(stay.start.source, finding.at_ns, finding.detected)
+            used = self._measures.used(hold, stay, then)
+            worst_ns = used.low_ns if used.high_ns is None else used.high_ns
+            stay.warned = sum(worst_ns >= after_ns for after_ns in hold.warnings_ns)
+            stay.forecast = "runs_out_ns" in finding.evidence
+            if not stay.warned and not stay.forecast:
                 return False
-        waiting.cases[finding.rule] = case_of(finding)
+        stay.cases[finding.rule] = case_of(finding)
         return True
 
 
-def _warnings_due(hold: Hold, elapsed_ns: int) -> int:
-    """How many of a hold's warnings are due after it has waited so long."""
-    return sum(elapsed_ns >= hold.limit_ns - before_ns for before_ns in hold.warn_before_ns)
+def _part(waiting: Waiting, stay: Stay) -> tuple[str, int, int]:
+    return waiting.hold.name, int(stay.start.position.entry), stay.start.position.row
 
 
-def _events(hold: Hold) -> list[str]:
-    """What makes a hold the same under other rules, whatever its limit."""
-    return [hold.unit, hold.start, hold.stop]
-
-
-def _waiting_state(waiting: Waiting) -> Json:
-    start = waiting.start
-    told = None
-    if start is not None:
-        told = [start.time_ns, start.earliest_ns, list(start.position), start.source, start.batch]
-    return {
-        "events": _events(waiting.hold),
-        "start": told,
-        "stopped": waiting.stopped,
-        "stopped_batch": waiting.stopped_batch,
-        "skew_ns": waiting.skew_ns,
-        "warned": waiting.warned,
-        "cases": {rule: case.state() for rule, case in waiting.cases.items()},
-    }
+def _after_leap(moment: Moment, now: Moment, leap_ns: int) -> Moment:
+    """The same end, knowing that its clock leapt before it was read, where it lies nearer to the clock's new time."""
+    if moment.source != now.source or moment.stamp.beat != now.stamp.beat - 1:
+        return moment
+    if abs(now.time_ns - moment.time_ns) > abs(now.time_ns - leap_ns - moment.time_ns):
+        return moment
+    return replace(moment, stamp=moment.stamp._replace(leaps_ns=moment.stamp.leaps_ns + leap_ns))

@@ -122,13 +122,15 @@ class Quarantined:
 
 
 class ActionKind(enum.StrEnum):
-    """What a person may do: to an alarm, and to a proposal of ranges."""
+    """What a person may do: to an alarm, to a proposal of ranges, and what to say of a hold."""
 
     ACKNOWLEDGE = "acknowledge"
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
     COMMENT = "comment"
     APPROVE_RANGES = "approve_ranges"  # of a proposal; the core journals it as `RecipeApproved`
+    HOLD_START = "hold_start"  # says when a hold really started
+    HOLD_STOP = "hold_stop"  # says when it really stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,9 @@ class PersonAction:
     at_ns: int
     person: str
     kind: ActionKind
-    subject: str  # the alarm's id, or the proposal's
+    subject: str  # the alarm's id, or the proposal's; HOLD/BATCH
     comment: str
-    until_ns: int | None = None  # shelving ends, or ranges begin to judge
+    until_ns: int | None = None  # shelving ends, ranges begin to judge, or the hold really started or stopped
 
 
 @dataclass(frozen=True, slots=True)

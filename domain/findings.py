@@ -22,6 +22,9 @@ RULES = {
     "hold.warning": "a hold comes near its limit",
     "hold.breach": "a hold is over its limit",
     "hold.indeterminate": "a hold's start or stop is missing",
+    "hold.out_of_condition": "what waits is out of the condition in which it has to wait",
+    "hold.record": "how long something waited, where nothing limits it or it was stored",
+    "hold.corrected": "a person said when a hold really started or stopped",
     "context.impossible": "what was told of batches, phases or units cannot be; its evidence says `what`",
     "context.conflict": "an event says otherwise than the tags of its unit",
     "drift.cusum": "a parameter drifts within its range (CUSUM)",
@@ -64,7 +67,7 @@ class Finding:
     id: FindingId
     version: int
     rule: str  # one of RULES
-    subject: str  # the tag's, the unit's or the hold's name
+    subject: str  # the tag's, the unit's, the hold's or the budget's name
     stage: Stage
     onset_ns: int
     end_ns: int | None

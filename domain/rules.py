@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from domain.equipment import UnitModel
 from domain.health import NOTHING, TagHealth
-from domain.holds import Hold
+from domain.holds import Budget, Hold
 from domain.recipes import Recipe
 from domain.shifts import Shifts
 
@@ -87,6 +87,7 @@ class Rulebook:
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     units: Mapping[str, UnitModel] = field(default_factory=dict)
     holds: Mapping[str, Hold] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
     shifts: Shifts | None = None
     tags: Mapping[str, TagRules] = field(default_factory=dict)
     late_excursions: str = "alarm"  # alarm: people hear of what late rows show to be over; event: it is recorded

@@ -69,7 +69,7 @@ class Reporter:
             "healthy": problem is None,
             "why": "ready" if problem is None else str(problem),
             "record": dict(counts),
-            "holds": [(hold.name, hold.unit, start.batch, start.time_ns) for hold, start in self.bank.running_holds()],
+            "holds": [row.as_json() for row in self.bank.running_holds()],
             "gauges": self._gauges(counts),
         }
 

@@ -113,7 +113,7 @@ def _holds(files: Files) -> list[HoldRun]:
     report = read_report(files.run)
     told = [] if report is None else report["holds"]
     assert isinstance(told, list)
-    return [HoldRun(*run) for run in told]
+    return [HoldRun(**run) for run in told]
 
 
 def _refusal(records: SqlRecords, request: str) -> str | None:
