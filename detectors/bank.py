@@ -44,7 +44,6 @@ from detectors.unjudged import Unjudged
 from detectors.versions import Versions
 from domain.entries import (
     START,
-    ActionKind,
     BatchEvent,
     Entry,
     Gap,
@@ -127,7 +126,7 @@ class Bank:
         """The holds that run now, also those that nobody need be warned of yet; from any thread."""
         return self._holds.table
 
-    def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:
+    def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:  # noqa: PLR0911  a line for each kind
         """Take the next entry; return what follows from it. The entry is not written to."""
         self.position = position
         if isinstance(entry, SampleBatch):
@@ -145,8 +144,7 @@ class Bank:
             self._rhythms.gap(entry)
             self._holds.gap(entry)
         elif isinstance(entry, PersonAction):
-            if entry.kind in (ActionKind.HOLD_START, ActionKind.HOLD_STOP):
-                return self._holds.correct(entry, RowPosition(position, 0))
+            return self._holds.correct(entry, RowPosition(position, 0))
         elif isinstance(entry, TagDefined):
             self._define(entry.tag)
         elif isinstance(entry, RecipeApproved):

@@ -28,7 +28,7 @@ from detectors.hold_stays import Moment, Stay, Waiting, events_of
 from detectors.hold_table import Row, row_of
 from detectors.part import Part, Said
 from detectors.units import Unit
-from domain.entries import Gap, Heartbeat, PersonAction, RowPosition
+from domain.entries import ActionKind, Gap, Heartbeat, PersonAction, RowPosition
 from domain.findings import Finding
 from domain.holds import HoldKind
 from domain.rules import Rulebook
@@ -392,7 +392,7 @@ class Holds(Part):
     def correct(self, action: PersonAction, position: RowPosition) -> list[Finding]:
         """Take the true start or stop of a hold from a person: everything said of it gets a new version."""
         waiting = self._waiting.get(action.subject.partition("/")[0])
-        if waiting is None:
+        if waiting is None or action.kind not in (ActionKind.HOLD_START, ActionKind.HOLD_STOP):
             return []
         found, stay = self._correcting.correct(waiting, action, position)
         if stay is not None and stay.stop is not None:
