@@ -23,7 +23,7 @@ class ShiftRule:
     """The limits, in normal deviates; times in rows."""
 
     average: float = 0.2  # share of the newest row in the short average
-    on: float = 2.5
+    on: float = 2.45
     off: float = 1.6
     hold: int = 10
     over: float = 0.6  # of the most that it was: what is left when it is over
