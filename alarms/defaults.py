@@ -137,6 +137,39 @@ _DRIFT = (
     ),
 )
 
+_MODEL = (
+    AlarmRule(
+        "model",
+        "batch.feature",
+        Priority.LOW,
+        consequence="The batch is not out of its ranges for that; it went unlike those before it.",
+        action="Compare with the batches that it names; look for the cause before the next one.",
+    ),
+    AlarmRule(
+        "model",
+        "model.t2",
+        Priority.LOW,
+        consequence="Still within its ranges; nobody has seen the unit there.",
+        action="Look at the tags that it names; compare with the last batches.",
+    ),
+    AlarmRule(
+        "model",
+        "batch.tube",
+        Priority.MEDIUM,
+        consequence="Still within its ranges; it may leave them.",
+        action="Look at the tags that it names; compare with the last batches.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "model",
+        "model.spe",
+        Priority.MEDIUM,
+        consequence="A sensor or the process may be at fault, within the ranges.",
+        action="Check the instruments that it names, then the unit.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+)
+
 _SINGLE = (
     AlarmRule(
         "rate",
@@ -286,6 +319,15 @@ _SINGLE = (
         action="None: it is recorded, with its reason.",
     ),
     AlarmRule(
+        "model missing",
+        "model.missing",
+        Priority.MEDIUM,
+        cause="The file of an approved model is not in the data folder.",
+        consequence="What the model watched is watched by the other rules alone.",
+        action="Put the file back, or have another model approved.",
+        respond_within_ns=60 * MINUTE_NS,
+    ),
+    AlarmRule(
         "journal space",
         "journal.space",
         Priority.CRITICAL,
@@ -306,6 +348,7 @@ DEFAULTS: dict[str, Step] = {
     **_steps("low", _excursions("low")),
     **_steps("hold", _HOLD),
     **_steps("drift", _DRIFT),
+    **_steps("model", _MODEL),
     **{rule.rule: Step(rule.rule, 1, rule) for rule in _SINGLE},
 }
 """The step of every rule in `domain.findings.RULES`."""
@@ -318,7 +361,7 @@ def default_step(rule: str) -> Step:
 
 
 def step_for(rulebook: Rulebook, finding: Finding) -> Step:
-    """How this finding annunciates: as the tag's own alarm says, else as the table says.
+    """How this finding annunciates: as the tag's own alarm says, else as the table says; never, if it is advisory.
 
     A step that nobody configured is at least as severe as what was configured further in: whoever made `high` on NOR
     critical does not expect the validated range to be less.
@@ -336,6 +379,9 @@ def is_history(finding: Finding) -> bool:
 
 def _step(rulebook: Rulebook, finding: Finding) -> Step:
     step = default_step(finding.rule)
+    if finding.evidence.get("advisory"):
+        # What nobody approved may advise; it never raises an alarm, whatever is configured.
+        return replace(step, rule=replace(step.rule, priority=Priority.EVENT))
     rules = rulebook.tags.get(finding.subject)
     configured = () if rules is None else rules.alarms
     for rule in configured:

@@ -26,6 +26,7 @@ from detectors.gaps import Gaps
 from detectors.holds import CLEANING, USE, Activity, Holds, Row
 from detectors.identity import detector_hash
 from detectors.late import rejudge
+from detectors.models import Models
 from detectors.part import Part, Said
 from detectors.places import Places
 from detectors.quality import BadQuality, Frozen
@@ -44,6 +45,7 @@ from detectors.unjudged import Unjudged
 from detectors.versions import Versions
 from domain.entries import (
     START,
+    ActionKind,
     BatchEvent,
     Entry,
     Gap,
@@ -58,6 +60,7 @@ from domain.entries import (
 )
 from domain.errors import Refused
 from domain.findings import Conclusion, Finding, FindingId, Recheck, Stage
+from domain.models import Library, no_models
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag
@@ -75,8 +78,15 @@ class Bank:
 
     name = "bank"
 
-    def __init__(self, rulebook: Rulebook, tags: Iterable[Tag], limits: SourceLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        tags: Iterable[Tag],
+        limits: SourceLimits = DEFAULT_LIMITS,
+        library: Library = no_models,
+    ) -> None:
         self._rulebook = rulebook
+        self._library = library
         self._source_limits = limits
         self.detector_hash = detector_hash()
         self._begin(tags)
@@ -99,6 +109,7 @@ class Bank:
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
         self._places = Places(rulebook)
         self._rhythms = Rhythms(rulebook, self._places)
+        self._models = Models(rulebook, origin, self._ranges.runs, self._library)
         self._holds = Holds(rulebook, origin, self._gaps, self._context.units)
         # In the order in which they speak of one row, one phase's end, one heartbeat.
         self._parts: tuple[Part, ...] = (
@@ -112,6 +123,7 @@ class Bank:
             Signals(rulebook, origin, self._ranges.runs, self._places),
             SensorRanges(rulebook, origin, self._ranges.runs),
             Drifts(rulebook, origin, self._ranges),
+            self._models,
             self._rhythms,
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
             Unjudged(rulebook, origin, self._versions),
@@ -144,6 +156,8 @@ class Bank:
             self._rhythms.gap(entry)
             self._holds.gap(entry)
         elif isinstance(entry, PersonAction):
+            if entry.kind is ActionKind.APPROVE_MODEL:
+                return self._models.decide(entry)
             return self._holds.correct(entry, RowPosition(position, 0))
         elif isinstance(entry, TagDefined):
             self._define(entry.tag)

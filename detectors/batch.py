@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.multivariate import Contribution, Numbers
+from detectors.multivariate import LEAST_SHARE, Contribution, Numbers
 
 Known = NDArray[np.bool_]
 
@@ -90,11 +90,10 @@ def most_off(deviations: Numbers, spreads: Numbers, most: int = 3) -> list[Contr
     squares = np.nan_to_num(np.square(deviations))
     total = max(float(squares.sum()), np.finfo(float).tiny)
     order = np.argsort(-squares, kind="stable")[:most]
-    return [
-        Contribution(int(each), float(squares[each] / total), float(deviations[each] * spreads[each]))
-        for each in order
-        if squares[each] > 0
+    named = [
+        Contribution(int(each), float(squares[each] / total), float(deviations[each] * spreads[each])) for each in order
     ]
+    return [each for number, each in enumerate(named) if each.share >= LEAST_SHARE or (number == 0 and each.share > 0)]
 
 
 class Aligner:

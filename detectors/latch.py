@@ -27,30 +27,30 @@ class Latch:
     def __init__(self, shape: tuple[int, int], patience: Patience) -> None:
         self._patience = patience
         self.is_out: NDArray[np.bool_] = np.zeros(shape, dtype=np.bool_)
-        self._count: NDArray[np.int64] = np.zeros(shape, dtype=np.int64)
+        self.count: NDArray[np.int64] = np.zeros(shape, dtype=np.int64)
 
     def reset(self, places: Index) -> None:
         """Nothing is out."""
         self.is_out[places] = False
-        self._count[places] = 0
+        self.count[places] = 0
 
     def step(self, places: Index, statistic: NDArray[np.float64], limit: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Take the next row of distinct places; return which are out. One that is not known (NaN) changes nothing."""
         patience = self._patience
-        out, count = self.is_out[places], self._count[places]
+        out, count = self.is_out[places], self.count[places]
         # Good is proven, never assumed: only what is at or below the limit counts as back.
         towards = np.where(out, statistic <= patience.back * limit, statistic > limit)
         count = np.where(np.isnan(statistic), count, np.where(towards, count + 1, 0))
         switches = count >= np.where(out, patience.off, patience.on)
         out = out ^ switches
-        self.is_out[places], self._count[places] = out, np.where(switches, 0, count)
+        self.is_out[places], self.count[places] = out, np.where(switches, 0, count)
         return out
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All of the state."""
-        return {"is_out": self.is_out, "count": self._count}
+        return {"is_out": self.is_out, "count": self.count}
 
     def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `arrays` told."""
         self.is_out = arrays["is_out"].astype(np.bool_)
-        self._count = arrays["count"].astype(np.int64)
+        self.count = arrays["count"].astype(np.int64)

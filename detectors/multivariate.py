@@ -79,6 +79,9 @@ class Contribution:
 
 T2, SPE = 0, 1
 
+LEAST_SHARE = 0.05
+"""Of all contributions: what makes less of a statistic is not named, unless it is the largest."""
+
 
 class Statistics:
     """T² and SPE of units that one model watches, each in a place of its own; all are stepped at once.
@@ -159,7 +162,8 @@ class Statistics:
         falls = off * pull
         share = falls / max(float(falls.sum()), np.finfo(float).tiny)
         order = np.argsort(-falls, kind="stable")[:most]
-        return [Contribution(int(tag), float(share[tag]), float(off[tag] * model.sigma[tag])) for tag in order]
+        named = [Contribution(int(tag), float(share[tag]), float(off[tag] * model.sigma[tag])) for tag in order]
+        return named[:1] + [each for each in named[1:] if each.share >= LEAST_SHARE]
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All of the state."""

@@ -122,7 +122,7 @@ class Quarantined:
 
 
 class ActionKind(enum.StrEnum):
-    """What a person may do: to an alarm, to a proposal of ranges, and what to say of a hold."""
+    """What a person may do: to an alarm, to a proposal of ranges, to a model, and what to say of a hold."""
 
     ACKNOWLEDGE = "acknowledge"
     SHELVE = "shelve"
@@ -131,6 +131,7 @@ class ActionKind(enum.StrEnum):
     APPROVE_RANGES = "approve_ranges"  # of a proposal; the core journals it as `RecipeApproved`
     HOLD_START = "hold_start"  # says when a hold really started
     HOLD_STOP = "hold_stop"  # says when it really stopped
+    APPROVE_MODEL = "approve_model"  # subject: the hash of a model that is installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class PersonAction:
     at_ns: int
     person: str
     kind: ActionKind
-    subject: str  # the alarm's id, or the proposal's; HOLD/BATCH
+    subject: str  # the alarm's id, the proposal's, the model's hash; HOLD/BATCH
     comment: str
     until_ns: int | None = None  # shelving ends, ranges begin to judge, or the hold really started or stopped
 

@@ -8,6 +8,7 @@ from typing import NewType
 from domain.approvals import Decision
 from domain.entries import NOWHERE, BatchEvent, RowPosition
 from domain.genealogy import BatchLink
+from domain.models import ModelDecision
 
 RULES = {
     "excursion.{kind}.high": "above a range of its phase; kind is a RangeKind",
@@ -29,6 +30,11 @@ RULES = {
     "context.conflict": "an event says otherwise than the tags of its unit",
     "drift.cusum": "a parameter drifts within its range (CUSUM)",
     "drift.ewma": "a parameter drifts within its range (EWMA)",
+    "model.t2": "a unit is where it was not in normal runs (T²)",
+    "model.spe": "the tags of a unit do not move together as they did (SPE)",
+    "model.missing": "an approved model is not installed",
+    "batch.tube": "a batch leaves the course of those before it",
+    "batch.feature": "a phase that ended was unlike those before it",
     "stale": "a tag says nothing though its source is heard",
     "frozen": "samples arrive and the value never changes",
     "bad": "the quality is Bad",
@@ -117,5 +123,5 @@ class BatchTold:
     position: RowPosition
 
 
-Conclusion = Finding | Recheck | PhaseRecord | BatchTold | BatchLink | Decision
+Conclusion = Finding | Recheck | PhaseRecord | BatchTold | BatchLink | Decision | ModelDecision
 """Whatever follows from an entry."""

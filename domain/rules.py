@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from domain.equipment import UnitModel
 from domain.health import NOTHING, TagHealth
 from domain.holds import Budget, Hold
+from domain.models import Model
 from domain.recipes import Recipe
 from domain.shifts import Shifts
 
@@ -91,5 +92,6 @@ class Rulebook:
     shifts: Shifts | None = None
     tags: Mapping[str, TagRules] = field(default_factory=dict)
     late_excursions: str = "alarm"  # alarm: people hear of what late rows show to be over; event: it is recorded
+    models: Mapping[str, Model] = field(default_factory=dict)  # by name; as files, so advisory until approved
     approval: str = "off"  # off: files judge as they are, and every verdict says so
     hash: str = ""

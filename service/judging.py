@@ -14,10 +14,21 @@ from alarms.book import AlarmBook
 from detectors.rejudging import RowsOfTag
 from domain.alarms import Notice, Transition
 from domain.approvals import Decision
-from domain.entries import START, BatchEvent, Entry, Heartbeat, PersonAction, Position, RecipeApproved, Rejudge
+from domain.entries import (
+    START,
+    ActionKind,
+    BatchEvent,
+    Entry,
+    Heartbeat,
+    PersonAction,
+    Position,
+    RecipeApproved,
+    Rejudge,
+)
 from domain.errors import DamagedFile, Refused
 from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.genealogy import BatchLink
+from domain.models import ModelDecision
 from domain.ports import Detector, Journal, Records
 
 log = logging.getLogger(__name__)
@@ -108,6 +119,8 @@ class Effects:
                 self.told.append(conclusion)
             case BatchLink():
                 self.links.append(conclusion)
+            case ModelDecision(action=action, error=error):
+                self.actions.append((action, f"{action.kind}{' refused' if error else ''}", error or None))
             case Recheck():
                 self.rechecks.append(conclusion)
 
@@ -265,7 +278,7 @@ class Judge:
         effects.transitions += self._book.apply(*effects.findings)
         if isinstance(entry, Heartbeat):
             effects.transitions += self._book.tick(entry.now_ns)
-        elif isinstance(entry, PersonAction):
+        elif isinstance(entry, PersonAction) and entry.kind is not ActionKind.APPROVE_MODEL:
             self._act(entry, effects)
         elif isinstance(entry, BatchEvent) and not entry.source:
             effects.taken.append(entry)

@@ -3,10 +3,12 @@
 import pytest
 
 from alarms.alarm import alarm_id
+from alarms.book import AlarmBook
 from alarms.defaults import DEFAULTS, default_step, step_for
-from domain.findings import RULES, Stage
+from domain.entries import NOWHERE
+from domain.findings import RULES, Finding, FindingId, Stage
 from domain.recipes import RangeKind
-from domain.rules import Priority, Rulebook
+from domain.rules import AlarmRule, Priority, Rulebook, TagRules
 from tests.unit.alarms.shift import configured, finding, rulebook
 
 EVERY_RULE = sorted({rule.format(kind=kind) for rule in RULES for kind in RangeKind})
@@ -58,3 +60,15 @@ def test_alarm_ids_need_no_escaping_in_a_url_and_stay_apart() -> None:
     odd = [alarm_id(subject, "high") for subject in ("R 101/TT", "R-101-TT", "Ä" * 200, "Ä" * 201)]
     assert len(set(odd)) == len(odd)
     assert all(id_.isascii() and len(id_) < 80 and "/" not in id_ and " " not in id_ for id_ in odd)
+
+
+@pytest.mark.parametrize("rule", ["model.spe", "excursion.validated.high"])
+def test_what_only_advises_never_raises_an_alarm_whatever_is_configured(rule: str) -> None:
+    loud = AlarmRule("loud", rule, Priority.CRITICAL)
+    rules = Rulebook(tags={"R101": TagRules("R101", alarms=(loud,))})
+    finding = Finding(
+        FindingId("f"), 1, rule, "R101", Stage.OPEN, 0, None, 0, NOWHERE, "It is so.", evidence={"advisory": "yes"}
+    )
+
+    assert step_for(rules, finding).rule.priority is Priority.EVENT
+    assert AlarmBook(rules).apply(finding) == []
