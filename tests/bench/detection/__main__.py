@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench.detection.page import page
 from tests.bench.detection.section import Absent, Measure, Run, Section
 
-SETS = ("skab", "nab", "tep", "etch", "bench", "sensitivity")
+SETS = ("skab", "nab", "tep", "etch", "arl0", "bench", "sensitivity")
 """Modules of this package, each with a `measure`; in the order of the page."""
 
 ROOT = Path(__file__).parents[3]
