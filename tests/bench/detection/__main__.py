@@ -10,7 +10,9 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.detection.page import page
@@ -23,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def main(words: Sequence[str], environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> int:
-    """Run, print, write. Exit code 0: all that was asked for was measured or is absent by name."""
+    """Run, print, write. Exit code 0: all that was asked for was measured or is absent by name; 1: a set failed."""
     asked = _parser().parse_args(words)
     unknown = set(asked.sets) - set(SETS)
     if unknown:
@@ -32,11 +34,23 @@ def main(words: Sequence[str], environment: Mapping[str, str] = os.environ, root
     folder = environment.get("BENCHMARKS")
     run = Run(Path(folder) if folder else None, root / "build" / "detection", asked.whole)
     run.out.mkdir(parents=True, exist_ok=True)
-    sections, skipped = _measured(asked.sets or SETS, run)
-    _write_json(sections, root / "build" / "detection.json", keep=bool(asked.sets))
-    if asked.page or (not asked.sets and not skipped):
-        (root / "docs" / "detection.md").write_text(page(sections, skipped), encoding="utf-8")
-    return 0
+    told = Told()
+    for name in asked.sets or SETS:
+        _measure(name, run, told)
+        _write_json(told.sections, root / "build" / "detection.json", keep=bool(asked.sets))
+    whole_page = not asked.sets and not told.skipped and not told.failed
+    if asked.page or whole_page:
+        (root / "docs" / "detection.md").write_text(page(told.sections, told.skipped), encoding="utf-8")
+    return 1 if told.failed else 0
+
+
+@dataclass(slots=True)
+class Told:
+    """What came of the sets so far."""
+
+    sections: list[Section] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,23 +61,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measured(names: Sequence[str], run: Run) -> tuple[list[Section], list[str]]:
-    sections: list[Section] = []
-    skipped: list[str] = []
-    for name in names:
-        measure: Measure = importlib.import_module(f"tests.bench.detection.{name}").measure
-        started_s = time.process_time()
-        try:
-            found = measure(run)
-        except Absent as absent:
-            skipped.append(f"{name} ({absent})")
-            print(f"{name}: skipped: {absent}", flush=True)
-            continue
-        for section in found:
-            print(_line(section), flush=True)
-        print(f"# {name}: {time.process_time() - started_s:.0f} s of CPU", file=sys.stderr, flush=True)
-        sections += found
-    return sections, skipped
+def _measure(name: str, run: Run, told: Told) -> None:
+    """One set. What is wrong with the data of one must not cost the figures of the others."""
+    measure: Measure = importlib.import_module(f"tests.bench.detection.{name}").measure
+    started_s = time.process_time()
+    try:
+        found = measure(run)
+    except Absent as absent:
+        told.skipped.append(f"{name} ({absent})")
+        print(f"{name}: skipped: {absent}", flush=True)
+        return
+    except Exception:  # noqa: BLE001  told with its trace, and by the exit code
+        told.failed.append(name)
+        print(f"{name}: FAILED", flush=True)
+        traceback.print_exc()
+        return
+    for section in found:
+        print(_line(section), flush=True)
+    print(f"# {name}: {time.process_time() - started_s:.0f} s of CPU", file=sys.stderr, flush=True)
+    told.sections += found
 
 
 def _line(section: Section) -> str:

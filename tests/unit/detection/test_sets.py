@@ -169,3 +169,16 @@ def test_one_command_writes_figures_rows_and_the_page(tmp_path: Path) -> None:
     page = (tmp_path / "docs" / "detection.md").read_text()
     assert "| skab_outlier | f1 (1) |" in page
     assert (tmp_path / "build" / "detection" / "nab" / "two" / "c.csv").exists()
+
+
+def test_a_set_that_cannot_be_read_costs_only_its_own_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_nab(tmp_path / "data", {"one/a.csv": 1})
+    write_skab(tmp_path / "data", "pump", "1", 1)
+    (tmp_path / "data" / "skab" / "pump" / "1.csv").write_text("datetime;A;anomaly;changepoint\nyesterday;1;0;0\n")
+
+    assert main(["skab", "nab"], {"BENCHMARKS": str(tmp_path / "data")}, tmp_path) == 1
+
+    assert "skab: FAILED" in capsys.readouterr().out
+    assert set(json.loads((tmp_path / "build" / "detection.json").read_text())) == {"nab"}
