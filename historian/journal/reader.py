@@ -21,6 +21,7 @@ from domain.errors import DamagedFile
 from domain.ports import SourceLedger
 from domain.tags import Tag
 from historian.journal import reading
+from historian.journal.beats import kept_beats
 from historian.journal.codec import Kind
 from historian.journal.following import DiskReader
 from historian.journal.reading import blob, whole
@@ -39,6 +40,7 @@ _GAPS = """
 _NEWEST_OF_KIND = "SELECT position, body FROM lasting WHERE kind = ? ORDER BY position DESC LIMIT ?"
 _OF_KIND_AFTER = "SELECT position, body FROM lasting WHERE kind = ? AND position > ? ORDER BY position LIMIT ?"
 _TEXTS_AT_ONCE = 500
+BEATS_FORMAT = 2
 
 
 class ReadOnlyJournal:
@@ -88,6 +90,26 @@ class ReadOnlyJournal:
                 for source in sorted(sources, key=lambda source: source.name)
                 if source.heartbeat is not None
             ]
+
+    def kept_beats(self, after: Position, through: Position) -> Sequence[tuple[Position, Heartbeat]]:
+        """The trimmed heartbeats after a position, up to another one; none where `beats_since` says so."""
+        with self._asking():
+            if reading.format_of(self._disk.connection) < BEATS_FORMAT:
+                return []
+            return kept_beats(self._disk.connection, after, through)
+
+    def beats_since(self) -> Position | None:
+        """From which position on every heartbeat is kept; None: they are trimmed for good."""
+        with self._asking():
+            if reading.format_of(self._disk.connection) < BEATS_FORMAT:
+                return None
+            row = self._disk.connection.execute("SELECT position FROM beats_since").fetchone()
+            return None if row is None else Position(whole(row[0]))
+
+    def definitions(self, through: Position) -> Sequence[tuple[Position, TagDefined]]:
+        """Every definition of a tag up to a position, in order."""
+        found = self._ask("SELECT position, body FROM lasting WHERE kind = ? AND position <= ?", Kind.TAG, through)
+        return [(Position(position), self._decode(TagDefined, position, body)) for position, body in found]
 
     def source_state(self, source: str) -> str | None:
         """The newest state that a source left for its next start."""

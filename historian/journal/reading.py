@@ -153,3 +153,10 @@ def blob(value: SqlValue) -> bytes:
 def maybe_blob(value: SqlValue) -> bytes | None:
     """A column that is a blob or null."""
     return None if value is None else blob(value)
+
+
+def format_of(connection: Connection) -> int:
+    """The format of the file: an older one stays as it is until its writer opens it."""
+    row = connection.execute("PRAGMA user_version").fetchone()
+    assert row is not None
+    return whole(row[0])

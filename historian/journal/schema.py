@@ -5,6 +5,7 @@
     layout     tag layouts that sample entries refer to
     source     a source's number, its counts, its newest heartbeat and state, all as of `progress.through`
     progress   up to which entry `source` counts; the entries after it are added by whoever asks
+    beat_run   heartbeats that were trimmed, for replays; `beats_since` tells from which position on all are there
     tag, gap   the newest definition of each tag, each gap as last written
 
 `source` is brought up to date every few seconds and not with every commit: one more page each time would cost as many
@@ -21,7 +22,7 @@ from urllib.parse import quote
 
 from domain.errors import DamagedFile, NewerFormat, RetryLater
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x7457_6A31  # "tWj1"
 PAGE_BYTES = 4096
 CHECKPOINT_PAGES = 1000
@@ -36,6 +37,18 @@ _ENTRY_COLUMNS = """(
     redelivered INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT"""
+
+_BEATS = (
+    "CREATE TABLE beat_run(last INTEGER PRIMARY KEY, beats INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE beats_since(one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL) STRICT",
+)
+
+_FROM_1_TO_2 = (
+    *_BEATS,
+    """INSERT INTO beats_since SELECT 1, coalesce(
+        (SELECT min(position) - 1 FROM passing), (SELECT through FROM progress), 0)""",
+    "PRAGMA user_version = 2",
+)
 
 _TABLES = (
     f"CREATE TABLE passing {_ENTRY_COLUMNS}",
@@ -54,6 +67,8 @@ _TABLES = (
     ) STRICT""",
     "CREATE TABLE progress(one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER NOT NULL) STRICT",
     "INSERT INTO progress VALUES (1, 0)",
+    *_BEATS,
+    "INSERT INTO beats_since VALUES (1, 0)",
     """CREATE TABLE tag(
         id INTEGER PRIMARY KEY,
         source TEXT NOT NULL,
@@ -168,6 +183,11 @@ def prepare_writer(connection: Connection, path: Path) -> None:
     if is_new:
         connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    elif _number(connection, "PRAGMA user_version") == 1:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _FROM_1_TO_2:
             connection.execute(statement)
         connection.execute("COMMIT")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from domain.entries import Position
 from domain.errors import RetryLater
+from historian.journal.beats import keep_beats
 from historian.journal.reading import whole
 from historian.journal.schema import Connection
 
@@ -94,6 +95,7 @@ def delete_slice(
     connection.execute("BEGIN IMMEDIATE")
     if upto > remembered_through:
         remember()
+    keep_beats(connection, upto)
     connection.execute("DELETE FROM passing WHERE position <= ?", (upto,))
     connection.execute("COMMIT")
     return upto
