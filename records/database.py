@@ -25,6 +25,8 @@ from records.people import Account
 from records.requests import Answer
 from records.unit_of_work import SqlUnitOfWork
 
+_VERSIONS_AT_ONCE = 5_000
+
 
 class SqlRecords:
     """Findings, alarms, outbox, audit, people and cursors in one SQLite file."""
@@ -79,6 +81,17 @@ class SqlRecords:
         """Every version of a finding, oldest first."""
         with self._database.reading() as connection:
             return findings.versions_of(connection, id_)
+
+    def written_versions(self) -> Iterator[Finding]:
+        """Every version of every finding, in the order of writing, read in small transactions."""
+        after = 0
+        while True:
+            with self._database.reading() as connection:
+                found = findings.written_versions(connection, after, _VERSIONS_AT_ONCE)
+            yield from (finding for _, finding in found)
+            if len(found) < _VERSIONS_AT_ONCE:
+                return
+            after = found[-1][0]
 
     def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
         """The newest transition of each alarm that is not normal (or of all): unacknowledged and severe first."""

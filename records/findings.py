@@ -82,6 +82,12 @@ def versions_of(connection: Connection, id_: str) -> list[Finding]:
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
+def written_versions(connection: Connection, after: int, limit: int) -> list[tuple[int, Finding]]:
+    """The next versions in the order of writing, each with its number."""
+    query = select(findings).where(findings.c.sequence > after).order_by(findings.c.sequence).limit(limit)
+    return [(row["sequence"], _from_row(row)) for row in connection.execute(query).mappings()]
+
+
 def findings_for_the_book(connection: Connection) -> list[Finding]:
     """The newest version of what is not cleared, and of what cleared lately under an active alarm; in written order."""
     newest = select(findings).join(findings_now, findings_now.c.sequence == findings.c.sequence)

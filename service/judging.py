@@ -211,6 +211,10 @@ class Judge:
             self._bank.carry_over(state)
             self._rules_changed = True
 
+    def take(self, position: Position, entry: Entry) -> None:
+        """Judge the next entry of a replay: nothing of it is written yet."""
+        self._take(position, entry, already_written=False)
+
     def _take(self, position: Position, entry: Entry, already_written: bool) -> None:  # noqa: FBT001  a fact of the entry
         if self._rules_changed and not already_written:
             self._judge_anew()

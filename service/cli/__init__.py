@@ -17,6 +17,7 @@ VERBS = {
     "try": "show a source's live values without storing",
     "export": "export a tag's samples as CSV or Parquet",
     "verify": "prove that what is stored is what was written",
+    "replay": "judge the past once more, also by another configuration",
     "token": "give people personal tokens",
     "ranges": "versions of ranges: propose, diff, approve, impact",
     "mirror": "fill a mirror's hole from the record",
