@@ -76,6 +76,7 @@ class Charts:
         self.rough: Column = np.ones((1, BINS))  # how much more runs differ in a step
         self.judges_by_course: NDArray[np.bool_] = np.zeros(1, dtype=np.bool_)  # added to the target
         self.learnt_from: Column = np.zeros(1)  # windows
+        self.level_doubt: Column = np.zeros(1)  # variance of what was learnt of the level, in sigma²
         # Of the run.
         self.from_ns: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
         self.offset: Column = np.zeros(1)
@@ -126,6 +127,7 @@ class Charts:
     def widen(self, place: int, rule: DriftRule, level: float, count: float) -> None:
         """Set the thresholds for a baseline from `count` windows (0: given), whose level is off by `level` sigma."""
         self.learnt_from[place] = count
+        self.level_doubt[place] = (level / (1.0 - float(self.phi[place]))) ** 2
         phi, factor = float(self.phi[place]), np.ones(SIDES + 1)
         if count > 0.0:
             slow, quick = spread_of(count, phi, slow=True), spread_of(count, phi, slow=False)

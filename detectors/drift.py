@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, Frame, Index, Mask, grown
 from detectors.baselines import Baseline, Runs, baseline_from, judge_by
-from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, recipe_version, roughly
-from detectors.charts import BINS, KEPT, SENSIBLE, Charts, slope_per_ns
+from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity, recipe_version
+from detectors.charts import BINS, SENSIBLE, Charts
+from detectors.drift_words import Drifting, evidence, sentence
 from detectors.limits import Limit
 from detectors.part import Part, Said
 from detectors.ranges import Ranges
@@ -22,11 +23,9 @@ from domain.findings import Finding, Stage
 from domain.recipes import RangeKind
 from domain.rules import DriftRule, Rulebook
 from domain.tags import Tag
-from domain.time import MINUTE_NS
 
 _SAY_AGAIN = 5  # windows until the next version of an open finding, then twice as many, and so on
 _FLOOR = 0.01  # of the narrowest range: a smaller sigma would find drifts that do not matter
-_FARTHEST = 1000  # windows: a forecast beyond this is none
 _IN_ORDER = tuple(RangeKind)
 
 
@@ -63,16 +62,20 @@ class Drifts(Part):
         self._runs = Runs()
         self._by_name: dict[str, Charted] = {}
         self._place: Index = np.empty(0, dtype=np.intp)
-        self._end_ns: NDArray[np.int64] = np.full(1, FOREVER_NS)
-        self._every_ns: NDArray[np.int64] = np.ones(1, dtype=np.int64)
-        self._warming: Mask = np.zeros(1, dtype=np.bool_)
-        self._is_open: Mask = np.zeros(1, dtype=np.bool_)
-        self._total: NDArray[np.float64] = np.zeros(1)
-        self._count: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+        self._is_open: Mask = np.zeros(1, dtype=np.bool_)  # by place
+        # The open window of each tag, by tag: rows of all tags are added at once, also of those without a rule.
+        self._end_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._warming: Mask = np.empty(0, dtype=np.bool_)
+        self._total: NDArray[np.float64] = np.empty(0)
+        self._count: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
         self._place = grown(self._place, size, 0)
+        self._end_ns = grown(self._end_ns, size, FOREVER_NS)
+        self._warming = grown(self._warming, size, fill=False)
+        self._total = grown(self._total, size, 0.0)
+        self._count = grown(self._count, size, 0)
 
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition."""
@@ -91,15 +94,8 @@ class Drifts(Part):
         self._by_name[tag.name] = charted
         self._charts.add(place, rule)
         self._runs.add(place)
-        self._end_ns = grown(self._end_ns, place + 1, FOREVER_NS)
-        self._every_ns = grown(self._every_ns, place + 1, 1)
-        self._warming = grown(self._warming, place + 1, fill=False)
         self._is_open = grown(self._is_open, place + 1, fill=False)
-        self._total = grown(self._total, place + 1, 0)
-        self._count = grown(self._count, place + 1, 0)
         self._place[tag.id] = place
-        self._every_ns[place] = rule.every_ns
-        self._end_ns[place] = FOREVER_NS
 
     def phase_starts(self, run: Run, tags: list[Tag]) -> None:
         """Chart the tags from when their ranges hold in this phase."""
@@ -113,12 +109,12 @@ class Drifts(Part):
 
     def _start(self, charted: Charted, run: Run, limits: tuple[Limit, ...]) -> None:
         self._judge_by(charted, run, limits)
-        place, from_ns = charted.place, limits[0].valid_from_ns
+        place, tag, from_ns = charted.place, charted.tag.id, limits[0].valid_from_ns
         self._charts.start(place, charted.rule, from_ns, charted.floor)
         self._use_baseline(charted, run)
-        self._warming[place] = True
-        self._end_ns[place] = from_ns
-        self._total[place] = self._count[place] = 0
+        self._warming[tag] = True
+        self._end_ns[tag] = from_ns
+        self._total[tag] = self._count[tag] = 0
 
     def _use_baseline(self, charted: Charted, run: Run) -> None:
         """Judge by the preceding runs of the phase where there are enough, else learn from this one too."""
@@ -155,10 +151,11 @@ class Drifts(Part):
         for case in (charted.cusum, charted.ewma):
             if case is not None:
                 message = f"{charted.tag.name} drifted until the phase ended,{run.place}."
-                found.append(case.say(Stage.CLEARED, at_ns, message, self._evidence(charted, case.rule), at_ns))
+                told = evidence(self._drifting(charted, case), goes_on=False)
+                found.append(case.say(Stage.CLEARED, at_ns, message, told, at_ns))
         charted.cusum = charted.ewma = charted.run = None
         self._is_open[charted.place] = False
-        self._end_ns[charted.place] = FOREVER_NS
+        self._end_ns[charted.tag.id] = FOREVER_NS
         return found
 
     def _learn_from(self, charted: Charted, run: Run) -> None:
@@ -183,64 +180,76 @@ class Drifts(Part):
         if len(self._by_place) == 1:
             return []
         rows = frame.rows
-        place = self._place[frame.at]
-        value = rows.value
+        over = rows.time_ns >= self._end_ns[frame.at]
         if rows.ok is not None:
-            place, value = np.where(rows.ok, place, 0), np.where(rows.ok, value, 0.0)
-        over = rows.time_ns >= self._end_ns.take(place)
-        if not np.count_nonzero(over):
-            self._add(place, value, unique=frame.first is None)
-            return []
-        return self._close_windows(frame, place)
-
-    def _add(self, place: Index, value: NDArray[np.float64], *, unique: bool) -> None:
-        if unique:
-            with np.errstate(over="ignore", invalid="ignore"):
-                self._total[place] += value
-            self._count[place] += 1
+            over &= rows.ok
+        if np.count_nonzero(over):
+            return self._close_windows(frame)
+        if frame.first is None:
+            self._add(frame.at, rows.value if rows.ok is None else np.where(rows.ok, rows.value, 0.0), rows.ok)
         else:
-            # In order, one by one: a sum must not depend on how the rows were batched.
-            with np.errstate(over="ignore", invalid="ignore"):
-                np.add.at(self._total, place, value)
-            np.add.at(self._count, place, 1)
-        self._total[0] = 0.0
+            self._add_in_order(rows.tag, rows.value, self._charted_rows(frame))
+        return []
 
-    def _close_windows(self, frame: Frame, place: Index) -> list[Said]:
+    def _charted_rows(self, frame: Frame) -> Index:
+        charted = self._place[frame.rows.tag] > 0
+        if frame.rows.ok is not None:
+            charted &= frame.rows.ok
+        return charted.nonzero()[0]
+
+    def _add(self, at: "slice | Index", value: NDArray[np.float64], ok: Mask | None) -> None:
+        """Add rows of distinct tags."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._total[at] += value
+        self._count[at] += 1 if ok is None else ok
+
+    def _add_in_order(self, tag: Index, value: NDArray[np.float64], chosen: Index) -> None:
+        """Add rows one by one: a sum must not depend on how the rows were batched."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.add.at(self._total, tag[chosen], value[chosen])
+        np.add.at(self._count, tag[chosen], 1)
+
+    def _close_windows(self, frame: Frame) -> list[Said]:
         """Add rows window by window: those before the first that is over, then what that one closes, and so on."""
         rows = frame.rows
         said: list[Said] = []
-        left = (place > 0).nonzero()[0]
+        left = self._charted_rows(frame)
         while len(left):
-            over = rows.time_ns[left] >= self._end_ns[place[left]]
+            over = rows.time_ns[left] >= self._end_ns[rows.tag[left]]
             added = left[~over]
-            self._add(place[added], rows.value[added], unique=frame.first is None)
+            if frame.first is None:
+                self._add(rows.tag[added], rows.value[added], None)
+            else:
+                self._add_in_order(rows.tag, rows.value, added)
             left = left[over]
             if not len(left):
                 break
             opening = np.ones(len(left), dtype=np.bool_)
-            opening[1:] = place[left[1:]] != place[left[:-1]]
-            said += self._close(frame, place, left[opening])
+            opening[1:] = rows.tag[left[1:]] != rows.tag[left[:-1]]
+            said += self._close(frame, left[opening])
         return said
 
-    def _close(self, frame: Frame, place: Index, index: Index) -> list[Said]:
+    def _close(self, frame: Frame, index: Index) -> list[Said]:
         """Close the windows of distinct tags; `index` are the rows that open the next ones."""
-        rows = frame.rows
-        places, time_ns = place[index], rows.time_ns[index]
-        end_ns, every_ns = self._end_ns[places], self._every_ns[places]
-        full = ~self._warming[places] & (self._count[places] > 0)
-        mean = np.nan_to_num(self._total[places] / np.maximum(self._count[places], 1))
-        mean = np.clip(mean, -SENSIBLE, SENSIBLE)
-        self._warming[places] = False
-        self._total[places] = 0.0
-        self._count[places] = 0
-        self._end_ns[places] = end_ns + ((time_ns - end_ns) // every_ns + 1) * every_ns
-        return self._chart(frame, index[full], places[full], mean[full], end_ns[full])
+        tag, time_ns = frame.rows.tag[index], frame.rows.time_ns[index]
+        places, end_ns, count = self._place[tag], self._end_ns[tag], self._count[tag]
+        every_ns = self._charts.every_ns[places]
+        full = ~self._warming[tag] & (count > 0)
+        mean = np.nan_to_num(self._total[tag] / np.maximum(count, 1))
+        np.clip(mean, -SENSIBLE, SENSIBLE, out=mean)
+        self._warming[tag] = False
+        self._total[tag] = 0.0
+        self._count[tag] = 0
+        self._end_ns[tag] = end_ns + ((time_ns - end_ns) // every_ns + 1) * every_ns
+        if np.count_nonzero(full) < len(full):
+            index, places, mean, end_ns = index[full], places[full], mean[full], end_ns[full]
+        return self._chart(frame, index, places, mean, end_ns) if len(index) else []
 
     def _chart(
         self, frame: Frame, index: Index, places: Index, mean: NDArray[np.float64], end_ns: NDArray[np.int64]
     ) -> list[Said]:
         charts = self._charts
-        middle_ns = end_ns - self._every_ns[places] // 2
+        middle_ns = end_ns - charts.every_ns[places] // 2
         charts.keep(places, mean, middle_ns)
         self._runs.take(charts, places, mean, middle_ns)
         learning = charts.is_learning(places)
@@ -307,43 +316,23 @@ class Drifts(Part):
         nearest = charted.side if charted.cusum is not None else int((charts.sums[place] / charts.h[place]).argmax())
         return int(charts.since_ns[place, nearest])
 
-    def _line(self, charted: Charted) -> tuple[float, float]:
-        return slope_per_ns(*self._charts.recent(charted.place, self._since_ns(charted)))
-
-    def _ahead(self, charted: Charted) -> tuple[Limit, int] | None:
-        """The nearest limit ahead, and how long until the mean meets it at the present rate."""
-        slope, level = self._line(charted)
-        sign = 1 if slope > 0 else -1
-        ahead = [limit for limit in charted.limits if limit.sign == sign and limit.excess(level) < 0]
-        if slope == 0.0 or not ahead:
-            return None
-        nearest = max(ahead, key=lambda limit: limit.excess(level))
-        until_ns = (nearest.value - level) / slope
-        return (nearest, round(until_ns)) if until_ns <= _FARTHEST * charted.rule.every_ns else None
-
-    def _say(self, charted: Charted, case: Case, at_ns: int) -> Finding:
-        slope, level = self._line(charted)
-        direction = "up" if slope > 0 else "down"
-        unit, ahead = charted.tag.unit, self._ahead(charted)
-        place = "" if charted.run is None else charted.run.place
-        message = f"{charted.tag.name} drifts {direction}, now {quantity(level, unit)}"
-        if ahead is not None:
-            limit, until_ns = ahead
-            message += f", and reaches {quantity(limit.value, unit)} in about {roughly(until_ns)} at the present rate"
-        return case.say(
-            Stage.OPEN, at_ns, f"{message},{place}.".replace(",.", "."), self._evidence(charted, case.rule, at_ns)
+    def _drifting(self, charted: Charted, case: Case) -> Drifting:
+        side = charted.side if case.rule == "drift.cusum" else None
+        since_ns, baseline = self._since_ns(charted), self._baseline_name(charted)
+        return Drifting(
+            charted.tag, charted.rule, charted.limits, self._charts, charted.place, side, since_ns, baseline
         )
 
-    def _over(self, charted: Charted, case: Case, at_ns: int) -> Finding:
-        target = quantity(self._target(charted), charted.tag.unit)
-        message = f"{charted.tag.name} drifts no longer from {target}."
-        return case.say(Stage.CLEARED, at_ns, message, self._evidence(charted, case.rule), at_ns)
+    def _say(self, charted: Charted, case: Case, at_ns: int) -> Finding:
+        drifting = self._drifting(charted, case)
+        where = "" if charted.run is None else charted.run.place
+        message = sentence(drifting, at_ns, where, self._rulebook.shifts)
+        return case.say(Stage.OPEN, at_ns, message, evidence(drifting, goes_on=True))
 
-    def _target(self, charted: Charted) -> float:
-        """Where the parameter should be by its baseline, at the newest window."""
-        charts, place = self._charts, np.array([charted.place])
-        newest = (int(charts.windows[charted.place]) - 1) % KEPT
-        return float(charts.expected(place, charts.at_ns[place, newest])[0] + charts.offset[charted.place])
+    def _over(self, charted: Charted, case: Case, at_ns: int) -> Finding:
+        drifting = self._drifting(charted, case)
+        message = f"{charted.tag.name} drifts no longer from {quantity(drifting.target, charted.tag.unit)}."
+        return case.say(Stage.CLEARED, at_ns, message, evidence(drifting, goes_on=False), at_ns)
 
     def _baseline_name(self, charted: Charted) -> str:
         if charted.rule.target is not None:
@@ -351,33 +340,6 @@ class Drifts(Part):
         if charted.run is None or not self._charts.judges_by_course[charted.place]:
             return "the first windows of this phase"
         return charted.baselines[_key(charted.run)].name
-
-    def _evidence(self, charted: Charted, rule: str, at_ns: int | None = None) -> Evidence:
-        charts, place = self._charts, charted.place
-        slope, level = self._line(charted)
-        cusum = rule == "drift.cusum"
-        threshold = float(charts.h[place, charted.side] if cusum else charts.edge[place])
-        stated = float(charts.stated_h[place, charted.side] if cusum else charts.stated_edge[place])
-        evidence: dict[str, float | int | str | None] = {
-            "arl0": charted.rule.arl0,
-            "chart": f"CUSUM k {charted.rule.k[charted.side // 2]:g}" if cusum else f"EWMA lambda {charted.rule.lam:g}",
-            "statistic": float(charts.sums[place, charted.side] if cusum else abs(charts.ewma[place])),
-            "threshold": threshold,
-            "widened": threshold / stated,
-            "target": self._target(charted),
-            "sigma": float(charts.sigma[place]),
-            "autocorrelation": float(charts.phi[place]),
-            "learnt": f"from {charts.learnt_from[place]:.0f} windows" if charts.learnt_from[place] else "no",
-            "baseline": self._baseline_name(charted),
-            "mean": level,
-            "slope_per_min": slope * MINUTE_NS,
-            "unit": charted.tag.unit,
-        }
-        ahead = None if at_ns is None else self._ahead(charted)
-        if ahead is not None and at_ns is not None:
-            limit, until_ns = ahead
-            evidence |= {"limit": limit.value, "range": limit.kind, "forecast_ns": at_ns + until_ns}
-        return evidence
 
     def state(self) -> Json:
         """What is open, in the order of places."""
@@ -412,7 +374,7 @@ class Drifts(Part):
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
         self._by_place = [None]
-        self._is_open = grown(np.zeros(1, dtype=np.bool_), len(arrays["end_ns"]), fill=False)
+        self._is_open = grown(np.zeros(1, dtype=np.bool_), len(state) + 1, fill=False)
         columns = iter(arrays["baselines"].astype(np.float64))
         for tag, say_at, say_every, side, cusum, ewma, baselines in state:
             charted = self._by_tag[tag]
@@ -429,9 +391,6 @@ class Drifts(Part):
             run, limits = self._ranges.runs.get(tag), self._phase_limits(tag)
             if run is not None and limits:
                 self._judge_by(charted, run, limits)
-        self._every_ns = grown(np.ones(1, dtype=np.int64), len(arrays["end_ns"]), 1)
-        for charted in self._by_tag.values():
-            self._every_ns[charted.place] = charted.rule.every_ns
         self._end_ns = arrays["end_ns"].astype(np.int64)
         self._warming = arrays["warming"].astype(np.bool_)
         self._total = arrays["total"].astype(np.float64)

@@ -15,6 +15,8 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "mqtt": ("mqtt_receive",),
     "store": ("store_ingest", "store_bytes", "store_bytes_unshared", "store_buckets", "store_raw", "store_latest"),
     "detect": ("detect",),
+    "run_length": ("arl0_cusum_50", "arl0_cusum_25", "arl0_ewma"),
+    "forecast": ("forecast",),
     "spine": ("spine", "spine_mqtt"),
     "commit": ("commit_under_query",),
     "latency": ("latency_p50", "latency_p99", "latency_under_query"),

@@ -92,7 +92,7 @@ def _rulebook() -> Rulebook:
         for name in _names()
         if not name.endswith("STEP")
     }
-    return Rulebook({"API-1": recipe}, units, {}, tags, hash="bench")
+    return Rulebook(recipes={"API-1": recipe}, units=units, tags=tags, hash="bench")
 
 
 def _bank() -> Bank:

@@ -88,7 +88,7 @@ def rulebook() -> Rulebook:
         f"V{index}": TagRules(f"V{index}", 1e4, -1e4, 1e5, 600 * SECOND_NS, 3600 * SECOND_NS, drift)
         for index in range(TAGS)
     }
-    return Rulebook({"API-1": Recipe("API-1", 1, "", {"dose": phase})}, units, {}, watched, hash="bench")
+    return Rulebook(recipes={"API-1": Recipe("API-1", 1, "", {"dose": phase})}, units=units, tags=watched, hash="bench")
 
 
 def tags(address: str) -> list[Tag]:

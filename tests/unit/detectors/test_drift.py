@@ -1,6 +1,7 @@
 """Drift within a phase: before the excursion, with its forecast, and rarely without reason."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -60,8 +61,11 @@ def test_a_slow_ramp_is_warned_of_before_the_excursion():
     assert warned.evidence["arl0"] == 10_000.0
     assert warned.evidence["statistic"] > warned.evidence["threshold"]
     assert warned.evidence["learnt"] == "from 12 windows"
-    assert warned.message.startswith("R101.TT drifts up, now 60.")
-    assert warned.message.endswith(" at the present rate, in phase dose of batch B-17.")
+    assert re.fullmatch(
+        r"R101\.TT has risen 0\.0\d+ degC/min for \d+ min, now 60\.\d+ degC; it reaches 62 degC at \d\d:\d\d UTC "
+        r"± \d+ min, in phase dose of batch B-17 \(CUSUM k 0\.\d+, ARL₀ 10,000 windows = 6 d 22 h\)\.",
+        warned.message,
+    )
 
 
 def test_the_forecast_comes_true():
@@ -72,6 +76,7 @@ def test_the_forecast_comes_true():
     left = of_rule(said, "excursion.nor.high")[0]
     assert newest.evidence["range"] == "nor"
     assert newest.evidence["forecast_ns"] == pytest.approx(left.onset_ns, abs=10 * MINUTE)
+    assert newest.evidence["forecast_early_ns"] < newest.evidence["forecast_ns"] < newest.evidence["forecast_late_ns"]
 
 
 def test_a_fall_drifts_towards_the_low_limit():
