@@ -35,8 +35,13 @@ class Files:
         """Our own key and certificate, and those of servers that are trusted."""
         return self.data / "certificates"
 
+    @property
+    def models(self) -> Path:
+        """Learned models by their hash: those that were put before a second person."""
+        return self.data / "models"
+
     def made(self) -> "Files":
         """The same, with the folders there."""
-        for folder in (self.data, self.history, self.run, self.certificates):
+        for folder in (self.data, self.history, self.run, self.certificates, self.models):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         return self

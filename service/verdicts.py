@@ -10,7 +10,9 @@ from domain.ports import Journal
 from domain.tags import TagTable
 from records.database import SqlRecords
 from service.config.build import Configuration
+from service.files import Files
 from service.judging import Effects, Judge, Rhythm
+from service.models.files import library
 from service.tellers import audiences_of, wording_of
 
 
@@ -31,7 +33,7 @@ def make_judge(
     rulebook = configuration.rulebook
     book = AlarmBook.rebuilt(rulebook, records.newest_transitions(), records.open_findings(), last_beat_ns)
     audiences, wording = audiences_of(configuration), wording_of(configuration)
-    bank = Bank(rulebook, tags, source_limits(speed))
+    bank = Bank(rulebook, tags, source_limits(speed), library(Files(configuration.data).models))
     judge = Judge(
         journal,
         records,

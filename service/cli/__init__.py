@@ -20,6 +20,7 @@ VERBS = {
     "replay": "judge the past once more, also by another configuration",
     "token": "give people personal tokens",
     "ranges": "versions of ranges: propose, diff, approve, impact",
+    "models": "learned models: train, evaluate, approve, list",
     "mirror": "fill a mirror's hole from the record",
     "dashboards": "build Grafana dashboards, and push them",
 }

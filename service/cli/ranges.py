@@ -72,7 +72,7 @@ def _standings(configuration: Configuration, records: SqlRecords) -> list[Standi
     return standings_of(configuration, records, make_clock(configuration.clock).now_ns())
 
 
-def _person(options: argparse.Namespace, records: SqlRecords) -> Person:
+def acting_person(options: argparse.Namespace, records: SqlRecords) -> Person:
     """Who acts. Refused without a valid token."""
     try:
         token = options.token_file.read_text(encoding="utf-8") if options.token_file else os.environ.get(TOKEN, "")
@@ -117,7 +117,7 @@ def _chosen(configuration: Configuration, records: SqlRecords, which: str) -> Re
 
 
 def _propose(options: argparse.Namespace, configuration: Configuration, _: Files, records: SqlRecords) -> int:
-    person, now_ns = _person(options, records), make_clock(configuration.clock).now_ns()
+    person, now_ns = acting_person(options, records), make_clock(configuration.clock).now_ns()
     made = propose(records, _draft(configuration, options.product), person, options.reason, now_ns)
     print(f"{made.id}: {made.product} v{made.version} waits for a second person")
     return 0
@@ -144,13 +144,13 @@ def _approve(options: argparse.Namespace, configuration: Configuration, files: F
         valid_from_ns = None if options.valid_from is None else parse_time_ns(options.valid_from)
     except ValueError as error:
         raise Refused(str(error)) from error
-    person = _person(options, records)
+    person = acting_person(options, records)
     action = approve(records, options.proposal, person, options.reason, valid_from_ns, clock.now_ns())
     with contextlib.suppress(OSError):  # no core runs: it finds the request when it starts
         waker = Waker(files.run, "core.sock")
         waker.wake()
         waker.close()
-    answer = _answer(records, action.id)
+    answer = answer_of(records, action.id)
     if answer is not None and answer.state == "refused":
         raise Refused(f"{options.proposal}: {answer.error}")
     assert action.until_ns is not None
@@ -159,7 +159,7 @@ def _approve(options: argparse.Namespace, configuration: Configuration, files: F
     return 0
 
 
-def _answer(records: SqlRecords, id_: str) -> Answer | None:
+def answer_of(records: SqlRecords, id_: str) -> Answer | None:
     """What the core says of a request; None if it says nothing in time."""
     until_s = time.monotonic() + _ANSWER_WITHIN_S
     while time.monotonic() < until_s:

@@ -14,7 +14,8 @@ from domain.tags import Tag
 from domain.time import ScaledTime
 from service.config import recipes, tags
 from service.config.document import Document, PathKey, read_document
-from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, Notify, Source
+from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, ModelText, Notify, Source
+from service.config.models import drafted_models
 from service.config.quantities import registry
 from service.config.tags import Route
 from service.config.telling import check_event_topics
@@ -41,6 +42,7 @@ class Configuration:
     rulebook: Rulebook
     notify: Mapping[str, Notify]
     mirrors: Mapping[str, Mirror]
+    models: Mapping[str, ModelText]  # as they are to be trained; those that have a file are in the rulebook
     hash: str
     text: str
 
@@ -94,6 +96,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     built_tags, routes = tags.build(document, file, units, complaints)
     rulebook = recipes.rulebook(document, file, units, {tag.name: tag for tag in built_tags}, complaints)
     check_event_topics(document, file, routes, complaints)
+    models = drafted_models(document, file, path, rulebook, complaints)
     host, port = _listen(document, file.http.listen, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
@@ -114,12 +117,18 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         sources=file.sources,
         tags=built_tags,
         routes=routes,
-        rulebook=replace(rulebook, hash=_rules_hash(rulebook)),
+        rulebook=hashed(replace(rulebook, models=models)),
+        models=file.models,
         notify=file.notify,
         mirrors=file.mirrors,
         hash=digest,
         text=document.text,
     )
+
+
+def hashed(rulebook: Rulebook) -> Rulebook:
+    """The same rules with their hash."""
+    return replace(rulebook, hash=_rules_hash(replace(rulebook, hash="")))
 
 
 def _rules_hash(rulebook: Rulebook) -> str:

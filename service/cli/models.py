@@ -1,0 +1,180 @@
+"""Learned models: train one on a span of the record, evaluate it on another, approve it as a second person, list."""
+
+import argparse
+import contextlib
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from detectors.model_watch import fitted
+from domain.approvals import same_person
+from domain.entries import ActionKind, PersonAction
+from domain.errors import Refused
+from domain.tags import TagTable
+from domain.time import format_time, parse_time_ns
+from historian.journal.reader import ReadOnlyJournal
+from historian.view import HistoryView
+from records.database import SqlRecords
+from service.cli.ranges import TOKEN, acting_person, answer_of
+from service.clock import make_clock
+from service.config.build import Configuration, load
+from service.config.model import ModelText
+from service.files import Files
+from service.models.files import installed, read_model, write_model
+from service.models.runs import PhaseRun, runs_of
+from service.models.training import Training, alarms_in, measured, ratios_of, train
+from service.wake import Waker
+
+MAY_CHANGE_MODELS = ("process engineer", "QA")
+_MOST_AUDIT = 10_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Train, evaluate, approve, list."""
+    parser.add_argument("--config", type=Path, metavar="FILE", default=Path("thermowell.yaml"))
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help=f"your personal token; default: ${TOKEN}")
+    verbs = parser.add_subparsers(dest="what", required=True, metavar="train|evaluate|approve|list")
+    training = verbs.add_parser("train", help="fit a model of the configuration to a span of the record")
+    training.add_argument("name")
+    training.add_argument("--out", type=Path, required=True, metavar="FILE")
+    evaluating = verbs.add_parser("evaluate", help="let a model judge a span of the record, as JSON")
+    evaluating.add_argument("file", type=Path)
+    for verb in (training, evaluating):
+        verb.add_argument("--from", dest="start", required=True, metavar="TIME", help="ISO 8601, or ns since 1970")
+        verb.add_argument("--to", dest="end", required=True, metavar="TIME", help="the first moment left out")
+        verb.add_argument("--without", action="append", default=[], metavar="BATCH", help="a batch to leave out")
+    approving = verbs.add_parser("approve", help="let a model judge: not by whoever trained it")
+    approving.add_argument("file", type=Path)
+    approving.add_argument("--reason", required=True)
+    verbs.add_parser("list", help="what was put before people, and what became of it")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what is asked; exit 2 where it is refused."""
+    configuration = load(options.config)
+    files = Files(configuration.data).made()
+    verbs: dict[str, Callable[[argparse.Namespace, Configuration, Files, SqlRecords], int]] = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "approve": _approve,
+        "list": _list,
+    }
+    with SqlRecords.open(files.records) as records:
+        return verbs[options.what](options, configuration, files, records)
+
+
+def _span(options: argparse.Namespace) -> tuple[int, int]:
+    try:
+        return parse_time_ns(options.start), parse_time_ns(options.end)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def _runs(
+    options: argparse.Namespace, text: ModelText, configuration: Configuration, files: Files, records: SqlRecords
+) -> list[PhaseRun]:
+    journal = ReadOnlyJournal(files.journal)
+    history = HistoryView(files.history, journal)
+    history.refresh()
+    tags = TagTable(journal.tags())
+    return runs_of(text, configuration.rulebook, tags, records, history, _span(options), options.without)
+
+
+def _text(configuration: Configuration, name: str) -> ModelText:
+    text = configuration.models.get(name)
+    if text is None:
+        raise Refused(f"the configuration has no model {name!r}; it has {', '.join(configuration.models) or 'none'}")
+    return text
+
+
+def _train(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
+    person = acting_person(options, records)
+    text = _text(configuration, options.name)
+    runs = _runs(options, text, configuration, files, records)
+    who = Training(options.name, person.name, make_clock(configuration.clock).now_ns(), *_span(options))
+    trained = train(text, runs, who)
+    hash_ = write_model(options.out, trained.description, trained.arrays)
+    told = trained.description
+    print(
+        f"{options.out}: model {options.name} {hash_[:12]} of {len(told.runs)} runs: fitted to {told.fitted_runs}, "
+        f"limits from {told.limit_runs} others, measured on the rest: {json.dumps(told.metrics)}"
+    )
+    return 0
+
+
+def _evaluate(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
+    model = read_model(options.file).model
+    text = _text(configuration, model.name)
+    runs = _runs(options, text, configuration, files, records)
+    inner = fitted(model)
+    ratios = ratios_of(text, inner, runs)
+    told = {
+        "model": model.name,
+        "hash": model.hash,
+        "metrics": measured(text, inner, runs),
+        "alarms": {instance: alarms_in(text, each) for instance, each in ratios.items()},
+    }
+    print(json.dumps(told, indent=1))
+    return 0
+
+
+def _approve(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
+    person, model = acting_person(options, records), read_model(options.file).model
+    if person.role not in MAY_CHANGE_MODELS:
+        raise Refused(f"{person.name} is {person.role}: models are approved by {' or '.join(MAY_CHANGE_MODELS)}")
+    if same_person(person.name, model.trainer):
+        raise Refused(f"{person.name} trained {model.name}: a second person approves")
+    if not options.reason.strip():
+        raise Refused("an approval needs a reason")
+    place = files.models / f"{model.hash}.npz"
+    if not place.exists():
+        beside = place.with_suffix(".part")
+        shutil.copyfile(options.file, beside)
+        beside.replace(place)
+    now_ns = make_clock(configuration.clock).now_ns()
+    action = PersonAction(
+        uuid.uuid4().hex, now_ns, person.name, ActionKind.APPROVE_MODEL, model.hash, options.reason.strip()
+    )
+    records.request(action)
+    with contextlib.suppress(OSError):  # no core runs: it finds the request when it starts
+        waker = Waker(files.run, "core.sock")
+        waker.wake()
+        waker.close()
+    answer = answer_of(records, action.id)
+    if answer is not None and answer.state == "refused":
+        raise Refused(f"{model.version}: {answer.error}")
+    when = "from the next run of its phase on" if answer else "once the service runs, from the next run of its phase on"
+    print(f"model {model.version} judges {when}")
+    return 0
+
+
+def _list(_: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
+    approvals = {
+        each.entry.subject: each.entry
+        for each in reversed(records.list_audit(_MOST_AUDIT))
+        if each.entry.kind == ActionKind.APPROVE_MODEL and not each.entry.what.endswith("refused")
+    }
+    approved = [each.model for each in installed(files.models) if each.model.hash in approvals]
+    approved.sort(key=lambda model: approvals[model.hash].at_ns)
+    newest = {model.name: model.hash for model in approved}
+    for each in installed(files.models):
+        entry = approvals.get(each.model.hash)
+        standing = "waits for the service"
+        if entry is not None:
+            judges = newest[each.model.name] == each.model.hash
+            by = f"approved by {entry.person} {format_time(entry.at_ns)}: {entry.comment}"
+            standing = f"{'judges' if judges else 'was replaced'}, {by}"
+        _print(each.model.version, each.model.trainer, standing)
+    for name, model in configuration.rulebook.models.items():
+        if model.hash not in approvals:
+            _print(model.version, model.trainer, f"advisory: the file of {name} is not approved")
+    for name, text in configuration.models.items():
+        if text.file is None:
+            _print(name, "", "not trained")
+    return 0
+
+
+def _print(version: str, trainer: str, standing: str) -> None:
+    print(f"{version}\t{f'trained by {trainer}' if trainer else ''}\t{standing}")

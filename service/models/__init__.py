@@ -1,0 +1,1 @@
+"""Learned models as files: read, trained, measured, put before a second person."""
