@@ -234,7 +234,7 @@ class Bank:
                 for unit in self._context.settled_by(rows, begin):
                     found += self._settle(unit)
                 found += self._transfers(self._context.take(rows, begin))
-            end = self._context.next_event(rows, begin)
+            end = self._context.next_event(rows, begin, taken=True)
         return found
 
     def _event(self, event: BatchEvent, position: RowPosition) -> list[Conclusion]:

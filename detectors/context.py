@@ -158,9 +158,12 @@ class Context:
         """The unit that a tag is a parameter of."""
         return self._owner.get(tag)
 
-    def next_event(self, rows: Arrived, begin: int) -> int:
-        """The first row from `begin` on that changes a context or settles one; the number of rows if none does."""
-        changed = min(self._first_change(rows, begin), self._flows.first_row(rows, begin))
+    def next_event(self, rows: Arrived, begin: int, *, taken: bool = False) -> int:
+        """The first row from `begin` on that changes a context or settles one; the number of rows if none does.
+
+        `taken`: that row itself was taken already. A level too large to show a step would be found for ever.
+        """
+        changed = min(self._first_change(rows, begin), self._flows.first_row(rows, begin + taken))
         return min(changed, self._first_settling(rows, begin)) if self.unsettled else changed
 
     def _first_change(self, rows: Arrived, begin: int) -> int:

@@ -49,7 +49,9 @@ class Occupancy:
         where = "ended" if left_ns is None else f"left {name}"
         message = f"Batch {batch} is on {name} again, after it had {where}: a batch does not come back under its name."
         evidence: Evidence = {"ended_ns": ended_ns, "left_ns": left_ns}
-        return [self.impossible("returns", name, batch, change.time_ns, change.position, message, evidence, unit.run)]
+        return [
+            self.impossible(("returns", ""), name, batch, change.time_ns, change.position, message, evidence, unit.run)
+        ]
 
     def phase_began(self, unit: Unit, run: Run, units: Iterable[Unit]) -> list[Finding]:
         """A run of a phase begins on a unit, beside what the other units do."""
@@ -110,11 +112,13 @@ class Occupancy:
         return [self._of_run("two units", run, message, {"others": ", ".join(other.unit for other in apart)})]
 
     def _of_run(self, what: str, run: Run, message: str, evidence: Evidence) -> Finding:
-        return self.impossible(what, run.unit, run.batch, run.start_ns, run.start_position, message, evidence, run)
+        return self.impossible(
+            (what, run.label), run.unit, run.batch, run.start_ns, run.start_position, message, evidence, run
+        )
 
     def impossible(
         self,
-        what: str,
+        what: tuple[str, str],
         subject: str,
         batch: str,
         at_ns: int,
@@ -123,11 +127,16 @@ class Occupancy:
         evidence: Evidence,
         run: Run | None = None,
     ) -> Finding:
-        """Say what cannot be, and where; it is over as it is said."""
+        """Say what cannot be, and where; it is over as it is said.
+
+        `what` is its kind, and what tells it from another of its kind that the same entry tells.
+        """
+        kind, detail = what
         case = open_case(self._origin, "context.impossible", subject, at_ns, position, run, subject)
         case.batch = batch
-        case.id = f"context.impossible/{subject}/{batch}/{what}/{position.entry}.{position.row}"
-        return case.say(Stage.CLEARED, at_ns, message, {"what": what, **evidence}, at_ns)
+        # One entry may tell several things that cannot be: each has an identity of its own.
+        case.id = f"context.impossible/{subject}/{batch}/{kind}/{detail}/{position.entry}.{position.row}"
+        return case.say(Stage.CLEARED, at_ns, message, {"what": kind, **evidence}, at_ns)
 
     def state(self) -> Json:
         """All of it."""

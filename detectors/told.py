@@ -109,7 +109,7 @@ class Told:
             is_new = self.genealogy.add(parent, child)
         except Refused as error:
             message = f"Event {event.id} ({event.kind}) cannot be: {error}."
-            return [self._impossible("circle", event.unit or child, event, position, message, child)]
+            return [self._impossible("circle", event.unit or child, event, position, message, child, parent)]
         return [BatchLink(parent, child, kinship, event.time_ns, event.source, event.id)] if is_new else []
 
     def _on_unit(self, unit: Unit, event: BatchEvent, position: RowPosition, telling: Telling) -> None:
@@ -157,7 +157,7 @@ class Told:
             told = unit.log.get(role, [])
             if now or (told and [before for _, before in told[-2:-1]] != [text]):
                 message = f"{name}: {role} {text} ends, and {role} {now or 'none'} is what runs there."
-                telling.concluded.append(self._impossible("end", name, event, position, message))
+                telling.concluded.append(self._impossible("end", name, event, position, message, detail=role))
             return
         ends_phase = role is Role.BATCH and bool(unit.last(Role.PHASE)) and not _has_tag(unit, Role.PHASE)
         if self._is_behind(unit, role, event, position, telling):
@@ -191,7 +191,7 @@ class Told:
             f"{name}: {event.kind} of {event.phase or event.batch} at {format_time(event.time_ns)} lies before "
             f"{role} {now} began at {since}; it changes nothing."
         )
-        telling.concluded.append(self._impossible(what, name, event, position, message))
+        telling.concluded.append(self._impossible(what, name, event, position, message, detail=role))
         telling.late.append((unit, event.time_ns))
         return True
 
@@ -276,13 +276,27 @@ class Told:
         return self._claims.beat(heartbeat, self._context.units, self._context.source_of)
 
     def _impossible(
-        self, what: str, subject: str, event: BatchEvent, position: RowPosition, message: str, batch: str = ""
+        self,
+        what: str,
+        subject: str,
+        event: BatchEvent,
+        position: RowPosition,
+        message: str,
+        batch: str = "",
+        detail: str = "",
     ) -> Finding:
         evidence = {"event": event.id, "event_source": event.source}
         unit = self._context.units.get(subject)
         run = None if unit is None else unit.run
         return self._occupancy.impossible(
-            what, subject, batch or event.batch, event.time_ns, position, message, evidence, run
+            (what, detail or event.id),
+            subject,
+            batch or event.batch,
+            event.time_ns,
+            position,
+            message,
+            evidence,
+            run,
         )
 
     def state(self) -> Json:

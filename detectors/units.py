@@ -166,7 +166,7 @@ class Unit:
     def said(self, role: Role, from_ns: int, until_ns: int) -> list[str]:
         """What was said within a time, ends included; nothing where nothing is known of that time."""
         told = self.log.get(role, [])
-        ends_ns = [at_ns for at_ns, _ in told[1:]] + [until_ns + 1]
+        ends_ns = [*(at_ns for at_ns, _ in told[1:]), until_ns + 1][: len(told)]
         return [
             text for (at_ns, text), end_ns in zip(told, ends_ns, strict=True) if at_ns <= until_ns and end_ns > from_ns
         ]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from domain.equipment import IDLE_STATES
 from service.config.quantities import check_unit, duration_ns
 
 
@@ -198,12 +199,24 @@ class PhaseTag(Section):
 
     tag: str
     map: dict[str, str] = {}
+    state: str | None = None  # the tag that tells the state (ISA-88) of that phase
+    idle_states: tuple[str, ...] = IDLE_STATES
 
 
 class RecipeTag(Section):
     """The tag that names the recipe."""
 
     tag: str
+
+
+class FlowText(Section):
+    """A transfer that tags tell together: a valve is open and a level moves."""
+
+    level: str
+    step: str
+    duration: Duration = Field(alias="for")
+    valve: str | None = None
+    other: str | None = None  # the unit that the material goes to or comes from
 
 
 class UnitText(Section):
@@ -214,8 +227,10 @@ class UnitText(Section):
     batch: BatchTag | None = None
     phase: PhaseTag | None = None
     recipe: str | RecipeTag | None = None
-    transfer_in: str | None = None
-    transfer_out: str | None = None
+    transfer_in: str | FlowText | None = None
+    transfer_out: str | FlowText | None = None
+    events: bool = False  # events tell what no tag does
+    settle: Duration = 0  # where no `batch` tag says it
     parameters: dict[str, str] = {}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from domain.equipment import UnitModel
 from domain.errors import Complaint
 from domain.holds import Hold, HoldKind
 from domain.recipes import RangeKind
@@ -10,9 +9,10 @@ from domain.rules import AlarmRule, Priority, Rulebook, TagRules
 from domain.tags import Tag
 from service.config.document import Document, PathKey
 from service.config.drift import Budget, drift_budget, drift_rule
+from service.config.equipment import unit_model
 from service.config.health import duration_of, tag_health
 from service.config.master import Site, recipes
-from service.config.model import AlarmText, ConfigFile, RecipeTag, UnitText
+from service.config.model import AlarmText, ConfigFile
 from service.config.quantities import difference
 from service.config.shifts import shifts
 from service.config.tags import Expanded, PlacedTag
@@ -40,9 +40,7 @@ def rulebook(
     budget = drift_budget(document, file, expanded, complaints)
     return Rulebook(
         recipes=recipes(Site(document, file, expanded, tags, complaints)),
-        units={
-            name: _unit(document, file, name, unit, expanded, tags, complaints) for name, unit in file.units.items()
-        },
+        units={name: unit_model(document, file, name, expanded, tags, complaints) for name in file.units},
         holds=_holds(document, file, complaints),
         shifts=shifts(document, file.shifts, complaints),
         tags={
@@ -52,46 +50,6 @@ def rulebook(
         },
         late_excursions=file.late_excursions,
         approval=file.approval,
-    )
-
-
-def _unit(
-    document: Document,
-    file: ConfigFile,
-    name: str,
-    text: UnitText,
-    expanded: Expanded,
-    tags: Mapping[str, Tag],
-    complaints: list[Complaint],
-) -> UnitModel:
-    path = ("units", name)
-    recipe_tag = text.recipe.tag if isinstance(text.recipe, RecipeTag) else None
-    recipe = text.recipe if isinstance(text.recipe, str) else None
-    named: dict[tuple[str, ...], str | None] = {
-        ("batch", "tag"): text.batch.tag if text.batch else None,
-        ("phase", "tag"): text.phase.tag if text.phase else None,
-        ("recipe", "tag"): recipe_tag,
-        ("transfer_in",): text.transfer_in,
-        ("transfer_out",): text.transfer_out,
-        **{("parameters", role): tag for role, tag in text.parameters.items()},
-    }
-    for keys, tag in named.items():
-        if tag is not None and tag not in tags and tag not in expanded.tags:
-            complaints.append(document.complain((*path, *keys), f"no tag is named {tag!r}"))
-    if recipe is not None and recipe not in file.recipes:
-        complaints.append(document.complain((*path, "recipe"), f"no recipe is named {recipe!r}"))
-    return UnitModel(
-        name=name,
-        parameters=expanded.parameters[name],
-        batch_tag=text.batch.tag if text.batch else None,
-        batch_idle=text.batch.idle if text.batch else ("", "0"),
-        phase_tag=text.phase.tag if text.phase else None,
-        phase_map=text.phase.map if text.phase else {},
-        recipe=recipe,
-        recipe_tag=recipe_tag,
-        settle_ns=text.batch.settle if text.batch else 0,
-        transfer_in_tag=text.transfer_in,
-        transfer_out_tag=text.transfer_out,
     )
 
 
@@ -131,9 +89,9 @@ def _check_event_tags(
         return
     needed = {"_in": "transfer_in", "_out": "transfer_out"}
     for ending, key in needed.items():
-        if event.endswith(f"transfer{ending}") and getattr(unit, key) is None:
+        if event.endswith(f"transfer{ending}") and getattr(unit, key) is None and not unit.events:
             complaints.append(document.complain(path, f"unit {unit_name!r} has no `{key}` tag to tell {event!r}"))
-    if not event.endswith(("transfer_in", "transfer_out")) and unit.phase is None:
+    if not event.endswith(("transfer_in", "transfer_out")) and unit.phase is None and not unit.events:
         complaints.append(document.complain(path, f"unit {unit_name!r} has no `phase` tag to tell {event!r}"))
 
 
