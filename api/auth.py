@@ -15,6 +15,9 @@ _bearer = HTTPBearer(auto_error=False, description="a personal token from `therm
 ONLOOKERS = frozenset({"viewer", "service", "admin"})
 """Roles that act on no alarm: an administrator holds no role in the process."""
 
+TELLS_NOTHING = frozenset({"viewer", "admin"})
+"""Roles that tell no events of batches."""
+
 SHELVERS = frozenset({"shift lead", "process engineer", "qa"})
 """Roles that may shelve."""
 
@@ -50,6 +53,13 @@ def must_act(person: Person) -> None:
     """Problem 403 if the person's role only looks on."""
     if role_words(person.role) in ONLOOKERS:
         detail = f"{person.name} has the role {person.role!r}, which acts on no alarm"
+        raise Problem(HTTPStatus.FORBIDDEN, detail, parameter="Authorization")
+
+
+def must_tell(person: Person) -> None:
+    """Problem 403 if the person's role tells nothing of batches: a system's token has the role `service`."""
+    if role_words(person.role) in TELLS_NOTHING:
+        detail = f"{person.name} has the role {person.role!r}, which tells nothing of batches"
         raise Problem(HTTPStatus.FORBIDDEN, detail, parameter="Authorization")
 
 

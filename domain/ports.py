@@ -397,6 +397,10 @@ class RecordsReader(Protocol):
         """Ask the core to take an event; return the one that was asked for first by its id."""
         ...
 
+    def event_state(self, id_: str) -> str | None:
+        """How an event that was asked for stands: waiting, done, refused; None where nobody asked."""
+        ...
+
     def notices(self, limit: int) -> Sequence[tuple[Notice, str]]:
         """The newest notices with the state of each: waiting, sent, refused, unknown."""
         ...

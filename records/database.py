@@ -140,6 +140,11 @@ class SqlRecords:
         with self._database.writing() as connection:
             return batches.write_event_request(connection, event)
 
+    def event_state(self, id_: str) -> str | None:
+        """How an event that was asked for stands: waiting, done, refused; None where nobody asked."""
+        answer = self.event_answer(id_)
+        return None if answer is None else answer.state
+
     def event_answer(self, id_: str) -> Answer | None:
         """How an event that was asked for stands, if it was."""
         with self._database.reading() as connection:

@@ -135,6 +135,9 @@ class MemoryRecords:
         with self._lock:
             return self._decided.events.setdefault(event.id, (event, Answer("waiting")))[0]
 
+    def event_state(self, id_: str) -> str | None:
+        return self._decided.events[id_][1].state if id_ in self._decided.events else None
+
     def event_answer(self, id_: str) -> Answer | None:
         return self._decided.events[id_][1] if id_ in self._decided.events else None
 

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Sequence
 from operator import itemgetter
 
 from domain.alarms import Notice, Transition
-from domain.entries import Entry, Gap, Heartbeat, PersonAction, Position, SourceState, TagDefined
-from domain.findings import Finding, PhaseRecord
+from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position, SourceState, TagDefined
+from domain.findings import BatchTold, Finding, PhaseRecord
+from domain.genealogy import BatchLink
 from domain.ports import Delivery, Person, SourceLedger
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagTable
@@ -107,6 +108,10 @@ class RecordsInMemory:
         self.all_notices: list[tuple[Notice, str]] = []
         self.people: dict[str, Person] = {}
         self.requests: list[PersonAction] = []
+        self.all_told: list[BatchTold] = []
+        self.all_links: list[BatchLink] = []
+        self.events: dict[str, BatchEvent] = {}
+        self.event_states: dict[str, str] = {}
 
     def list_findings(
         self,
@@ -162,6 +167,25 @@ class RecordsInMemory:
 
     def request(self, action: PersonAction) -> None:
         self.requests.append(action)
+
+    def phases_of(self, batch: str, limit: int) -> Sequence[PhaseRecord]:
+        found = [phase for phase in self.all_phases.values() if phase.batch == batch]
+        return sorted(found, key=lambda phase: phase.start_ns)[:limit]
+
+    def findings_of(self, batch: str, limit: int) -> Sequence[Finding]:
+        return [finding for finding in self.all_findings[::-1] if finding.batch == batch][:limit]
+
+    def told_of(self, batch: str, limit: int) -> Sequence[BatchTold]:
+        return [told for told in self.all_told[::-1] if told.event.batch == batch][:limit]
+
+    def links_of(self, batches: Sequence[str], *, back: bool, limit: int) -> Sequence[BatchLink]:
+        return [link for link in self.all_links if (link.child if back else link.parent) in batches][:limit]
+
+    def ask_event(self, event: BatchEvent) -> BatchEvent:
+        return self.events.setdefault(event.id, event)
+
+    def event_state(self, id_: str) -> str | None:
+        return self.event_states.get(id_, "waiting" if id_ in self.events else None)
 
 
 # The journal: everything in memory, durable at once.

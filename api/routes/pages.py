@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.alarm_list import AlarmList
+from api.batches import batch_shape, genealogy_shape, timeline
 from api.context import Here
 from api.problems import Problem
 from api.render import Pages
@@ -17,6 +18,7 @@ from api.times import TimeForm
 
 router = APIRouter(include_in_schema=False)
 
+_BATCH_ROWS = 500
 _UNSTORED = {"Cache-Control": "no-store"}
 
 
@@ -47,3 +49,22 @@ async def alarm(here: Here, request: Request, alarm: str) -> Response:
             raise
         return HTMLResponse(_pages(request).problem(404, problem.detail), 404, headers=_UNSTORED)
     return HTMLResponse(_pages(request).alarm(told), headers=_UNSTORED)
+
+
+@router.get("/batches/{batch:path}")
+async def batch(here: Here, request: Request, batch: str) -> Response:
+    """One batch with its phases, findings, relatives and events."""
+    records, form = here.deps.records, TimeForm.MS
+    told = await here.lanes.light.run(lambda: batch_shape(records, batch, _BATCH_ROWS, form))
+    if told is None:
+        detail = f"nothing is known of batch {batch!r}"
+        return HTMLResponse(_pages(request).problem(404, detail), 404, headers=_UNSTORED)
+    phases = await here.lanes.light.run(lambda: records.phases_of(batch, _BATCH_ROWS))
+    back, forward = [
+        await here.lanes.light.run(
+            lambda back=back: genealogy_shape(records, batch, back=back, limit=_BATCH_ROWS, form=form)  # type: ignore[misc]  # binds the loop's way
+        )
+        for back in (True, False)
+    ]
+    lanes = timeline(phases, here.now_ns())
+    return HTMLResponse(_pages(request).batch(told, lanes, back, forward), headers=_UNSTORED)
