@@ -75,7 +75,7 @@ def test_the_streams_say_everything_that_cannot_be():
     kinds = {"unit", "circle", "occupied", "end", "returns", "order"}
     assert kinds <= set(what(said))
     assert conflicts(said)
-    assert {"split", "merge", "rework", "transfer"} <= {kinship for _, _, kinship in links(said)}
+    assert {"split", "merge", "rework"} <= {kinship for _, _, kinship in links(said)}
 
 
 # --- what events tell
