@@ -62,7 +62,10 @@ def _section(files: Sequence[Series], scores: Sequence[Scores]) -> Section:
         {"score": Goal(at_least=65.0), "heldout": Goal(at_least=62.0)},
         {name: {"score": score(own[[group == name for group in groups]].sum(axis=0))} for name in sorted(set(groups))},
         {"limit": limit, "hit": int(total[2]) if len(files) else 0, "false": int(total[3]) if len(files) else 0},
-        ("`score` is at the rule's own limit; `heldout` at limits chosen on the other folds, where the set has folds",),
+        (
+            "`score` is at the rule's own limit; `heldout` at limits chosen on the other folds, where the set has folds",
+            "the method and the rule's limit were chosen on the public files, so on these `score` is not held out",
+        ),
     )
 
 

@@ -136,6 +136,7 @@ def _changes(runs: Sequence[WaterRun], rows: Sequence[Told], what: str) -> Secti
         {"windows": int(counts[:, 1].sum()), "missed": int(counts[:, 2].sum())},
         (
             "an alarm every 60 rows, without any data, scores well: only the count of false alarms beside it makes sense",
+            *NOTES,
         ),
     )
 
