@@ -143,7 +143,7 @@ def test_a_peak_that_comes_again_is_nothing_new() -> None:
     random = np.random.default_rng(4)
     values = random.normal(0.0, 1.0, 2000)
     values[600::250] = 30.0
-    novelty = Novelty(NoveltyRule())
+    novelty = Novelty(NoveltyRule(smooth=1))
     told = []
     for place, value in enumerate(values.tolist()):
         novelty.update(value)
