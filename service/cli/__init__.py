@@ -18,6 +18,7 @@ VERBS = {
     "export": "export a tag's samples as CSV or Parquet",
     "verify": "prove that what is stored is what was written",
     "replay": "judge the past once more, also by another configuration",
+    "test": "test limits against series of values",
     "token": "give people personal tokens",
     "ranges": "versions of ranges: propose, diff, approve, impact",
     "models": "learned models: train, evaluate, approve, list",
