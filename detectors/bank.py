@@ -241,6 +241,7 @@ class Bank:
         """Take what was told of a batch; a unit whose tags are past it already changes at once."""
         telling = self._batches.take(event, position)
         found = telling.concluded
+        self._holds.link(found)
         for unit in telling.changed:
             if self._context.is_due(unit, self._watermarks.newest_ns):
                 found += self._settle(unit)
@@ -357,6 +358,7 @@ class Bank:
             flows = [each]
             if each.tag is not None:
                 concluded, elsewhere = self._batches.flowed(each, self._context.units[each.unit].batch)
+                self._holds.link(concluded)
                 found += concluded
                 flows += elsewhere
             for flow in flows:

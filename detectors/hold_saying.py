@@ -227,7 +227,7 @@ class Saying:
         """Say that a stay is over, though nobody recorded its stop: it ended between its last sight and `over`."""
         hold = waiting.hold
         used = self._measures.used(hold, stay, over)
-        seen_ns = max(stay.start.time_ns, min(stay.last_seen_ns or stay.start.time_ns, over.time_ns))
+        seen_ns = max(stay.start.time_ns, min(stay.sighted_ns or stay.start.time_ns, over.time_ns))
         seen = Moment(seen_ns, seen_ns, over.position, over.source, over.stamp)
         used = Span(min(self._measures.used(hold, stay, seen).low_ns, used.low_ns), used.high_ns)
         case = open_case(self._origin, INDETERMINATE, hold.name, over.time_ns, over.position, None, hold.unit)

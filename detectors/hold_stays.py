@@ -57,6 +57,7 @@ class Stay:
     peak: float | None = None
     credit: Span = NOTHING  # what of it counts to a budget of the batch that it was before
     last_seen_ns: int | None = None  # by the source's clock
+    sighted_ns: int | None = None  # as long as nothing could have been the next batch's
     again: Moment | None = None  # the newest start while it runs: that of the next batch, if it was one
 
     @property
@@ -84,6 +85,7 @@ class Stay:
             "peak": self.peak,
             "credit": list(self.credit),
             "last_seen_ns": self.last_seen_ns,
+            "sighted_ns": self.sighted_ns,
             "again": None if self.again is None else self.again.state(),
         }
 

@@ -9,7 +9,7 @@ condition, there are two figures, the least and the most, and what alarms is the
 recorded is indeterminate, never zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +29,8 @@ from detectors.hold_table import Row, row_of
 from detectors.part import Part, Said
 from detectors.units import Unit
 from domain.entries import ActionKind, Gap, Heartbeat, PersonAction, RowPosition
-from domain.findings import Finding
+from domain.findings import Conclusion, Finding
+from domain.genealogy import BatchLink, Kinship
 from domain.holds import HoldKind
 from domain.rules import Rulebook
 from domain.tags import Tag
@@ -39,6 +40,8 @@ __all__ = ["CLEANING", "USE", "Activity", "Holds", "Row"]
 
 _CONDITION_WITHIN_NS = 2 * MINUTE_NS
 """So long after its stop a stay waits for the tag of its condition to come that far; then it is judged without."""
+
+_CHILDREN_KEPT = 4096
 
 _MATERIAL = (HoldKind.INTERMEDIATE, HoldKind.STEP)
 
@@ -264,6 +267,8 @@ class Holds(Part):
             return self._judge_whole(waiting, stay, position) if due else []
         found = self._name(waiting, stay, now.time_ns)
         stay.last_seen_ns = now.time_ns
+        if stay.again is None:
+            stay.sighted_ns = now.time_ns
         if strip is not None:
             self._measures.keep_base(stay, strip)
             found += self._saying.excursions(waiting, stay, strip, now_ns, position, None)
@@ -297,7 +302,7 @@ class Holds(Part):
     def _name(self, waiting: Waiting, stay: Stay, now_ns: int) -> list[Finding]:
         """Take the batch of a stay from its unit, once its tag has settled; another batch later is another stay."""
         unit = self._units.get(waiting.hold.unit)
-        if unit is None or unit.model.batch_tag is None or unit.pending or not unit.batch:
+        if unit is None or unit.pending or not unit.batch:
             return []
         if waiting.hold.kind not in _MATERIAL:
             return []
@@ -334,12 +339,15 @@ class Holds(Part):
 
     # Budgets
 
-    def link(self, parent: str, child: str) -> None:
-        """A batch comes to be of another: it inherits what that has taken of every budget."""
-        self._parents.setdefault(child, {})[parent] = None
-        while len(self._parents) > 4096:
+    def link(self, concluded: Sequence[Conclusion]) -> None:
+        """Take links of batches: a child inherits what its parent has taken of every budget by then."""
+        for link in concluded:
+            if isinstance(link, BatchLink):
+                if link.kinship is not Kinship.TRANSFER:  # what a transfer began in may have been emptied unseen
+                    self._parents.setdefault(link.child, {})[link.parent] = None
+                self._budgets.inherit(link.parent, link.child, self._live_spans)
+        while len(self._parents) > _CHILDREN_KEPT:
             del self._parents[next(iter(self._parents))]
-        self._budgets.inherit(parent, child, self._live_spans)
 
     def _live_spans(self, budget: str, batch: str) -> list[Span]:
         return [each.spent for each in self._live(budget).get(batch, [])]

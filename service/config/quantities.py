@@ -94,3 +94,11 @@ def _delta(unit: str) -> str:
     spelled = _spelled(unit)
     parsed = str(registry().Unit(spelled))
     return {"degree_Celsius": "delta_degC", "degree_Fahrenheit": "delta_degF"}.get(parsed, spelled)
+
+
+def quantity_in(text: str, unit: str) -> float:
+    """Read a quantity with its unit (`83.144 kJ/mol`) in another; ValueError says what is wrong."""
+    match = _NUMBER_AND_UNIT.fullmatch(text.strip())
+    if match is None or not match[2]:
+        raise ValueError(f"{text!r} is no quantity with a unit (such as 83.144 kJ/mol)")
+    return convert(float(match[1]), match[2], unit)

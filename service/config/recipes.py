@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from domain.errors import Complaint
-from domain.holds import Hold, HoldKind
 from domain.recipes import RangeKind
 from domain.rules import AlarmRule, Priority, Rulebook, TagRules
 from domain.tags import Tag
@@ -11,22 +10,12 @@ from service.config.document import Document, PathKey
 from service.config.drift import Budget, drift_budget, drift_rule
 from service.config.equipment import unit_model
 from service.config.health import duration_of, tag_health
+from service.config.holds import budgets, holds
 from service.config.master import Site, recipes
 from service.config.model import AlarmText, ConfigFile
 from service.config.quantities import difference
 from service.config.shifts import shifts
 from service.config.tags import Expanded, PlacedTag
-
-_HOLD_EVENTS = {
-    "first_transfer_in",
-    "last_transfer_in",
-    "first_transfer_out",
-    "last_transfer_out",
-    "first_use_start",
-    "last_use_end",
-    "cleaning_start",
-    "cleaning_end",
-}
 
 
 def rulebook(
@@ -41,7 +30,8 @@ def rulebook(
     return Rulebook(
         recipes=recipes(Site(document, file, expanded, tags, complaints)),
         units={name: unit_model(document, file, name, expanded, tags, complaints) for name in file.units},
-        holds=_holds(document, file, complaints),
+        holds=holds(document, file, tags, complaints),
+        budgets=budgets(document, file, complaints),
         shifts=shifts(document, file.shifts, complaints),
         tags={
             placed.name: rules
@@ -51,48 +41,6 @@ def rulebook(
         late_excursions=file.late_excursions,
         approval=file.approval,
     )
-
-
-def _holds(document: Document, file: ConfigFile, complaints: list[Complaint]) -> dict[str, Hold]:
-    holds = {}
-    for name, text in file.holds.items():
-        path = ("holds", name)
-        if text.unit not in file.units:
-            complaints.append(document.complain((*path, "unit"), f"no unit is named {text.unit!r}"))
-        for key in ("start", "stop"):
-            event = getattr(text, key)
-            if event not in _HOLD_EVENTS and not event.endswith((".start", ".end")):
-                message = f"{event!r} is no event: {', '.join(sorted(_HOLD_EVENTS))}, PHASE.start or PHASE.end"
-                complaints.append(document.complain((*path, key), message))
-            else:
-                _check_event_tags(document, file, (*path, key), text.unit, event, complaints)
-        for index, warning in enumerate(text.warn_before):
-            if warning >= text.limit:
-                place = (*path, "warn_before", str(index))
-                complaints.append(document.complain(place, "warns before the hold has begun"))
-        warnings = tuple(sorted(text.warn_before, reverse=True))
-        kind = HoldKind(text.kind)
-        holds[name] = Hold(name, kind, text.unit, text.start, text.stop, text.limit, warnings, text.study)
-    return holds
-
-
-def _check_event_tags(
-    document: Document,
-    file: ConfigFile,
-    path: PathKey,
-    unit_name: str,
-    event: str,
-    complaints: list[Complaint],
-) -> None:
-    unit = file.units.get(unit_name)
-    if unit is None:
-        return
-    needed = {"_in": "transfer_in", "_out": "transfer_out"}
-    for ending, key in needed.items():
-        if event.endswith(f"transfer{ending}") and getattr(unit, key) is None and not unit.events:
-            complaints.append(document.complain(path, f"unit {unit_name!r} has no `{key}` tag to tell {event!r}"))
-    if not event.endswith(("transfer_in", "transfer_out")) and unit.phase is None and not unit.events:
-        complaints.append(document.complain(path, f"unit {unit_name!r} has no `phase` tag to tell {event!r}"))
 
 
 def _tag_rules(document: Document, placed: PlacedTag, budget: Budget, complaints: list[Complaint]) -> TagRules | None:
