@@ -88,6 +88,7 @@ def section(scores: Sequence[Scored]) -> Section:
         (
             "delay: from when a perfect observer could have seen the fault; below 0: told before",
             "lead: from the first finding of a fault to the first time its unit leaves a validated range or PAR",
+            "a rate of at most 1 is proven by 3 quiet unit-weeks without a false alarm, 5 with one",
             *(f"missed: {_described(score, each)}" for score in scores for each in _labels(score) if _is_miss(each)),
         ),
     )

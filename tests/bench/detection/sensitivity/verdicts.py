@@ -95,7 +95,7 @@ def _why(cell: Cell, rules: TagRules | None) -> str:
     """The class of a miss: what the rules of the tag cannot see, by their own definition."""
     drift = None if rules is None else rules.drift
     if cell.pattern is Pattern.VARIANCE:
-        return "the mean stays where it is; no rule told the noise"
+        return "the mean stays where it is, and too few readings go far"
     if cell.pattern in (Pattern.FROZEN, Pattern.DROPOUT):
         return "shorter than what is usual on this tag"
     if cell.pattern is Pattern.SPIKE:
@@ -107,4 +107,4 @@ def _why(cell: Cell, rules: TagRules | None) -> str:
     if cell.pattern is Pattern.OSCILLATION:
         return "within NOR, and as often above as below: the chart's windows take the mean"
     windows = cell.lasts_s * 1_000_000_000 // drift.every_ns
-    return f"within NOR, and {windows} windows of the drift chart are too few for this size"
+    return f"within NOR, and {windows} windows of the drift chart are few for this size"
