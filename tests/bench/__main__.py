@@ -15,6 +15,7 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "mqtt": ("mqtt_receive",),
     "store": ("store_ingest", "store_bytes", "store_bytes_unshared", "store_buckets", "store_raw", "store_latest"),
     "detect": ("detect",),
+    "detect_cva": ("detect_cva",),
     "run_length": ("arl0_cusum_50", "arl0_cusum_25", "arl0_ewma"),
     "forecast": ("forecast",),
     "spine": ("spine", "spine_mqtt"),
