@@ -170,6 +170,19 @@ _MODEL = (
     ),
 )
 
+_DWELL = tuple(
+    AlarmRule(
+        f"time at {words}",
+        f"dwell.{kind}.{side}",
+        Priority.HIGH if kind in (RangeKind.VALIDATED, RangeKind.PAR, RangeKind.ACTION) else Priority.MEDIUM,
+        consequence="Batch material may be affected; quality assesses it.",
+        action="Compare with the batch record; tell quality.",
+        respond_within_ns=30 * MINUTE_NS,
+    )
+    for side, words in (("high", "too long"), ("low", "too short"))
+    for kind in RangeKind
+)
+
 _SINGLE = (
     AlarmRule(
         "rate",
@@ -349,6 +362,8 @@ DEFAULTS: dict[str, Step] = {
     **_steps("hold", _HOLD),
     **_steps("drift", _DRIFT),
     **_steps("model", _MODEL),
+    **_steps("time at too long", [rule for rule in _DWELL if rule.rule.endswith("high")]),
+    **_steps("time at too short", [rule for rule in _DWELL if rule.rule.endswith("low")]),
     **{rule.rule: Step(rule.rule, 1, rule) for rule in _SINGLE},
 }
 """The step of every rule in `domain.findings.RULES`."""

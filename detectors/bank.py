@@ -7,6 +7,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.additions import Additions
 from detectors.arrivals import (
     NEVER_NS,
     Arrived,
@@ -22,6 +23,7 @@ from detectors.combined import Combined
 from detectors.context import Context
 from detectors.drift import Drifts
 from detectors.duration import Durations
+from detectors.dwells import Dwells
 from detectors.gaps import Gaps
 from detectors.holds import CLEANING, USE, Activity, Holds, Row
 from detectors.identity import detector_hash
@@ -35,6 +37,7 @@ from detectors.rate import Rates
 from detectors.rejudging import RowsOfTag, Stretch
 from detectors.rhythm import Rhythms
 from detectors.sensor_range import SensorRanges
+from detectors.set_points import SetPoints
 from detectors.signals import Signals
 from detectors.silence import SourceLimits, Sources, Stale
 from detectors.snapshots import Arrays, pack, unpack
@@ -105,6 +108,8 @@ class Bank:
         self._context = Context(rulebook, self._versions)
         self._batches = Told(origin, self._context)
         self._ranges = Ranges(rulebook, origin, self._last, self._gaps, self._versions)
+        self._set_points = SetPoints(rulebook, origin, self._last, self._gaps, self._versions, self._ranges.runs)
+        self._additions = Additions(rulebook, origin, self._gaps, self._versions, self._ranges.runs)
         self._bad = BadQuality(origin, self._ranges.runs)
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
         self._places = Places(rulebook)
@@ -115,6 +120,9 @@ class Bank:
         self._parts: tuple[Part, ...] = (
             self._places,
             self._ranges,
+            self._set_points,
+            self._additions,
+            Dwells(rulebook, origin, self._gaps, self._ranges.runs),
             Combined(origin),
             Rates(rulebook, origin, self._ranges.runs),
             self._bad,
@@ -153,6 +161,8 @@ class Bank:
         if isinstance(entry, Gap):
             self._gaps.take(entry)
             self._ranges.gap(entry)
+            self._set_points.gap(entry)
+            self._additions.gap(entry)
             self._rhythms.gap(entry)
             self._holds.gap(entry)
         elif isinstance(entry, PersonAction):

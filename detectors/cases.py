@@ -155,9 +155,9 @@ def open_case(
     )
 
 
-def quantity(value: float, unit: str) -> str:
-    """A value as people write it: `65.4 degC`; pH has no unit."""
-    return f"{value:.6g} {unit}".rstrip()
+def quantity(value: float, unit: str, *, signed: bool = False) -> str:
+    """A value as people write it: `65.4 degC`, as a difference `+2 degC`; pH has no unit."""
+    return f"{value:{'+' if signed else ''}.6g} {unit}".rstrip()
 
 
 def roughly(duration_ns: int) -> str:

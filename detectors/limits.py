@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from detectors.arrivals import NEVER_NS
 from detectors.cases import IN_WORDS, Run
 from domain.equipment import UnitModel
-from domain.recipes import ParameterRanges, RangeKind
+from domain.recipes import ParameterRanges, RangeKind, Ranges
 from domain.rules import TagRules
 from domain.tags import Tag
 
@@ -69,20 +69,23 @@ def agrees(ranges: ParameterRanges, tag: Tag) -> bool:
 
 def phase_limits(run: Run, ranges: ParameterRanges | None, rules: TagRules | None) -> tuple[Limit, ...]:
     """The limits of a parameter in its phase, from the inside out, high before low."""
-    limits: list[Limit] = []
     if ranges is None:
         return ()
-    from_ns = run.start_ns + ranges.after_ns
+    return limits_of(ranges.ranges, run.start_ns + ranges.after_ns, ranges.study, rules)
+
+
+def limits_of(ranges: Ranges, from_ns: int, study: str, rules: TagRules | None) -> tuple[Limit, ...]:
+    """The limits of ranges that hold from a time on, from the inside out, high before low."""
+    limits: list[Limit] = []
     for kind in RangeKind:
-        interval = ranges.ranges.get(kind)
+        interval = ranges.get(kind)
         if interval is None:
             continue
-        low, high = interval.low, interval.high
-        band = None if low is None or high is None else high - low
-        for sign, side, value in ((1, "high", high), (-1, "low", low)):
+        for sign, side, value in ((1, "high", interval.high), (-1, "low", interval.low)):
             if value is not None:
                 rule = f"excursion.{kind}.{side}"
-                limits.append(Limit(rule, str(kind), sign, value, band, from_ns, _deadband(rules, rule), ranges.study))
+                deadband = _deadband(rules, rule)
+                limits.append(Limit(rule, str(kind), sign, value, interval.width, from_ns, deadband, study))
     return tuple(limits)
 
 

@@ -8,7 +8,7 @@ The onset is the interpolated crossing between the last sample inside and the fi
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,12 +45,26 @@ class Watch:
         return not self.open and not self.waiting and self.bad_since_ns is None
 
 
+LimitsFor = Callable[[Run, int], tuple[Limit, ...]]
+"""The limits that hold on a tag during a run."""
+
+
 class Ranges(Part):
     """Excursions of all tags."""
 
     name = "ranges"
 
-    def __init__(self, rulebook: Rulebook, origin: Origin, last: LastSamples, gaps: Gaps, versions: Versions) -> None:
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        origin: Origin,
+        last: LastSamples,
+        gaps: Gaps,
+        versions: Versions,
+        limits_for: LimitsFor | None = None,
+    ) -> None:
+        """`limits_for`: the limits of what is derived from a tag in a run, in place of those of the tag itself."""
+        self._limits_for = limits_for
         self._rulebook = rulebook
         self._versions = versions
         self._origin = origin
@@ -88,7 +102,8 @@ class Ranges(Part):
         """Take a tag's definition; `unit` is the equipment that it is a parameter of."""
         self._tags[tag.id] = tag
         self._units[tag.id] = unit
-        self._fixed[tag.id] = fixed_limits(self._rulebook.tags.get(tag.name))
+        is_derived = self._limits_for is not None
+        self._fixed[tag.id] = () if is_derived else fixed_limits(self._rulebook.tags.get(tag.name))
         self._refresh(tag.id)
 
     def limits(self, tag: int) -> tuple[Limit, ...]:
@@ -111,6 +126,8 @@ class Ranges(Part):
         self._from_ns[tag] = min((limit.valid_from_ns for limit in limits), default=FOREVER_NS)
 
     def _phase_limits(self, run: Run, tag: int) -> tuple[Limit, ...]:
+        if self._limits_for is not None:
+            return self._limits_for(run, tag)
         name = self._tags[tag].name
         model = self._rulebook.units[run.unit]
         rules = self._rulebook.tags.get(name)

@@ -61,6 +61,8 @@ class Unjudged(Part):
             if ranges is not None and tag is not None and not agrees(ranges, tag):
                 told, has = measure(ranges.unit, ranges.reference), measure(tag.unit, tag.reference)
                 return f"its approved ranges of {name} are in {told}, the tag is in {has}"
+            if ranges is not None and ranges.relative and ranges.set_point not in model.parameters:
+                return f"its approved ranges of {name} lie around {ranges.set_point}, which the unit has no tag for"
         return ""
 
     def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:

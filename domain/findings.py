@@ -20,6 +20,8 @@ RULES = {
     "duration.long": "a phase lasts longer than validated",
     "duration.short": "a phase ended sooner than validated",
     "ranges.missing": "a phase runs that no approved range judges",
+    "dwell.{kind}.high": "a parameter was within an interval longer than a range of that time; kind is a RangeKind",
+    "dwell.{kind}.low": "a phase ended before a parameter was long enough within an interval",
     "hold.warning": "a hold comes near its limit",
     "hold.breach": "a hold is over its limit",
     "hold.indeterminate": "a hold's start or stop is missing",

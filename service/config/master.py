@@ -89,6 +89,10 @@ def _phase(site: Site, product: str, name: str, text: PhaseText) -> Phase:
         for key, each in text.addition_rate.items()
         if (rate := _rate(site, product, (*path, "addition_rate", key), key, each)) is not None
     }
+    for key, each in text.addition_rate.items():
+        earlier = [name for name, other in text.addition_rate.items() if other.of == each.of]
+        if earlier[0] != key:
+            site.complain((*path, "addition_rate", key), f"{earlier[0]!r} is the rate of {each.of!r} already")
     dwells = {
         key: dwell
         for key, each in text.time_at.items()
