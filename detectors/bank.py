@@ -20,6 +20,7 @@ from detectors.arrivals import (
 )
 from detectors.cases import Json, Origin, Run
 from detectors.combined import Combined
+from detectors.comparisons import Comparisons
 from detectors.context import Context
 from detectors.drift import Drifts
 from detectors.duration import Durations
@@ -45,6 +46,7 @@ from detectors.stillness import Stillness
 from detectors.told import Told
 from detectors.units import Switch, Transfer, Unit, phase_record
 from detectors.unjudged import Unjudged
+from detectors.verdicts import Verdicts
 from detectors.versions import Versions
 from domain.entries import (
     START,
@@ -116,6 +118,8 @@ class Bank:
         self._rhythms = Rhythms(rulebook, self._places)
         self._models = Models(rulebook, origin, self._ranges.runs, self._library)
         self._holds = Holds(rulebook, origin, self._gaps, self._context.units)
+        self._comparisons = Comparisons(rulebook, origin)
+        self._verdicts = Verdicts(rulebook, self._comparisons)
         # In the order in which they speak of one row, one phase's end, one heartbeat.
         self._parts: tuple[Part, ...] = (
             self._places,
@@ -136,6 +140,8 @@ class Bank:
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
             Unjudged(rulebook, origin, self._versions),
             self._holds,
+            self._comparisons,
+            self._verdicts,
         )
         self._sources = Sources(origin, self._source_limits)
         self._durations = Durations(origin)
@@ -284,9 +290,9 @@ class Bank:
 
     def _told(self, finding: Finding, run: Run | None) -> list[Conclusion]:
         """A finding, and what follows from it for the other parts."""
-        found: list[Conclusion] = [finding]
+        found: list[Conclusion] = [self._verdicts.explained(finding)]
         for part in self._parts:
-            found += part.hear(finding, run)
+            found += [self._verdicts.explained(each) for each in part.hear(finding, run)]
         return found
 
     def _settle(self, unit: Unit) -> list[Conclusion]:
@@ -405,6 +411,7 @@ class Bank:
         for part in self._parts:
             for finding in part.beat(heartbeat, position):
                 found += self._told(finding, self._run_of(finding))
+        found += self._verdicts.revised(heartbeat)
         found += self._durations.beat(heartbeat.now_ns, self._sources.skew_of, position)
         found += self._watermarks.rechecks(self._ranges.is_judged)
         return found
@@ -452,6 +459,7 @@ class Bank:
             if part.name in told["parts"]:  # an older program knew fewer
                 part.load(told["parts"][part.name], _part(arrays, part.name))
         runs = {name: unit.run for name, unit in self._context.units.items() if unit.run is not None}
+        self._comparisons.runs_again(runs)
         self._durations.load(told["durations"], runs)
 
     def carry_over(self, state: bytes, announced: Sequence[Finding] = ()) -> frozenset[FindingId]:

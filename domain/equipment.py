@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.checks import UnitChecks
+
 IDLE_STATES = ("idle", "complete", "completed", "stopped", "aborted")
 """States of a phase (ISA-88) in which it does not run. Held is not one of them: a phase that is held goes on."""
 
@@ -45,3 +47,4 @@ class UnitModel:
     idle_states: tuple[str, ...] = IDLE_STATES  # in which it does not run; in small letters
     transfer_in_rule: FlowRule | None = None  # the level rises
     transfer_out_rule: FlowRule | None = None  # the level falls
+    checks: UnitChecks = field(default_factory=UnitChecks)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from domain.checks import Expectation
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -97,6 +99,7 @@ class Phase:
     duration_study: str = ""
     rates: Mapping[str, RateRanges] = field(default_factory=dict)
     dwells: Mapping[str, DwellRanges] = field(default_factory=dict)
+    expects: tuple[Expectation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

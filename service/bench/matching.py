@@ -27,13 +27,14 @@ from simulators.truth.truth import Header
 GRACE_NS: Final = 30 * MINUTE_NS
 """How long after a label's end a finding still means it."""
 
-_VALUES: Final = frozenset(("excursion", "fixed", "rate", "outside_nor", "drift"))
-_INSTRUMENT: Final = frozenset(("noise", "spike", "jump", "sensor"))
+_VALUES: Final = frozenset(("excursion", "fixed", "rate", "outside_nor", "drift", "jump", "noise"))
+_INSTRUMENT: Final = frozenset(("spike", "sensor", "pair", "vapour", "jacket", "volume", "phase"))
+_PROCESS: Final = frozenset(("jacket", "volume", "phase"))
 _SILENCE: Final = frozenset(("source", "stale", "bad", "hold.indeterminate"))
 
 MEANINGS: Final[Mapping[str, frozenset[str]]] = {
-    "process": _VALUES | {"duration", "frozen"},
-    "operator": _VALUES | {"duration", "frozen", "hold"},
+    "process": _VALUES | _PROCESS | {"duration", "frozen"},
+    "operator": _VALUES | _PROCESS | {"duration", "frozen", "hold"},
     "instrument": _VALUES | _INSTRUMENT | {"stale", "frozen", "bad"},
     "network": _SILENCE | {"journal"},
     "opcua": _SILENCE | {"frozen"},

@@ -28,7 +28,56 @@ NAMESPACE: Final = "urn:thermowell:simulated-plant"
 OPCUA_SOURCE: Final = "train"
 MQTT_SOURCE: Final = "floor"
 _WATCHED: Final = ("unit", "reference", "sensor", "limits", "rate", "drift", "alarms")
-_MOVED: Final = ("valve", "total")  # a valve moves by jumps, a counter starts again: neither has a scatter of its own
+_RESTLESS: Final[list[Plain]] = ["stale", "frozen"]  # a valve jumps, and stands at its ends; a counter starts again
+_SUDDEN: Final[list[Plain]] = [
+    "stale",
+    "frozen",
+    "noise",
+    "spike",
+    "range",
+]  # what a drive does from one second to the next
+_HEALTH: Final[Section] = {
+    "valve": _RESTLESS,
+    "total": _RESTLESS,
+    "flow": _SUDDEN,
+    "power": _SUDDEN,
+    "speed": _SUDDEN,
+}
+"""What is watched on an instrument by its own habits, by its kind; everything where it says nothing."""
+
+_CHECKS: Final[Section] = {
+    "pairs": [{"roles": ["TT", "TT2"], "limit": "0.6 delta_degC"}],  # two of class A at 65 degC, IEC 60751
+    "jacket": {"temperature": "JT", "contents": "TT", "volume": "LT", "phases": ["heat", "cool"]},
+    "balances": {
+        "dosing": {
+            "level": "LT",
+            "terms": {"FQ": {"factor": 0.001, "rollover": 1000}},
+            "phases": ["dose"],
+            "over": "15min",
+        }
+    },
+    "witnesses": {"TT": ["JT"], "PT": ["GV"], "AT": ["BV"]},
+}
+"""What the instruments of a reactor tell of each other."""
+
+_SPEED: Final[Section] = {"SI": {"above": 86, "after": "2min"}}  # nine tenths of what the recipe asks for
+_EXPECTS: Final[Section] = {
+    "charge": {**_SPEED, "FT": {"below": 5, "after": "2min"}},
+    "heat": {
+        **_SPEED,
+        "LT": {"above": 1.4, "after": "2min"},
+        "TT": {"rises": "0.8 delta_degC/min", "after": "8min", "until": 50},  # seven tenths of the ramp
+    },
+    "dose": {
+        **_SPEED,
+        "FT": {"above": 90, "after": "3min"},
+        "JT": {"steady": "0.3 delta_degC/min", "after": "20min"},
+    },
+    "react": {**_SPEED, "FT": {"below": 5, "after": "3min"}},
+    "cool": _SPEED,
+}
+"""What each phase of a reactor is expected to do."""
+
 _POINTERS: Final = {
     "json": {"value": "/v", "time": "/t", "status": "/s"},
     "uns": {"value": "/value", "time": "/timestamp", "status": "/quality"},
@@ -159,7 +208,7 @@ def _tags(scenario: Scenario, tags: PlantTags, demo: Section) -> Section:
             "description": tag.description,
             **_instrument(tag),
             **watched,
-            "health": ["stale", "frozen", "range"] if tag.instrument.kind in _MOVED else "auto",
+            "health": _HEALTH.get(tag.instrument.kind, "auto"),
         }
     for state in tags.states:
         address = _address(scenario, state, topics)
@@ -208,6 +257,8 @@ def _units(scenario: Scenario, tags: PlantTags) -> Section:
         for key, role in (("transfer_in", "XFER_IN"), ("transfer_out", "XFER_OUT")):
             if f"{unit}.{role}" in names:
                 section[key] = f"{unit}.{role}"
+        if reacts:
+            section["checks"] = copy.deepcopy(_CHECKS)
         found[unit] = section
     return found
 
@@ -226,6 +277,8 @@ def _recipe(recipe: Recipe, tags: PlantTags, demo: Section) -> Section:
         limits = _duration(recipe, phase.name, demo)
         if limits:
             section["duration"] = limits
+        if phase.name in _EXPECTS:
+            section["expects"] = copy.deepcopy(_EXPECTS[phase.name])
         for (name, role), ranges in recipe.ranges.items():
             if name == phase.name:
                 section[role] = _ranges(ranges, units[role])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from domain.equipment import IDLE_STATES, FlowRule, UnitModel
 from domain.errors import Complaint
 from domain.tags import Tag
+from service.config.comparing import unit_checks
 from service.config.document import Document, PathKey
 from service.config.model import ConfigFile, FlowText, RecipeTag, UnitText
 from service.config.quantities import difference
@@ -44,6 +45,7 @@ def unit_model(
         idle_states=tuple(each.strip().lower() for each in text.phase.idle_states) if text.phase else IDLE_STATES,
         transfer_in_rule=_flow(document, file, (*path, "transfer_in"), text.transfer_in, tags, complaints),
         transfer_out_rule=_flow(document, file, (*path, "transfer_out"), text.transfer_out, tags, complaints),
+        checks=unit_checks(document, path, text.checks, expanded.parameters[name], tags, complaints),
     )
 
 

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from domain.checks import Expectation
 from domain.errors import Complaint
 from domain.recipes import (
     PROVEN,
@@ -18,6 +19,7 @@ from domain.recipes import (
 )
 from domain.tags import Tag
 from service.config import procedure
+from service.config.comparing import expectation
 from service.config.document import Document, PathKey
 from service.config.model import (
     AdditionRate,
@@ -99,7 +101,27 @@ def _phase(site: Site, product: str, name: str, text: PhaseText) -> Phase:
         if (dwell := _dwell(site, product, (*path, "time_at", key), key, each)) is not None
     }
     duration = _duration(site, (*path, "duration"), text.duration)
-    return Phase(name, parameters, duration, text.duration.study if text.duration else "", rates, dwells)
+    return Phase(
+        name,
+        parameters,
+        duration,
+        text.duration.study if text.duration else "",
+        rates,
+        dwells,
+        _expects(site, product, path, text),
+    )
+
+
+def _expects(site: Site, product: str, path: PathKey, text: PhaseText) -> tuple[Expectation, ...]:
+    """What a phase is expected to do to parameters that its units measure."""
+    found = []
+    for role, each in text.expects.items():
+        measured = site.measured(product, role)
+        if not measured:
+            site.complain((*path, "expects", role), f"no unit has a tag for the parameter {role!r}")
+            continue
+        found.append(expectation((*path, "expects", role), role, each, measured[0].unit, site.complain))
+    return tuple(found)
 
 
 def _duration(site: Site, path: PathKey, text: DurationLimits | None) -> Limits | None:
