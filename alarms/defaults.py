@@ -274,7 +274,7 @@ _SINGLE = (
         consequence="Single readings may cross limits that the process keeps.",
         action="Check the instrument and its wiring.",
     ),
-    AlarmRule("spike", "spike", Priority.EVENT),
+    AlarmRule("spike", "spike", Priority.EVENT, action="Nobody need respond; many of them mean a loose contact."),
     AlarmRule(
         "jump",
         "jump",
