@@ -274,7 +274,13 @@ _SINGLE = (
         consequence="Single readings may cross limits that the process keeps.",
         action="Check the instrument and its wiring.",
     ),
-    AlarmRule("spike", "spike", Priority.EVENT, action="Nobody need respond; many of them mean a loose contact."),
+    AlarmRule(
+        "spike",
+        "spike",
+        Priority.EVENT,
+        consequence="None by itself; many of them mean a loose contact.",
+        action="Nobody need respond.",
+    ),
     AlarmRule(
         "jump",
         "jump",
