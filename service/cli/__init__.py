@@ -19,6 +19,7 @@ VERBS = {
     "verify": "prove that what is stored is what was written",
     "replay": "judge the past once more, also by another configuration",
     "test": "test limits against series of values",
+    "drift": "confirm how often drift charts alarm falsely",
     "token": "give people personal tokens",
     "ranges": "versions of ranges: propose, diff, approve, impact",
     "models": "learned models: train, evaluate, approve, list",
