@@ -22,6 +22,7 @@ VERBS = {
     "drift": "confirm how often drift charts alarm falsely",
     "token": "give people personal tokens",
     "ranges": "versions of ranges: propose, diff, approve, impact",
+    "recipes": "import master recipes as drafts",
     "models": "learned models: train, evaluate, approve, list",
     "mirror": "fill a mirror's hole from the record",
     "dashboards": "build Grafana dashboards, and push them",
