@@ -4,15 +4,17 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Protocol
 
 import pytest
 
 from domain.alarms import AlarmFacts, Notice, Transition
 from domain.approvals import Decision, Proposal
-from domain.entries import ActionKind, PersonAction, Position, RecipeApproved, RowPosition
+from domain.entries import ActionKind, BatchEvent, EventKind, PersonAction, Position, RecipeApproved, RowPosition
 from domain.errors import Refused
-from domain.findings import Finding, FindingId, PhaseRecord, Stage
+from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
+from domain.genealogy import BatchLink, Kinship
 from domain.ports import Records, RecordsReader, UnitOfWork
 from domain.rules import Priority
 from records.audit import AuditHead, AuditRecord
@@ -47,6 +49,7 @@ class CoreRecords(Records, RecordsReader, Protocol):
     def add_person(self, name: str, role: str) -> str: ...
     def revoke(self, name: str) -> None: ...
     def people(self) -> Sequence[Account]: ...
+    def waiting_events(self, limit: int = 100) -> Sequence[BatchEvent]: ...
     def propose(self, proposal: Proposal) -> None: ...
     def proposals(self, limit: int = 100) -> Sequence[Proposal]: ...
     def proposal(self, id_: str) -> Proposal | None: ...
@@ -254,6 +257,67 @@ def phases_are_listed_newest_first(records: CoreRecords) -> None:
         work.phases([phase("b", 200), phase("a", 100), phase("c", 300)])
 
     assert [each.instance for each in records.list_phases(None, None, None, 2)] == ["c", "b"]
+
+
+def event(id_: str = "e1", **changed: object) -> BatchEvent:
+    made = BatchEvent(id_, "floor", EventKind.CHARGE, 100, 101, "R101", "B-1", "dose", "SM-1", Decimal("12.50"), "kg")
+    return replace(made, **changed)  # type: ignore[arg-type]  # the caller names fields
+
+
+def told(id_: str = "e1", **changed: object) -> BatchTold:
+    return BatchTold(event(id_, **changed), RowPosition(Position(5), 2))
+
+
+def what_is_told_of_a_batch_is_kept_once_and_found_by_every_batch_that_it_names(records: CoreRecords) -> None:
+    split = told("e2", kind=EventKind.SPLIT, time_ns=200, batch="", parents=("B-1",), children=("ü%", "B-1_2"))
+    for _ in range(2):
+        with records.unit_of_work() as work:
+            work.told([told(), split, told(source="mes")])
+
+    found = records.told_of("B-1", 10)
+    assert found == [split, told(source="mes"), told()]
+    assert str(found[1].event.amount) == "12.50"
+    assert records.told_of("B-1", 1) == [split]
+    assert records.told_of("ü%", 10) == [split]
+    assert records.told_of("B-1x2", 10) == []
+    assert records.told_of("B-", 10) == []
+
+
+def links_are_kept_once_and_walked_both_ways(records: CoreRecords) -> None:
+    links = [BatchLink(*pair, Kinship.MERGE, 100, "floor", "e1") for pair in (("A", "C"), ("B", "C"), ("C", "D"))]
+    for _ in range(2):
+        with records.unit_of_work() as work:
+            work.links(links)
+
+    assert records.links_of(["C"], back=True, limit=10) == links[:2]
+    assert records.links_of(["A", "C"], back=False, limit=10) == [links[0], links[2]]
+    assert records.links_of(["C"], back=True, limit=1) == links[:1]
+
+
+def phases_and_findings_are_found_by_their_batch(records: CoreRecords) -> None:
+    mine = finding("f2", batch="B-9")
+    with records.unit_of_work() as work:
+        work.phases([phase("b", 200), phase("a", 100)])
+        work.findings([finding("f1", batch="B-1"), mine, replace(mine, version=2)])
+
+    assert [each.instance for each in records.phases_of("B-1", 10)] == ["a", "b"]
+    assert records.phases_of("B-2", 10) == []
+    assert records.findings_of("B-9", 10) == [replace(mine, version=2)]
+
+
+def an_event_is_asked_for_once_and_answered_with_its_effects(records: CoreRecords) -> None:
+    first = records.ask_event(event(source="", person="Ann"))
+    again = records.ask_event(event(source="", person="Ann", batch="B-2"))
+    assert (first, again) == (event(source="", person="Ann"), first)
+    assert list(records.waiting_events()) == [first]
+    assert records.event_state("e1") == "waiting"
+
+    with records.unit_of_work() as work:
+        work.event_done("e1", None)
+        work.event_done("e1", "too late")
+
+    assert list(records.waiting_events()) == []
+    assert (records.event_state("e1"), records.event_state("e2")) == ("done", None)
 
 
 def alarms_are_unacknowledged_and_severe_first_and_only_those_that_are_not_normal(records: CoreRecords) -> None:

@@ -60,6 +60,27 @@ def test_every_commit_is_synced_and_logged_ahead(path: Path) -> None:
     assert answers == ["wal", 2]
 
 
+def test_a_file_of_the_time_before_batch_events_gets_their_tables_and_indexes(path: Path) -> None:
+    with SqlRecords.open(path) as records, records.unit_of_work() as work:
+        work.phases([phase()])
+    for statement in (
+        "DROP TABLE batch_events",
+        "DROP TABLE batch_links",
+        "DROP TABLE event_requests",
+        "DROP INDEX phases_of_batch",
+        "DROP INDEX findings_of_batch",
+    ):
+        change(path, statement)
+
+    with SqlRecords.open(path) as records:
+        assert records.phases_of("B-1", 10) == [phase()]
+        assert list(records.waiting_events()) == []
+    connection = sqlite3.connect(path)
+    made = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    connection.close()
+    assert {"batch_events", "batch_links", "event_requests", "phases_of_batch", "findings_of_batch"} <= made
+
+
 def test_a_newer_format_is_left_alone(path: Path) -> None:
     SqlRecords.open(path).close()
     change(path, "update about set value = '2' where name = 'format'")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.equipment import FlowRule
 from domain.errors import ConfigError
 from domain.recipes import Limits, RangeKind
 from domain.rules import Priority
@@ -166,6 +167,50 @@ def test_a_fault_is_named_with_its_place(tmp_path, old, new, place_and_reason):
     assert old in GOOD
 
     assert any(place_and_reason in complaint for complaint in complaints(tmp_path, GOOD.replace(old, new, 1)))
+
+
+TANK = """\
+  TANK:
+    events: true
+    settle: 2s
+    phase: {tag: R101.STEP, map: {1: hold}, state: R101.BATCH, idle_states: [Complete]}
+    transfer_out: {level: T7.LT, step: 20 l, for: 30s, valve: R101.STEP, other: R101}
+"""
+WITH_TANK = GOOD.replace("tags:\n  T7.LT", TANK + "tags:\n  T7.LT", 1)
+
+
+def test_a_unit_may_be_told_by_events_rules_and_the_state_of_its_phase(tmp_path):
+    tank = load_text(tmp_path, WITH_TANK).rulebook.units["TANK"]
+
+    assert tank.transfer_out_rule == FlowRule("T7.LT", pytest.approx(0.02), 30 * 10**9, "R101.STEP", "R101")
+    assert (tank.transfer_out_tag, tank.transfer_in_rule) == (None, None)
+    assert (tank.phase_state_tag, tank.idle_states, tank.settle_ns) == ("R101.BATCH", ("complete",), 2 * 10**9)
+
+
+def test_a_hold_may_begin_with_events_where_no_tag_tells(tmp_path):
+    hold = "  tank: {kind: intermediate, unit: TANK, start: first_transfer_in, stop: first_transfer_out, limit: 1h}\n"
+
+    assert "tank" in load_text(tmp_path, WITH_TANK + hold).rulebook.holds
+    assert complaints(tmp_path, WITH_TANK.replace("events: true", "events: false") + hold)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place_and_reason"),
+    [
+        ("level: T7.LT", "level: T8.LT", "units.TANK.transfer_out.level: no tag is named 'T8.LT'"),
+        ("valve: R101.STEP", "valve: R9.XV", "units.TANK.transfer_out.valve: no tag is named 'R9.XV'"),
+        ("step: 20 l", "step: 20 degC", "units.TANK.transfer_out.step: "),
+        ("step: 20 l", "step: 0 l", "units.TANK.transfer_out.step: '0 l' is not above 0"),
+        ("for: 30s", "for: 0s", "units.TANK.transfer_out.for: must be longer than nothing"),
+        ("other: R101", "other: R9", "units.TANK.transfer_out.other: no other unit is named 'R9'"),
+        ("other: R101", "other: TANK", "units.TANK.transfer_out.other: no other unit is named 'TANK'"),
+        ("state: R101.BATCH", "state: R9.X", "units.TANK.phase.state: no tag is named 'R9.X'"),
+    ],
+)
+def test_a_fault_in_what_tells_of_a_unit_is_named(tmp_path, old, new, place_and_reason):
+    assert old in WITH_TANK
+
+    assert any(place_and_reason in each for each in complaints(tmp_path, WITH_TANK.replace(old, new, 1)))
 
 
 @pytest.mark.parametrize(("quota", "reason"), [("1500 kB", "is too little"), ("much", "is no size")])
