@@ -290,6 +290,9 @@ class Judge:
         return effects
 
     def _act(self, action: PersonAction, effects: Effects) -> None:
+        if action.kind in (ActionKind.HOLD_START, ActionKind.HOLD_STOP):
+            effects.actions.append((action, str(action.kind), None))  # the detectors have taken it
+            return
         try:
             transitions = self._book.act(action)
         except Refused as error:

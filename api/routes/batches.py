@@ -1,16 +1,21 @@
 """Batches with their phases, the ranges in force over them, and the holds between them."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api.auth import Somebody, must_act
 from api.bands import bands_of
 from api.context import Here, SomeEnd, SomeStart, Time, answer
 from api.holds import hold_shapes
+from api.problems import bad, missing
 from api.shapes import Shape, phase_shape
-from api.times import TimeForm, parse_open_span
+from api.times import TimeForm, parse_moment, parse_open_span
+from domain.entries import ActionKind, PersonAction
 from domain.findings import PhaseRecord
 
 router = APIRouter(prefix="/v1", tags=["batches"])
@@ -96,3 +101,43 @@ async def holds(here: Here, time: Time = TimeForm.NS) -> Response:
     )
     shapes = hold_shapes(here.deps.rulebook, running, findings, here.now_ns(), time)
     return answer({"holds": shapes, **time.put(now=here.now_ns())})
+
+
+class Correction(BaseModel):
+    """When a hold really started or stopped, and why that is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    batch: str = Field(default="", max_length=200)
+    start: str | None = None
+    stop: str | None = None
+    comment: str = Field(min_length=1, max_length=2_000)
+
+
+@router.post("/holds/{hold}/correct")
+async def correct(here: Here, hold: str, said: Correction, person: Somebody) -> Response:
+    """Record the true start or stop of a hold, with the reason; what was said of it gets new versions, the old stay.
+
+    202: it is durable, and the core takes it in its place in the journal.
+    """
+    must_act(person)
+    if hold not in here.deps.rulebook.holds:
+        raise missing("hold", f"no hold is named {hold!r}")
+    if (said.start is None) == (said.stop is None):
+        raise bad("start", "needs exactly one of `start` and `stop`")
+    if not said.comment.strip():
+        raise bad("comment", "needs a comment that says why")
+    now_ns = here.now_ns()
+    kind, name, text = (
+        (ActionKind.HOLD_STOP, "stop", said.stop)
+        if said.start is None
+        else (ActionKind.HOLD_START, "start", said.start)
+    )
+    true_ns = parse_moment(name, text or "", now_ns)
+    if true_ns > now_ns:
+        raise bad(name, f"{text!r} is not in the past")
+    subject = f"{hold}/{said.batch}"
+    action = PersonAction(here.deps.new_id(), now_ns, person.name, kind, subject, said.comment.strip(), true_ns)
+    await here.lanes.light.run(lambda: here.deps.records.request(action))
+    here.deps.wake_core()
+    return answer({"request": action.id}, HTTPStatus.ACCEPTED)

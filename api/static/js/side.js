@@ -21,28 +21,49 @@ export async function readHolds(list) {
 }
 
 function holdItem(hold) {
-  const limitMs = hold.limit_ns / 1e6;
-  const elapsedMs = hold.elapsed_ns === null ? null : hold.elapsed_ns / 1e6;
+  const limitMs = hold.limit_ns === null ? null : hold.limit_ns / 1e6;
+  // What counts against the limit, in the worst case; where the core has not told it yet, the time since the start.
+  const worstNs = hold.counted_max_ns ?? hold.counted_min_ns ?? hold.elapsed_ns;
+  const elapsedMs = worstNs === null ? null : worstNs / 1e6;
   // A breached hold shows by how much: the bar then stands for the elapsed time, and the mark for the limit.
-  const wholeMs = Math.max(limitMs, elapsedMs ?? 0);
+  const wholeMs = Math.max(limitMs ?? 0, elapsedMs ?? 0) || 1;
   const fill = element("div", { class: "hold-fill" });
-  fill.style.width = `${((elapsedMs ?? 0) / wholeMs) * 100}%`;
-  const marks = [limitMs, ...hold.warn_before_ns.map((before) => limitMs - before / 1e6)].map((ms) => {
+  fill.style.width = limitMs === null ? "0" : `${((elapsedMs ?? 0) / wholeMs) * 100}%`;
+  const warnings = limitMs === null ? [] : [limitMs, ...hold.warn_before_ns.map((before) => limitMs - before / 1e6)];
+  const marks = warnings.map((ms) => {
     const mark = element("div", { class: "hold-mark" });
     mark.style.left = `calc(${(ms / wholeMs) * 100}% - 1px)`;
     return mark;
   });
-  const elapsed = elapsedMs === null ? "unknown" : duration(elapsedMs);
-  const left = elapsedMs === null ? "" : elapsedMs > limitMs ? `, ${duration(elapsedMs - limitMs)} over` : `, ${duration(limitMs - elapsedMs)} left`;
-  const track = element("div", { class: "hold-track", role: "img", "aria-label": `${elapsed} of ${duration(limitMs)}` }, fill, ...marks);
+  const elapsed = bounds(hold, elapsedMs);
+  const of = limitMs === null ? "" : ` of ${duration(limitMs)}`;
+  const track = element("div", { class: "hold-track", role: "img", "aria-label": `${elapsed}${of}` }, fill, ...marks);
   const place = [hold.unit, hold.batch, hold.study].filter(Boolean).join(" · ");
   return element(
     "li",
     { class: `hold is-${hold.state}`, title: hold.message || null },
     element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, hold.hold), element("span", { class: "hold-state" }, HOLD_STATES[hold.state])),
     track,
-    element("div", { class: "note" }, `${elapsed} of ${duration(limitMs)}${left} · ${place}`),
+    element("div", { class: "note" }, `${elapsed}${of}${left(limitMs, elapsedMs)}${outside(hold)} · ${place}`),
+    hold.runs_out_ms ? element("div", { class: "note" }, "runs out ", timeElement(hold.runs_out_ms, false)) : "",
   );
+}
+
+function bounds(hold, elapsedMs) {
+  if (elapsedMs === null) return "unknown";
+  if (hold.counted_min_ns === null || hold.counted_min_ns === hold.counted_max_ns) return duration(elapsedMs);
+  const least = duration(hold.counted_min_ns / 1e6);
+  return hold.counted_max_ns === null ? `at least ${least}` : `${least} to ${duration(elapsedMs)}`;
+}
+
+function left(limitMs, elapsedMs) {
+  if (limitMs === null || elapsedMs === null) return "";
+  return elapsedMs > limitMs ? `, ${duration(elapsedMs - limitMs)} over` : `, ${duration(limitMs - elapsedMs)} left`;
+}
+
+function outside(hold) {
+  if (hold.mode !== "in_condition" || !hold.outside_max_ns) return "";
+  return `, ${duration(hold.outside_max_ns / 1e6)} out of condition`;
 }
 
 export async function readNotices(list) {
