@@ -333,6 +333,21 @@ _SINGLE = (
         respond_within_ns=15 * MINUTE_NS,
     ),
     AlarmRule(
+        "calibration overdue",
+        "calibration.overdue",
+        Priority.LOW,
+        consequence="What it measures is no longer proven.",
+        action="Have it calibrated.",
+    ),
+    AlarmRule(
+        "calibration failed",
+        "calibration.failed",
+        Priority.HIGH,
+        consequence="Every batch since the last good calibration was made with a doubtful instrument.",
+        action="Tell quality; assess the batches that are named.",
+        respond_within_ns=60 * MINUTE_NS,
+    ),
+    AlarmRule(
         "sensor range",
         "sensor.range",
         Priority.MEDIUM,

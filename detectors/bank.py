@@ -18,6 +18,7 @@ from detectors.arrivals import (
     arrived_texts,
     group,
 )
+from detectors.calibration import Calibrations
 from detectors.cases import Json, Origin, Run
 from detectors.combined import Combined
 from detectors.comparisons import Comparisons
@@ -140,6 +141,7 @@ class Bank:
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
             Unjudged(rulebook, origin, self._versions),
             self._holds,
+            Calibrations(rulebook, origin),
             self._comparisons,
             self._verdicts,
         )

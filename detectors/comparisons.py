@@ -330,9 +330,13 @@ class Comparisons(Part):
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told."""
         self._sums.load(arrays)
-        self._learnt = {key: Learnt(*each) for key, each in state["learnt"].items()}
+        self.carry_over(state, arrays)
         for name, each in state["units"].items():
             _load_unit(self.units[name], each)
+
+    def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Keep what is learnt of each relation."""
+        self._learnt = {key: Learnt(*each) for key, each in state["learnt"].items()}
 
     def runs_again(self, runs: Mapping[str, Run]) -> None:
         """Take the runs that go on, by unit, once the units' context is known."""

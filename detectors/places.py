@@ -86,3 +86,11 @@ class Places(Part):
         self.count = 1 + sum(len(known) for known in self._known.values())
         self.of = arrays["of"].astype(np.intp)
         self.in_phase = arrays["in_phase"].astype(np.bool_)
+
+    def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Keep every place: what is learnt of a tag depends on no rule."""
+        watched = self.of.nonzero()[0].tolist()
+        self._known = {tag: dict(known) for tag, known in state}
+        self.count = 1 + sum(len(known) for known in self._known.values())
+        for tag in watched:
+            self.of[tag] = self._place(tag, "")

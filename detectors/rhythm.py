@@ -206,6 +206,10 @@ class Rhythms(Part):
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `arrays` told."""
         self._last_ns = arrays["last_ns"].astype(np.int64)
+        self.carry_over(state, arrays)
+
+    def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Keep what is learnt of each place."""
         self._counts = arrays["counts"].astype(np.int32)
         self._learnt = arrays["learnt"].astype(np.int64)
         self._judged = arrays["judged"].astype(np.int64)
@@ -214,3 +218,4 @@ class Rhythms(Part):
         self._limit_ns = arrays["limit_ns"].astype(np.int64)
         self._periodic = arrays["periodic"].astype(np.bool_)
         self._over = arrays["over"].astype(np.bool_)
+        self._grow_places()

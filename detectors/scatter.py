@@ -151,7 +151,13 @@ class Scatter:
 
     def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `arrays` told."""
-        for name in (*self.by_tag, *self.by_place):
+        for name in self.by_tag:
+            setattr(self, name, arrays[name].astype(getattr(self, name).dtype))
+        self.load_places(arrays)
+
+    def load_places(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take back what `arrays` told of the places."""
+        for name in self.by_place:
             setattr(self, name, arrays[name].astype(getattr(self, name).dtype))
 
 

@@ -308,3 +308,8 @@ class Signals(Part):
         self._past = arrays["past"].astype(np.float64)
         self._past_ns = arrays["past_ns"].astype(np.int64)
         self._scatter.load(arrays)
+
+    def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Keep what is learnt of each place."""
+        self._scatter.load_places(arrays)
+        self._scatter.grow_places(self._places.count)

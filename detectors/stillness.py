@@ -266,5 +266,12 @@ class Stillness(Part):
         self._cases = {tag: case_from(case) for tag, case in state}
         self._is_open[:] = False
         self._is_open[list(self._cases)] = True
-        for name in ("run", "since_ns", "readings", "repeats", "longest", "judged", "limit"):
+        self._run = arrays["run"].astype(np.int64)
+        self._since_ns = arrays["since_ns"].astype(np.int64)
+        self.carry_over(state, arrays)
+
+    def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Keep what is learnt of each place."""
+        for name in ("readings", "repeats", "longest", "judged", "limit"):
             setattr(self, f"_{name}", arrays[name].astype(np.int64))
+        self._grow_places()

@@ -49,6 +49,8 @@ RULES = {
     "jacket.balance": "the contents do not warm or cool as the jacket's heat lets expect",
     "volume.balance": "a level does not gain what came in",
     "phase.expectation": "a phase does not do to a parameter what its recipe expects",
+    "calibration.overdue": "a tag's calibration is due and not done",
+    "calibration.failed": "a calibration failed; the batches since the last good one are named",
     "sensor.range": "a reading is at or beyond the end of its instrument's range",
     "source.disconnected": "a source is not heard",
     "source.skew": "a source's clock is off",

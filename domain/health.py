@@ -13,6 +13,9 @@ class TagHealth:
     spike: bool = False  # single readings far off
     jump: bool = False  # a step from one reading to the next that stays
     sensor_range: bool = False  # at or beyond the ends of the instrument's range
+    calibrated_ns: int | None = None  # the last good calibration
+    calibration_due_ns: int | None = None
+    calibration_failed_ns: int | None = None  # one that failed since then
 
     @property
     def learns(self) -> bool:

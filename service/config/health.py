@@ -1,6 +1,7 @@
 """What is watched on instruments, as the file writes it."""
 
 from domain.health import TagHealth
+from domain.time import parse_time_ns
 from service.config.model import AUTO, TagText
 
 _ALL = ("stale", "frozen", "noise", "spike", "jump", "range")
@@ -19,13 +20,20 @@ def tag_health(text: TagText) -> TagHealth:
             asked.add(name)
         elif time is not None:
             asked.discard(name)
-    if text.kind != "number":
-        return TagHealth()
+    sensor = text.sensor
+    calibrated_ns = None if sensor.calibrated is None else parse_time_ns(sensor.calibrated)
+    due_ns = None if sensor.calibration_due is None else parse_time_ns(sensor.calibration_due)
+    if calibrated_ns is not None and sensor.every is not None:
+        due_ns = calibrated_ns + sensor.every
+    is_number = text.kind == "number"
     return TagHealth(
-        stale="stale" in asked,
-        frozen="frozen" in asked,
-        noise="noise" in asked,
-        spike="spike" in asked,
-        jump="jump" in asked,
-        sensor_range="range" in asked,
+        stale=is_number and "stale" in asked,
+        frozen=is_number and "frozen" in asked,
+        noise=is_number and "noise" in asked,
+        spike=is_number and "spike" in asked,
+        jump=is_number and "jump" in asked,
+        sensor_range=is_number and "range" in asked,
+        calibrated_ns=calibrated_ns,
+        calibration_due_ns=due_ns,
+        calibration_failed_ns=None if sensor.failed is None else parse_time_ns(sensor.failed),
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from domain.equipment import IDLE_STATES
+from domain.time import parse_time_ns
 from service.config.quantities import check_unit, duration_ns
 
 
@@ -101,6 +102,21 @@ class Sensor(Section):
 
     range: Interval = (None, None)
     calibration_due: str | None = None
+    calibrated: str | None = None  # the last good calibration
+    every: Duration | None = None
+    failed: str | None = None  # a calibration since then that failed
+
+    @model_validator(mode="after")
+    def _calibrated_before(self) -> Self:
+        if self.every is not None and self.calibrated is None:
+            raise ValueError("`every` needs `calibrated`")
+        if self.every is not None and self.calibration_due is not None:
+            raise ValueError("needs one of `every` and `calibration_due`, not both")
+        for name in ("calibration_due", "calibrated", "failed"):
+            text = getattr(self, name)
+            if text is not None:
+                parse_time_ns(text)
+        return self
 
 
 class AlarmText(Section):
