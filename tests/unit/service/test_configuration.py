@@ -272,3 +272,52 @@ def test_a_calendar_that_means_nothing_is_refused(tmp_path):
         "shifts.zone: no time zone is named 'Europe/Berlim' (such as Europe/Berlin)",
     ]
     assert all(f"thermowell.yaml:{line}:" in each for each in found)
+
+
+HOLDS = GOOD.replace(
+    "holds:\n",
+    """\
+budgets:
+  cold: {limit: 96h, warn_before: [8h], study: HT-40}
+holds:
+  chilled: {kind: intermediate, unit: R101, start: charge.end, stop: dose.start, limit: 72h, mode: in_condition, counts: in_condition,
+            condition: {tag: R101.TT, unit: K, range: [275.15, 281.15]}, budget: cold, storage: {tag: R101.TT, window: 24h}}
+  warm: {kind: intermediate, unit: R101, start: charge.end, stop: dose.start, limit: 4h, mode: over_temperature,
+         condition: {tag: R101.TT, unit: degC, above: 8}}
+  reaction: {kind: step, unit: R101, start: dose.start, stop: dose.end, mode: endpoint, warn_after: [10h]}
+""",
+)
+
+
+def test_holds_have_modes_conditions_budgets_and_stores(tmp_path):
+    rulebook = load_text(tmp_path, HOLDS).rulebook
+
+    chilled, warm, reaction = (rulebook.holds[name] for name in ("chilled", "warm", "reaction"))
+    assert chilled.condition is not None
+    assert (chilled.condition.low, chilled.condition.high) == (pytest.approx(2), pytest.approx(8))
+    assert chilled.counts_in_condition
+    assert chilled.storage is not None
+    assert chilled.storage.heat_j_per_mol == pytest.approx(83_144)
+    assert warm.condition is not None
+    assert (warm.condition.low, warm.condition.high) == (None, 8)
+    assert (reaction.limit_ns, reaction.warnings_ns) == (None, (10 * 3600 * 10**9,))
+    assert rulebook.budgets["cold"].limit_ns == 96 * 3600 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ("mode: endpoint, ", "mode: endpoint, limit: 3h, ", "nothing limits it"),
+        ("limit: 4h, mode: over_temperature", "mode: over_temperature", "holds.warm.limit: is missing"),
+        ("above: 8", "range: [2, 8]", "counts what is `above` a temperature"),
+        ("counts: in_condition,\n", "\n", "no budget is named 'hot'"),
+        ("unit: degC, above: 8", "unit: bar, above: 8", "cannot be converted to degC"),
+        ("warn_before: [8h], study: HT-40", "warn_before: [97h]", "warns before the hold has begun"),
+        ("window: 24h}", "window: 24h, heat: 83 J}", "cannot be converted to J/mol"),
+    ],
+)
+def test_a_hold_that_cannot_judge_is_refused(tmp_path, good, bad, said):
+    assert good in HOLDS
+    text = HOLDS.replace(good, bad).replace("budget: cold", "budget: hot" if "hot" in said else "budget: cold")
+
+    assert any(said in each for each in complaints(tmp_path, text))

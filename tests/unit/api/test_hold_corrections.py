@@ -1,0 +1,51 @@
+"""A person records when a hold really started or stopped; bounds, what is left and when it runs out are told."""
+
+import httpx
+import pytest
+
+from api.dependencies import HoldRun
+from api.holds import hold_shapes
+from api.times import TimeForm
+from domain.entries import ActionKind
+from domain.time import HOUR_NS
+from tests.unit.api.conftest import LEAD, NOW_NS, RULEBOOK, VIEWER, World
+
+AS_LEAD = {"Authorization": f"Bearer {LEAD}"}
+SAID = {"batch": "B1", "start": str(NOW_NS - HOUR_NS), "comment": "the log says so"}
+
+
+async def test_a_corrected_start_is_asked_of_the_core(world: World, client: httpx.AsyncClient) -> None:
+    told = await client.post("/v1/holds/crude/correct", json=SAID, headers=AS_LEAD)
+
+    (action,) = world.records.requests
+    assert told.status_code == 202
+    assert (action.kind, action.subject, action.until_ns) == (ActionKind.HOLD_START, "crude/B1", NOW_NS - HOUR_NS)
+
+
+@pytest.mark.parametrize(
+    ("hold", "body", "headers", "status"),
+    [
+        ("none", SAID, AS_LEAD, 404),
+        ("crude", {**SAID, "stop": str(NOW_NS)}, AS_LEAD, 400),
+        ("crude", {**SAID, "start": str(NOW_NS + 1)}, AS_LEAD, 400),
+        ("crude", {**SAID, "comment": "  "}, AS_LEAD, 400),
+        ("crude", SAID, {}, 401),
+        ("crude", SAID, {"Authorization": f"Bearer {VIEWER}"}, 403),
+    ],
+)
+async def test_a_correction_needs_a_hold_one_past_time_a_reason_and_somebody(
+    client: httpx.AsyncClient, hold: str, body: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    assert (await client.post(f"/v1/holds/{hold}/correct", json=body, headers=headers)).status_code == status
+
+
+def test_a_running_hold_tells_its_bounds_what_is_left_and_when_it_runs_out() -> None:
+    run = HoldRun(
+        "crude", "R101", "B1", NOW_NS - HOUR_NS, None, NOW_NS, HOUR_NS, 2 * HOUR_NS, HOUR_NS, 2 * HOUR_NS,
+        left_ns=70 * HOUR_NS, runs_out_ns=NOW_NS + 70 * HOUR_NS,
+    )  # fmt: skip
+
+    (shape,) = hold_shapes(RULEBOOK, [run], [], NOW_NS, TimeForm.NS)
+
+    assert (shape["elapsed_min_ns"], shape["elapsed_max_ns"]) == (HOUR_NS, 2 * HOUR_NS)
+    assert (shape["left_ns"], shape["runs_out_ns"]) == (70 * HOUR_NS, NOW_NS + 70 * HOUR_NS)
