@@ -185,6 +185,13 @@ _DWELL = tuple(
 
 _SINGLE = (
     AlarmRule(
+        "advisory",
+        "advice.drift",
+        Priority.EVENT,
+        consequence="None: an online model's opinion, beside the chart that judges.",
+        action="Compare with the chart.",
+    ),
+    AlarmRule(
         "rate",
         "rate",
         Priority.MEDIUM,

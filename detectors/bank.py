@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.additions import Additions
+from detectors.advice import Advice
 from detectors.arrivals import (
     NEVER_NS,
     Arrived,
@@ -121,6 +122,8 @@ class Bank:
         self._holds = Holds(rulebook, origin, self._gaps, self._context.units)
         self._comparisons = Comparisons(rulebook, origin)
         self._verdicts = Verdicts(rulebook, self._comparisons)
+        self._drifts = Drifts(rulebook, origin, self._ranges)
+        asked = frozenset(name for name, rules in rulebook.tags.items() if rules.drift and rules.drift.advisory)
         # In the order in which they speak of one row, one phase's end, one heartbeat.
         self._parts: tuple[Part, ...] = (
             self._places,
@@ -135,7 +138,8 @@ class Bank:
             Stillness(rulebook, origin, self._last, self._ranges.runs, self._places),
             Signals(rulebook, origin, self._ranges.runs, self._places),
             SensorRanges(rulebook, origin, self._ranges.runs),
-            Drifts(rulebook, origin, self._ranges),
+            self._drifts,
+            Advice(origin, asked, self._drifts.remembered),
             self._models,
             self._rhythms,
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),

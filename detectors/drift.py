@@ -5,12 +5,14 @@ the in-control run length that the rule states, for a known target and sigma; wh
 the true run length is shorter, and the finding says that they were learnt.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, Frame, Index, Mask, grown
+from detectors.advice import Remembered
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, Index, Mask, grown
 from detectors.baselines import Baseline, Runs, baseline_from, judge_by
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity, recipe_version
 from detectors.charts import BINS, SENSIBLE, Charts
@@ -340,6 +342,28 @@ class Drifts(Part):
         if charted.run is None or not self._charts.judges_by_course[charted.place]:
             return "the first windows of this phase"
         return charted.baselines[_key(charted.run)].name
+
+    def remembered(self, name: str, since_ns: int) -> Remembered | None:
+        """What the charts remember of a tag and of the others of its unit, at the times that all have."""
+        charted, charts = self._by_name[name], self._charts
+        if charted.run is None:
+            return None
+        others = (each for each in self._by_place if each is not None and each is not charted)
+        unit = [charted, *(each for each in others if each.run == charted.run)]
+        by_time = [self._sigmas(each) for each in unit]
+        shared = sorted(set(by_time[0]).intersection(*by_time[1:]))
+        own = np.array([by_time[0][at_ns] for at_ns in sorted(by_time[0])])
+        rows = np.array([[each[at_ns] for each in by_time] for at_ns in shared]).reshape(len(shared), len(unit))
+        assert len(own) <= charts.mean.shape[1], "no more than is kept"
+        return Remembered(own, rows, sum(at_ns < since_ns for at_ns in shared))
+
+    def _sigmas(self, charted: Charted) -> dict[int, float]:
+        """The remembered windows of a tag by time, in its long-run standard deviations from where it should be."""
+        charts, place = self._charts, charted.place
+        at_ns, mean = charts.recent(place, NEVER_NS)
+        away = mean - charts.expected(np.full(len(at_ns), place), at_ns) - charts.offset[place]
+        spread = float(charts.sigma[place]) / math.sqrt(1.0 - float(charts.phi[place]) ** 2)
+        return dict(zip(at_ns.tolist(), np.nan_to_num(away / spread).tolist(), strict=True))
 
     def state(self) -> Json:
         """What is open, in the order of places."""

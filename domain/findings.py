@@ -31,6 +31,7 @@ RULES = {
     "context.impossible": "what was told of batches, phases or units cannot be; its evidence says `what`",
     "context.conflict": "an event says otherwise than the tags of its unit",
     "drift.cusum": "a parameter drifts within its range (CUSUM)",
+    "advice.drift": "what online models say of a drift; advisory: an event",
     "drift.ewma": "a parameter drifts within its range (EWMA)",
     "model.t2": "a unit is where it was not in normal runs (T²)",
     "model.spe": "the tags of a unit do not move together as they did (SPE)",

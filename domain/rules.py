@@ -59,6 +59,7 @@ class DriftRule:
     learn: int = 20
     fast_start: bool = False  # CUSUMs begin each phase at half their threshold
     batches: int = 5  # runs of a phase that make its baseline; 0: each run is charted by itself
+    advisory: bool = False  # online models are asked for a second opinion, which is an event
 
     @property
     def charts(self) -> int:

@@ -155,6 +155,7 @@ class Drift(Section):
     learn: int = Field(default=20, ge=12, le=1000)
     fast_start: bool = False
     batches: int = Field(default=5, ge=0, le=100)
+    advisory: bool = False
 
     @model_validator(mode="after")
     def _can_be(self) -> Self:
