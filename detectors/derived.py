@@ -1,5 +1,6 @@
 """Excursions of what is derived from a tag: rows of it are judged as the tag's own would be, by limits of their own."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +35,7 @@ class DerivedRows:
         self.tag.append(tag)
         self.time_ns.append(time_ns)
         self.value.append(value)
-        self.ok.append(bool(np.isfinite(value)))
+        self.ok.append(math.isfinite(value))
         self.entry.append(at[0])
         self.row.append(at[1])
         self.place.append(place)

@@ -7,13 +7,14 @@ proves nothing. One that arrives after a later sample of its parameter was judge
 """
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import NEVER_NS, Arrived, Frame, LastSamples, Mask, grown
+from detectors.arrivals import NEVER_NS, Arrived, Frame, Index, LastSamples, Mask, grown
 from detectors.cases import IN_WORDS, Json, Origin, Run, quantity
 from detectors.derived import DerivedRanges, DerivedRows, joined, no_rows
 from detectors.excursions import Sample
@@ -105,9 +106,11 @@ class SetPoints(Part):
         self._gaps = gaps
         self._runs = runs
         self._tags: dict[int, Tag] = {}
+        self._ids: dict[str, int] = {}
         self._inner = DerivedRanges(rulebook, origin, gaps, versions, self._limits_for)
         self._around: dict[int, Around] = {}
         self._followers: dict[int, list[int]] = {}  # the parameters of a set point
+        self._stepped: set[int] = set()  # parameters whose set point stepped since their last sample
         self._is_parameter: Mask = np.empty(0, dtype=np.bool_)
         self._is_set_point: Mask = np.empty(0, dtype=np.bool_)
         self._set_point: NDArray[np.float64] = np.empty(0)  # of each parameter, the newest
@@ -125,7 +128,11 @@ class SetPoints(Part):
 
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition."""
+        before = self._tags.get(tag.id)
+        if before is not None and self._ids.get(before.name) == tag.id:
+            del self._ids[before.name]
         self._tags[tag.id] = tag
+        self._ids[tag.name] = tag.id
         self._inner.bind(tag, unit)
 
     def _ranges(self, run: Run, tag: int) -> ParameterRanges | None:
@@ -157,12 +164,13 @@ class SetPoints(Part):
                 self._inner.phase_starts(run, tag)
 
     def _named(self, model: UnitModel, role: str) -> int | None:
-        name = model.parameters.get(role)
-        return next((tag.id for tag in self._tags.values() if tag.name == name), None)
+        return self._ids.get(model.parameters.get(role, ""))
 
     def _follow(self, tag: int, around: Around) -> None:
         self._around[tag] = around
         self._is_parameter[tag] = True
+        if not around.is_steady:
+            self._stepped.add(tag)
         self._set_point[tag] = around.now
         self._followers.setdefault(around.set_point, []).append(tag)
         self._is_set_point[around.set_point] = True
@@ -170,6 +178,7 @@ class SetPoints(Part):
 
     def _leave(self, tag: int) -> None:
         around = self._around.pop(tag)
+        self._stepped.discard(tag)
         self._is_parameter[tag] = False
         followers = self._followers[around.set_point]
         followers.remove(tag)
@@ -198,13 +207,17 @@ class SetPoints(Part):
 
     def _judge(self, frame: Frame) -> list[Said]:
         rows = frame.rows
-        concerned = self._is_parameter[rows.tag] | self._is_set_point[rows.tag]
+        is_parameter = self._is_parameter[frame.at]
+        concerned = is_parameter | self._is_set_point[frame.at]
         if not np.count_nonzero(concerned):
             return []
-        moving = self._moving(rows)
-        is_moving = np.isin(rows.tag, [*moving, *(self._around[tag].set_point for tag in moving)]) & concerned
+        moving = self._moving(rows, frame.at)
         arrival = np.arange(len(rows)) if frame.arrival is None else frame.arrival
-        steady = (self._is_parameter[rows.tag] & ~is_moving).nonzero()[0]
+        if moving:
+            is_moving = np.isin(rows.tag, [*moving, *(self._around[tag].set_point for tag in moving)]) & concerned
+            steady = (is_parameter & ~is_moving).nonzero()[0]
+        else:
+            steady = is_parameter.nonzero()[0]
         derived, places = self._steady(rows.chosen(steady)), arrival[steady]
         told = _Told(no_rows(), {}, {})
         if moving:
@@ -223,14 +236,16 @@ class SetPoints(Part):
             found.append((place, self._in_words(finding, moment)))
         return found
 
-    def _moving(self, rows: Arrived) -> list[int]:
+    def _moving(self, rows: Arrived, at: slice | Index) -> list[int]:
         """The parameters whose set point steps, or stepped since their last sample."""
-        told = self._is_set_point[rows.tag]
-        changed = told & (rows.value != self._own[rows.tag])
+        told = self._is_set_point[at]
+        changed = told & (rows.value != self._own[at])
         if rows.ok is not None:
             changed |= told & ~rows.ok
+        if not np.count_nonzero(changed):
+            return sorted(self._stepped)
         stepping = {int(tag) for tag in rows.tag[changed]}
-        return [tag for tag, around in self._around.items() if around.set_point in stepping or not around.is_steady]
+        return sorted(self._stepped.union(*(self._followers[tag] for tag in stepping)))
 
     def _steady(self, rows: Arrived) -> Arrived:
         """Deviations from set points that do not step."""
@@ -249,6 +264,8 @@ class SetPoints(Part):
             for follower in self._followers[tag]:
                 self._around[follower].take(Step(time_ns, value, at))
                 self._set_point[follower] = value
+                if not self._around[follower].is_steady:
+                    self._stepped.add(follower)
         if tag in self._around:
             self._take_parameter(tag, Sample(time_ns, value), at, place, told)
 
@@ -258,7 +275,7 @@ class SetPoints(Part):
         due = 1
         while due < len(around.steps) and around.steps[due].time_ns <= now.time_ns:
             due += 1
-        if before is not None and np.isfinite(now.value) and self._is_line(tag, before.time_ns, now.time_ns, around):
+        if before is not None and math.isfinite(now.value) and self._is_line(tag, before.time_ns, now.time_ns, around):
             for old, new in itertools.pairwise(around.steps[:due]):
                 at_ns = max(new.time_ns, before.time_ns)
                 then = _between(before, now, at_ns)
@@ -266,9 +283,11 @@ class SetPoints(Part):
                 told.rows.add(tag, at_ns, then - old.value, new.at, place)
                 told.rows.add(tag, at_ns, then - new.value, new.at, place)
         del around.steps[: due - 1]
+        if around.is_steady:
+            self._stepped.discard(tag)
         set_point = around.steps[0].value
         told.rows.add(tag, now.time_ns, now.value - set_point, at, place)
-        told.before[tag] = now if np.isfinite(now.value) else None
+        told.before[tag] = now if math.isfinite(now.value) else None
         told.moments[place] = Moment(now.value, set_point)
 
     def _last_of(self, tag: int) -> Sample | None:

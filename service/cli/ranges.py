@@ -186,6 +186,7 @@ def _impact(options: argparse.Namespace, configuration: Configuration, files: Fi
     past = Past(runs, history, TagTable(journal.tags()), configuration.rulebook.units)
     print("batch\tphase\ttag\trange\tas judged\tby the proposal")
     lines = list(impact(past, before, after, now_ns))
-    print("\n".join(map(str, lines)))
+    for line in lines:
+        print(line)
     print(f"{len(runs)} phase runs since {format_time(since_ns)}: {len(lines)} ranges would have said otherwise")
     return 0
