@@ -39,20 +39,28 @@ _LONGEST: Final = 3.0
 _YEAR_NS: Final = 365.25 * DAY_NS
 
 
-def silence_ns(counts: NDArray[np.int32], longest_ns: float) -> tuple[float, float, bool]:
-    """The median interval, the silence that is too long, and whether the tag is periodic; `counts` by class."""
-    q50, q90, q99 = (_quantile_ns(counts, share) for share in (0.50, 0.90, 0.99))
+Times = NDArray[np.float64]
+
+
+def silence_ns(counts: NDArray[np.int32], longest_ns: Times) -> tuple[Times, Times, Mask]:
+    """The median interval, the silence that is too long, and whether a tag is periodic.
+
+    `counts` has a row per place and a column per class, `longest_ns` an interval per place.
+    """
+    total = np.cumsum(counts, axis=1, dtype=np.int64)
+    q50, q90, q99 = (_quantile_ns(total, share) for share in (0.50, 0.90, 0.99))
     # A class is known by its upper end, so the longest interval cannot be above the end of the highest one.
-    if longest_ns <= _PERIODIC * q50:
-        return q50, max(_PERIODS * q50, LEAST_SILENCE_NS), True
-    scale_ns = max((q90 - q50) / np.log(5.0), (q99 - q50) / np.log(50.0))
-    tail_ns = q99 + scale_ns * max(np.log(0.01 * _YEAR_NS / q50), 0.0)
-    return q50, float(max(tail_ns, _LONGEST * longest_ns, LEAST_SILENCE_NS)), False
+    periodic = longest_ns <= _PERIODIC * q50
+    scale_ns = np.maximum((q90 - q50) / np.log(5.0), (q99 - q50) / np.log(50.0))
+    tail_ns = q99 + scale_ns * np.maximum(np.log(0.01 * _YEAR_NS / q50), 0.0)
+    limit_ns = np.where(periodic, _PERIODS * q50, np.maximum(tail_ns, _LONGEST * longest_ns))
+    return q50, np.maximum(limit_ns, LEAST_SILENCE_NS), periodic
 
 
-def _quantile_ns(counts: NDArray[np.int32], share: float) -> float:
-    place = int(np.searchsorted(np.cumsum(counts), share * counts.sum()))
-    return _FIRST_NS * float(2.0 ** (place / _PER_OCTAVE))
+def _quantile_ns(total: NDArray[np.int64], share: float) -> Times:
+    place = np.argmax(total >= share * total[:, -1:], axis=1)
+    quantile_ns: Times = _FIRST_NS * np.exp2(place / _PER_OCTAVE)
+    return quantile_ns
 
 
 def _class_of(interval_ns: NDArray[np.int64]) -> Index:
@@ -147,6 +155,11 @@ class Rhythms(Part):
         at = (learning & (before_ns != NEVER_NS) & (rows.time_ns > before_ns)).nonzero()[0]
         if len(at):
             place, interval_ns = place[at], rows.time_ns[at] - before_ns[at]
+            if frame.first is None:  # every place once: what `at` does, in a tenth of the time
+                self._counts[place, _class_of(interval_ns)] += 1
+                self._learnt[place] += 1
+                self._longest_ns[place] = np.maximum(self._longest_ns[place], interval_ns)
+                return []
             np.add.at(self._counts, (place, _class_of(interval_ns)), 1)
             np.add.at(self._learnt, place, 1)
             np.maximum.at(self._longest_ns, place, interval_ns)
@@ -181,9 +194,10 @@ class Rhythms(Part):
         due = (
             (learnt >= LEAST_INTERVALS) & (learnt > judged) & ((4 * learnt >= 5 * judged) | (learnt >= MOST_INTERVALS))
         )
-        for place in places[due].tolist():
-            median_ns, limit_ns, periodic = silence_ns(self._counts[place], float(self._longest_ns[place]))
-            self._median_ns[place], self._limit_ns[place] = round(median_ns), round(limit_ns)
+        if np.count_nonzero(due):
+            place = places[due]
+            median_ns, limit_ns, periodic = silence_ns(self._counts[place], self._longest_ns[place].astype(np.float64))
+            self._median_ns[place], self._limit_ns[place] = np.round(median_ns), np.round(limit_ns)
             self._periodic[place] = periodic
             self._judged[place] = self._learnt[place]
             self._over[place] = self._learnt[place] >= MOST_INTERVALS

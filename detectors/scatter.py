@@ -55,6 +55,7 @@ class Scatter:
         """By place: the second largest change between two readings that was learnt; the largest may be a mishap."""
         self.grain: Values = np.empty(0)
         """By place: the smallest change between two readings that was learnt, other than none."""
+        self._sigma: Values = np.empty(0)
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
@@ -72,6 +73,7 @@ class Scatter:
         self.largest = grown(self.largest, size, 0.0)
         self.step = grown(self.step, size, 0.0)
         self.grain = grown(self.grain, size, np.inf)
+        self._sigma = grown(self._sigma, size, np.nan)
 
     def begin(self, tag: int) -> None:
         """Begin a tag's windows anew."""
@@ -81,12 +83,23 @@ class Scatter:
 
     def sigma(self, place: Index) -> Values:
         """The usual deviation of white noise at each place; NaN where it is not known."""
+        return self._sigma[place]
+
+    def _refresh(self, place: "Index | slice") -> None:
+        """Derive the usual deviation of places of which more is known."""
         known = (self.windows[place] >= LEAST_WINDOWS) & ~self.still[place]
-        return np.where(known, np.exp(self.mean[place]), np.nan)
+        self._sigma[place] = np.where(known, np.exp(self.mean[place]), np.nan)
+
+    def is_learning(self, place: Index) -> Mask:
+        """Whether the scatter of each place is still learnt."""
+        learning: Mask = self.windows[place] < MOST_WINDOWS
+        return learning
 
     def learn_change(self, place: Index, change: Values) -> None:
         """Take note of changes between two readings of distinct places, while their scatter is learnt."""
-        learning = self.windows[place] < MOST_WINDOWS
+        learning = self.is_learning(place)
+        if not np.count_nonzero(learning):
+            return
         place, change = place[learning], change[learning]
         self.step[place] = np.maximum(self.step[place], np.minimum(self.largest[place], change))
         self.largest[place] = np.maximum(self.largest[place], change)
@@ -144,6 +157,7 @@ class Scatter:
         away = told - self.mean[place]
         self.mean[place] += away / self.windows[place]
         self.square[place] += away * (told - self.mean[place])
+        self._refresh(place)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All of it."""
@@ -159,6 +173,8 @@ class Scatter:
         """Take back what `arrays` told of the places."""
         for name in self.by_place:
             setattr(self, name, arrays[name].astype(getattr(self, name).dtype))
+        self._sigma = np.full(len(self.mean), np.nan)
+        self._refresh(slice(None))
 
 
 def _longer(array: Values, size: int, fill: float) -> Values:

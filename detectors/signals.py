@@ -130,6 +130,14 @@ class Signals(Part):
     ) -> list[Said]:
         """Spikes and jumps that these rows show, and those that are over."""
         rows = frame.rows
+        # Most rows show nothing and teach nothing: only the others are looked at closely.
+        sigma = self._scatter.sigma(place)
+        with np.errstate(invalid="ignore"):
+            close = (np.abs(bend) > 2.0 * SPIKE * sigma) | (np.abs(step) > JUMP * sigma)
+        close |= self._is_open[tag] | self._scatter.is_learning(place)
+        if not np.count_nonzero(close):
+            return []
+        index, tag, place, bend, step = index[close], tag[close], place[close], bend[close], step[close]
         x0 = rows.value[index]
         x1, x2, x3 = (self._past[each, tag] for each in range(_PAST))
         sigma = self._scatter.sigma(place)

@@ -125,7 +125,9 @@ class Stillness(Part):
         since_ns = self._since(frame, changed)
         place = self._places.of[frame.at]
         too_long = (run >= self._limit[place]) & self._watched[frame.at]
-        self._learn(place, ended, changed & self._watched[frame.at] & (ended < self._limit[place]))
+        self._learn(
+            place, ended, changed & self._watched[frame.at] & (ended < self._limit[place]), once=frame.first is None
+        )
         said: list[Said] = []
         if self._cases or np.count_nonzero(too_long):
             said = self._turns(frame, changed, too_long, run, since_ns)
@@ -163,11 +165,16 @@ class Stillness(Part):
         first = np.maximum.accumulate(np.where(frame.first, place, 0))
         return np.where(newest_change >= first, rows.time_ns[newest_change], known)
 
-    def _learn(self, place: NDArray[np.intp], ended: NDArray[np.int64], over: Mask) -> None:
+    def _learn(self, place: NDArray[np.intp], ended: NDArray[np.int64], over: Mask, *, once: bool) -> None:
         over &= self._judged[place] < MOST_READINGS
         at = over.nonzero()[0]
         if len(at):
             place, ended = place[at], ended[at]
+            if once:  # every place once: what `at` does, in a tenth of the time
+                self._readings[place] += ended + 1
+                self._repeats[place] += ended
+                self._longest[place] = np.maximum(self._longest[place], ended)
+                return
             np.add.at(self._readings, place, ended + 1)
             np.add.at(self._repeats, place, ended)
             np.maximum.at(self._longest, place, ended)

@@ -82,7 +82,7 @@ def test_the_tail_of_the_intervals_gives_one_false_alarm_a_year():
         np.int32
     )
 
-    median_ns, limit_ns, periodic = silence_ns(counts, float(intervals_ns.max()))
+    (median_ns,), (limit_ns,), (periodic,) = silence_ns(counts[None], np.array([intervals_ns.max()]))
 
     # Exactly: 10 s · ln(a year / 6.9 s) = 153 s; classes are up to 41 % wide, three times the longest is above that.
     assert not periodic
@@ -94,7 +94,7 @@ def test_the_shortest_silence_that_counts_is_longer_than_heartbeats_are_apart():
     counts = np.zeros(40, dtype=np.int32)
     counts[7] = 100
 
-    assert silence_ns(counts, 1e9)[1] == LEAST_SILENCE_NS
+    assert silence_ns(counts[None], np.array([1e9]))[1] == LEAST_SILENCE_NS
 
 
 def noisy(made: Plant, tag: int, count: int, start: float = 0.0, step: float = 1.0) -> float:
