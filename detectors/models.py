@@ -251,7 +251,9 @@ class Models(Part):
             "reference_batches": len(verdict.before),
         }
         words = _WORDS["batch.feature"].format(unit=run.unit, ratio=verdict.ratio)
-        words = f"{words}: {names}, against {len(verdict.before)} batches,{run.place}"
+        count = len(verdict.before)
+        against = f"{count} batches before" if count else "the runs that the model was fitted on"
+        words = f"{words}: {names}, against {against},{run.place}"
         return case.say(Stage.CLEARED, at_ns, watcher.says(words), evidence, at_ns)
 
     def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
