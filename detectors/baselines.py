@@ -22,6 +22,7 @@ from detectors.learning import Column, Products, add, autoregression, centred, f
 from domain.rules import DriftRule
 
 _LATEST_START = 3  # windows into the phase: a run that was seen later is not seen from its start
+_SUMS = ("total", "weight", "square")
 _TENTH = 1.2816  # of the normal distribution
 
 
@@ -191,11 +192,22 @@ class Runs:
         own = {name: column for name, column in vars(self).items() if isinstance(column, np.ndarray)}
         return own | {f"moments/{name}": getattr(self.moments, name) for name in self.moments.__slots__}
 
+    def kept(self, places: int) -> dict[str, NDArray[np.generic]]:
+        """The columns of a snapshot: as many places as there are, and sums only of runs that are learnt from."""
+        kept = {name: column[:places] for name, column in self.arrays().items()}
+        learnt = self.is_learnt[:places]
+        return kept | {name: kept[name][learnt] for name in _SUMS}
+
     def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Take back what `arrays` told."""
+        """Take back what `kept` told."""
+        learnt = arrays["is_learnt"].astype(np.bool_)
         for name, column in arrays.items():
             owner, _, key = name.rpartition("/")
-            setattr(self.moments if owner else self, key, column.copy())
+            whole = column.copy()
+            if name in _SUMS:
+                whole = np.zeros((len(learnt), BINS))
+                whole[learnt] = column
+            setattr(self.moments if owner else self, key, whole)
 
 
 def judge_by(charts: Charts, place: int, rule: DriftRule, baseline: Baseline, floor: float) -> None:

@@ -46,6 +46,7 @@ SENSIBLE = 1e100
 """Windows' means are cut here, so that their squares are still numbers."""
 
 _SIGN = np.array([1.0, -1.0, 1.0, -1.0])
+_COURSES = ("course", "rough")
 _CAP = 2.0  # times its threshold: a statistic further out would take too long to come back
 _SMALLEST = 1e-12
 _FARTHEST = 1e6  # sigma: a value without sense is no more than very far out
@@ -256,11 +257,22 @@ class Charts:
         own = {name: column for name, column in vars(self).items() if isinstance(column, np.ndarray)}
         return own | {f"moments/{name}": getattr(self.moments, name) for name in self.moments.__slots__}
 
+    def kept(self, places: int) -> dict[str, NDArray[np.generic]]:
+        """The columns of a snapshot: as many places as there are, and courses only of those that have one."""
+        kept = {name: column[:places] for name, column in self.arrays().items()}
+        has_course = self.step_ns[:places] > 0
+        return kept | {name: kept[name][has_course] for name in _COURSES}
+
     def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Take back what `arrays` told."""
+        """Take back what `kept` told."""
+        has_course = arrays["step_ns"].astype(np.int64) > 0
         for name, column in arrays.items():
             owner, _, key = name.rpartition("/")
-            setattr(self.moments if owner else self, key, column.copy())
+            whole = column.copy()
+            if name in _COURSES:
+                whole = np.full((len(has_course), BINS), 0.0 if name == "course" else 1.0)
+                whole[has_course] = column
+            setattr(self.moments if owner else self, key, whole)
 
 
 def longer(array: NDArray[Scalar], size: int) -> NDArray[Scalar]:

@@ -392,8 +392,8 @@ class Drifts(Part):
         own["baselines"] = np.array(
             [each.columns() for charted in self._by_place if charted is not None for each in charted.baselines.values()]
         ).reshape(-1, 4, BINS)
-        own |= {f"runs/{name}": column for name, column in self._runs.arrays().items()}
-        return own | {f"charts/{name}": column for name, column in self._charts.arrays().items()}
+        own |= {f"runs/{name}": column for name, column in self._runs.kept(len(self._by_place)).items()}
+        return own | {f"charts/{name}": column for name, column in self._charts.kept(len(self._by_place)).items()}
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
