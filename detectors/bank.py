@@ -104,6 +104,7 @@ class Bank:
         origin = Origin(rulebook.hash, self.detector_hash[:12], rulebook.approval != "off")
         self.position = START
         self._tags: dict[int, Tag] = {}
+        self._tag_states: dict[int, Json] = {}
         self._size = 0
         self._watermarks = Watermarks()
         self._last = LastSamples()
@@ -225,6 +226,8 @@ class Bank:
             for part in self._parts:
                 part.grow(size)
         self._tags[tag.id] = tag
+        # A definition never changes: told once, and not again at each snapshot.
+        self._tag_states[tag.id] = asdict(tag)
         self._context.bind(tag)
         owner = self._context.owner(tag.id)
         unit = "" if owner is None else owner.model.name
@@ -428,7 +431,7 @@ class Bank:
             "rules": self._rulebook.hash,
             "detectors": self.detector_hash,
             "position": int(self.position),
-            "tags": [asdict(tag) for tag in self._tags.values()],
+            "tags": list(self._tag_states.values()),
             "late": self._watermarks.state(),
             "gaps": self._gaps.state(),
             "versions": self._versions.state(),

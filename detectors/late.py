@@ -79,6 +79,7 @@ def rejudge(
     verdicts, gone = compared(concerned, [*again.over, *standing])
     unproven_ns = ranges.unproven_since_ns(tag.id)
     is_other = _differs(verdicts[len(again.over) :], followed) or again.judge.unproven_since_ns(tag.id) != unproven_ns
+    is_other = is_other or (again.last is not None and again.last != ranges.last_of(tag.id))
     if again.is_to_the_end and is_other:
         _take_over(ranges, tag, again, verdicts[len(again.over) :])
     found = [

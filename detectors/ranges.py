@@ -273,7 +273,7 @@ class Ranges(Part):
             if not self._limits.get(tag):
                 continue
             if tag not in before:
-                before[tag] = self._last_of(tag)
+                before[tag] = self.last_of(tag)
             watch = self._watched.get(tag)
             if rows.ok is not None and not rows.ok[index]:
                 self._note_bad(tag, watch, time_ns)
@@ -286,7 +286,8 @@ class Ranges(Part):
                 said += [(place, finding) for finding in found]
         return said
 
-    def _last_of(self, tag: int) -> Sample | None:
+    def last_of(self, tag: int) -> Sample | None:
+        """The last proven sample of a tag that was judged."""
         time_ns = int(self._last.time_ns[tag])
         return None if time_ns == NEVER_NS else Sample(time_ns, float(self._last.value[tag]))
 
@@ -376,6 +377,11 @@ class Ranges(Part):
         if watch is not None and watch.open and watch.bad_since_ns is None:
             low, high = -np.inf, np.inf
             until_ns = min(excursion.report_at_ns for excursion in watch.open.values())
+            if not self._gaps.is_empty:
+                # What a known gap hides is no area: rows after its begin are followed one by one.
+                since_ns = max(excursion.last_outside_ns for excursion in watch.open.values())
+                hidden = self._gaps.within(tag, self._tags[tag].source, since_ns, FOREVER_NS)
+                until_ns = min([until_ns, *(start_ns for start_ns, _ in hidden[:1])])
             for place, limit in enumerate(self._limits[tag]):
                 excursion = watch.open.get(place)
                 edge = limit.value if excursion is None else excursion.peak

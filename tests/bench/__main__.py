@@ -19,6 +19,8 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "detect_bank": ("detect_bank", "detect_bank_alike", "detect_bank_tick"),
     "run_length": ("arl0_cusum_50", "arl0_cusum_25", "arl0_ewma"),
     "forecast": ("forecast",),
+    "replay": ("replay",),
+    "state": ("state_ms", "state_bytes"),
     "spine": ("spine", "spine_mqtt"),
     "commit": ("commit_under_query",),
     "latency": ("latency_p50", "latency_p99", "latency_under_query"),

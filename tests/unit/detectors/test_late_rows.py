@@ -281,3 +281,14 @@ def test_a_bad_row_that_repeats_an_old_value_counts_from_when_it_was_told():
     (found,) = plant.rejudged(200)
 
     assert found.evidence["dur_max_ns"] - found.evidence["dur_min_ns"] == 30 * SECOND
+
+
+def test_a_late_row_that_is_the_newest_proven_one_is_where_the_next_crossing_begins():
+    plant = level((0, 8.0))
+    plant.feed(batch([(LT, 60, 8.0, BAD)]))
+    plant.samples((LT, 30, 8.5))
+    assert plant.rejudged(70) == []
+
+    ended = of_rule(plant.samples((LT, 120, 10.0), (LT, 180, 8.0)), LEVEL)[-1]
+
+    assert ended.evidence["dur_max_ns"] == 90 * SECOND
