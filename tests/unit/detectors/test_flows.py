@@ -63,6 +63,14 @@ def test_it_ends_with_its_last_step_once_none_follows():
     assert levels(plant, [(100.000001, 1.4)]) == [("transfer_end", 70, "TANK", "E2")]
 
 
+def test_a_step_at_the_very_end_of_the_duration_still_belongs_to_it():
+    plant = opened()
+    levels(plant, FALLING)
+
+    assert levels(plant, [(100, 1.0)]) == []
+    assert levels(plant, [(130.000001, 1.0)]) == [("transfer_end", 100, "TANK", "E2")]
+
+
 def test_it_ends_as_the_valve_shuts():
     plant = opened()
     levels(plant, FALLING)
