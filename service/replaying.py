@@ -11,6 +11,7 @@ from detectors.bank import Bank
 from domain.alarms import Transition
 from domain.entries import START, ConfigurationActivated, Entry, Position
 from domain.findings import Finding
+from domain.models import Library, no_models
 from domain.ports import Journal, UnitOfWork
 from domain.rules import Priority, Rulebook
 from historian.journal.reader import ReadOnlyJournal
@@ -20,6 +21,7 @@ from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
 from service.judging import NAME, Effects, Judge, JudgeRecords, Rhythm
+from service.models.files import library
 from service.rechecking import Record
 from service.space import RULE as SPACE
 from service.verdicts import source_limits
@@ -65,12 +67,12 @@ class _NoRecords:
         yield cast("UnitOfWork", _Nothing())
 
 
-def judge_of(rulebook: Rulebook, record: Record, said: Said, speed: float = 1.0) -> Judge:
+def judge_of(rulebook: Rulebook, record: Record, said: Said, speed: float = 1.0, models: Library = no_models) -> Judge:
     """A judge that begins with the first entry; what it concludes is put into `said`."""
     judge = Judge(
         cast("Journal", None),  # entries are given to it
         cast("JudgeRecords", _NoRecords()),
-        Bank(rulebook, (), source_limits(speed)),
+        Bank(rulebook, (), source_limits(speed), models),
         AlarmBook(rulebook),
         lambda _: (),
         said.take,
@@ -85,6 +87,7 @@ class Folder:
 
     def __init__(self, files: Files) -> None:
         self.journal = ReadOnlyJournal(files.journal)
+        self._models = library(files.models)
         self._history = HistoryView(files.history, self.journal)
         self._merged = MergedJournal(self.journal, files.history)
 
@@ -100,7 +103,7 @@ class Folder:
         said = Said()
         record = Record(self._history, self.journal, lambda: through)
         speed = make_clock(configuration.clock).speed
-        judge = judge_of(configuration.rulebook, record, said, speed)
+        judge = judge_of(configuration.rulebook, record, said, speed, self._models)
         for position, entry in self._merged.entries(START, through):
             judge.take(position, entry)
             said.entries += 1
