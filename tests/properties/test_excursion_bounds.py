@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +47,7 @@ def _told(said: list[Finding]) -> list[tuple[object, ...]]:
             each.evidence["peak"],
             each.evidence["dur_min_ns"],
             each.evidence["dur_max_ns"],
-            round(float(each.evidence["area"]), 6),
+            each.evidence["area"],
         )
         for each in sorted(newest.values(), key=lambda each: each.onset_ns)
     ]
@@ -124,4 +125,4 @@ def _ended(open_, before, now, blind):
     hidden = sum(max(0, min(at(b), end_earliest_ns) - max(at(a), open_["onset"])) for a, b in open_["blind"])
     least_ns = max(0, end_earliest_ns - open_["onset"] - hidden)
     end_ns = max(end_ns, open_["onset"])
-    return (open_["onset"], end_ns, open_["peak"], least_ns, end_ns - open_["earliest"], round(area, 6))
+    return (open_["onset"], end_ns, open_["peak"], least_ns, end_ns - open_["earliest"], pytest.approx(area, abs=1e-9))
