@@ -1,8 +1,8 @@
 """Quantities as people write them (`500ms`, `72h`, `0.5 delta_degC`, `2 delta_degC/min`), read with pint."""
 
 import functools
-import math
 import re
+from fractions import Fraction
 
 import pint
 
@@ -26,12 +26,21 @@ def _spelled(unit: str) -> str:
 def duration_ns(text: str) -> int:
     """Read a duration (`500ms`, `10min`, `72h`) as whole ns; ValueError says what is wrong."""
     try:
-        length_ns = float(registry().Quantity(text).to("ns").magnitude)
+        length_ns = _length_ns(text)
     except Exception as error:  # pint raises a dozen kinds, tokenize errors among them
         raise ValueError(f"{text!r} is no duration (such as 500ms, 10min, 72h)") from error
-    if not math.isfinite(length_ns) or not 0 <= length_ns < _DURATION_LIMIT_NS:
+    if not 0 <= length_ns < _DURATION_LIMIT_NS:
         raise ValueError(f"{text!r} is not a duration that can be kept")
     return round(length_ns)
+
+
+def _length_ns(text: str) -> Fraction:
+    """A number times a unit, exactly: no unit of time is told finer than a picosecond, so its factor is rational."""
+    match = _NUMBER_AND_UNIT.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(text)
+    unit_s = float(registry().Quantity(1, match[2]).to("s").magnitude)
+    return Fraction(match[1]) * Fraction(unit_s).limit_denominator(10**12) * 10**9
 
 
 def check_unit(unit: str) -> None:
