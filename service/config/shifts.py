@@ -12,7 +12,7 @@ from service.config.model import ShiftsText
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _FIRST_S = int(datetime(1970, 1, 1, tzinfo=UTC).timestamp())
 _LAST_S = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
-_STEP_S = 7 * 86_400  # no zone's clock was ever changed to and fro within a week
+_STEP_S = 7 * 86_400  # no zone's clock was ever changed forth and back within a week
 
 
 def shifts(document: Document, text: ShiftsText | None, complaints: list[Complaint]) -> Shifts | None:

@@ -40,7 +40,7 @@ def model(kind: ModelKind = ModelKind.MULTIVARIATE, name: str = "dose", **change
         "name": name,
         "kind": kind,
         "hash": "",
-        "trainer": "Ines",
+        "trainer": "Ada",
         "units": ("R101",),
         "product": "",
         "phase": "dose",

@@ -117,8 +117,8 @@ def test_an_approved_model_judges_in_the_approvers_name():
 @pytest.mark.parametrize(
     ("action", "why"),
     [
-        (approval(FIT.hash, person="Ines"), "a second person approves"),
-        (approval(FIT.hash, person=" INES  "), "a second person approves"),
+        (approval(FIT.hash, person="Ada"), "a second person approves"),
+        (approval(FIT.hash, person=" ADA  "), "a second person approves"),
         (approval(FIT.hash, person=" "), "nobody stands behind it"),
         (approval(FIT.hash, reason=" "), "no reason"),
         (approval("f" * 64), "no model with the hash ffffffffffff is installed"),

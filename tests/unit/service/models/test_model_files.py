@@ -22,7 +22,7 @@ TEXT = {
     "every": "2s",
     "lags": 1,
 }
-WHO = Training("dose", "Ines", 5, 0, 10**18)
+WHO = Training("dose", "Ada", 5, 0, 10**18)
 
 
 def runs(count=12, cells=200):
@@ -56,7 +56,7 @@ def test_training_tells_where_the_model_comes_from():
     told = trained().description
 
     assert (told.fitted_runs, told.limit_runs, len(told.runs)) == (6, 3, 12)
-    assert (told.trainer, told.trained_ns) == ("Ines", 5)
+    assert (told.trainer, told.trained_ns) == ("Ada", 5)
     assert len(told.data_hash) == len(told.code_hash) == 64
     assert told.metrics["runs"] == 3
     assert told.metrics["hours"] == pytest.approx(3 * 200 * 2 / 3600)
