@@ -421,7 +421,8 @@ class Bank:
             for finding in part.beat(heartbeat, position):
                 found += self._told(finding, self._run_of(finding))
         found += self._verdicts.revised(heartbeat)
-        found += self._durations.beat(heartbeat.now_ns, self._sources.skew_of, position)
+        settles_from_ns = {unit.model.name: unit.opened_ns for unit in self._context.units.values() if unit.pending}
+        found += self._durations.beat(heartbeat.now_ns, self._sources.skew_of, settles_from_ns, position)
         found += self._watermarks.rechecks(self._ranges.is_judged)
         return found
 

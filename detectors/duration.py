@@ -1,5 +1,6 @@
 """Report a phase that lasts longer than validated, though no sample arrives, and one that ended too soon."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case
@@ -25,7 +26,8 @@ class Durations:
     """Running phases against their validated duration.
 
     A phase that has ended is judged by its tags' source times alone. One that runs is judged by the heartbeat, less the
-    worst measured skew of the source's clock: what is announced then is certain.
+    worst measured skew of the source's clock: what is announced then is certain. While a change of the unit settles, it
+    is known to run until that change only.
     """
 
     def __init__(self, origin: Origin) -> None:
@@ -38,12 +40,15 @@ class Durations:
         if phase is not None and phase.duration is not None:
             self._running[run.unit] = Clocked(run, phase.duration, source, phase.duration_study, skew_ns)
 
-    def beat(self, now_ns: int, skew_of: dict[str, int], position: RowPosition) -> list[Finding]:
-        """Announce what has become too long by now."""
+    def beat(
+        self, now_ns: int, skew_of: Mapping[str, int], settles_from_ns: Mapping[str, int], position: RowPosition
+    ) -> list[Finding]:
+        """Announce what has become too long by now, or by the first change that is yet to settle, by unit."""
         found: list[Finding] = []
         for clocked in self._running.values():
             clocked.skew_ns = max(clocked.skew_ns, skew_of.get(clocked.source, 0))
-            lasted_ns = now_ns - clocked.run.start_ns - clocked.skew_ns
+            until_ns = min(now_ns - clocked.skew_ns, settles_from_ns.get(clocked.run.unit, now_ns))
+            lasted_ns = until_ns - clocked.run.start_ns
             high = clocked.limits.high
             if clocked.case is None and high is not None and lasted_ns > high:
                 clocked.case = open_case(

@@ -1,6 +1,7 @@
 """Report what no process does to a reading: scatter lost or doubled, single readings far off, a step that stays.
 
 - `noise.lost`, `noise.high`: see `scatter`. Judged within phases only: outside, the process may do as it likes.
+  Readings at an end of the instrument's range have their scatter cut off (a flow that rests at 0): they tell nothing.
 - `spike`: one reading is more than `SPIKE` sigmas off the middle of its neighbours, which agree with each other.
   Further ones within ten minutes are counted, not told one by one. It is an event, and excluded from nothing.
 - `jump`: between two readings the level changes by more than `JUMP` sigmas and three times the second largest change
@@ -59,6 +60,8 @@ class Signals(Part):
         self._noise: Mask = np.empty(0, dtype=np.bool_)
         self._spike: Mask = np.empty(0, dtype=np.bool_)
         self._jump: Mask = np.empty(0, dtype=np.bool_)
+        self._low: Values = np.empty(0)  # the ends of the instruments' ranges
+        self._high: Values = np.empty(0)
         self._is_open: Mask = np.empty(0, dtype=np.bool_)
         self._past: Values = np.empty((_PAST, 0))  # the newest first
         self._past_ns: NDArray[np.int64] = np.empty((2, 0), dtype=np.int64)
@@ -68,6 +71,8 @@ class Signals(Part):
         self._scatter.grow(size)
         for name in ("watched", "noise", "spike", "jump", "is_open"):
             setattr(self, f"_{name}", grown(getattr(self, f"_{name}"), size, fill=False))
+        self._low = grown(self._low, size, -np.inf)
+        self._high = grown(self._high, size, np.inf)
         self._past = np.array([grown(each, size, np.nan) for each in self._past])
         self._past_ns = np.array([grown(each, size, NEVER_NS) for each in self._past_ns])
 
@@ -77,6 +82,8 @@ class Signals(Part):
         health = NOTHING if rules is None or tag.kind != "number" else rules.health
         self._tags[tag.id] = (tag, unit)
         self._noise[tag.id], self._spike[tag.id], self._jump[tag.id] = health.noise, health.spike, health.jump
+        self._low[tag.id] = -np.inf if tag.sensor_low is None else tag.sensor_low
+        self._high[tag.id] = np.inf if tag.sensor_high is None else tag.sensor_high
         self._watched[tag.id] = health.noise or health.spike or health.jump
         self._any = self._any or bool(self._watched[tag.id])
         self._scatter.grow_places(self._places.count)
@@ -114,7 +121,10 @@ class Signals(Part):
         place = self._places.of[tag]
         told = self._told_far_off(frame, index, tag, place, bend, step)
         last_ns, span_ns = time_ns - before_ns, before_ns - self._past_ns[1, tag]
-        even = np.isfinite(bend) & (np.abs(last_ns - span_ns) <= _UNEVEN * span_ns) & (span_ns > 0)
+        whole = (np.minimum(np.minimum(x0, x1), x2) > self._low[tag]) & (
+            np.maximum(np.maximum(x0, x1), x2) < self._high[tag]
+        )
+        even = np.isfinite(bend) & whole & (np.abs(last_ns - span_ns) <= _UNEVEN * span_ns) & (span_ns > 0)
         told += self._windows(frame, index[even], tag[even], place[even], np.abs(bend[even]))
         # A reading with the time of the one before is the same moment: it replaces it.
         later = time_ns > before_ns

@@ -9,14 +9,18 @@ A finding matches a label when three things hold:
 2. **Its rule can mean it**, by the rule's class (what stands before the first dot): see `MEANINGS`. A class that is
    not in the table can mean any fault. An excursion is meant by `excursion.KIND.SIDE` of its own kind and side, and by
    rules that name no kind (`excursion.high`, `fixed.high`).
+   What a rule about an instrument's own health says of a tag whose instrument is broken at that time means that, and no
+   fault of the process behind it.
 3. **Its time fits.** It was told between the label's onset and its end, a grace after it included; where a fault could
-   be seen for longer than it lasted, until that end. A finding about an excursion or a hold may also be early, by the
-   grace at most, if it is still open at the onset: noise carries a reading over a limit a little before the truth.
+   be seen for longer than it lasted, until that end. What was over before a fault does not mean it, nor what had begun
+   before it, by more than a minute and by a rule whose onset is measured (`MEASURED`), not estimated. A finding about
+   an excursion or a hold may also be early, by the grace at most, if it is still open at the onset: noise carries a
+   reading over a limit a little before the truth.
 
 One finding may match several labels; one that matches none is false.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from domain.time import MINUTE_NS
@@ -27,14 +31,27 @@ from simulators.truth.truth import Header
 GRACE_NS: Final = 30 * MINUTE_NS
 """How long after a label's end a finding still means it."""
 
-_VALUES: Final = frozenset(("excursion", "fixed", "rate", "outside_nor", "drift", "jump", "noise"))
-_INSTRUMENT: Final = frozenset(("spike", "sensor", "pair", "vapour", "jacket", "volume", "phase"))
+EARLY_NS: Final = MINUTE_NS
+"""By how much a measured onset may lie before a fault's: a crossing lies between two readings."""
+
+MEASURED: Final = frozenset(
+    ("excursion", "fixed", "rate", "outside_nor", "jump", "spike", "pair", "vapour", "jacket", "volume", "phase")
+)
+"""Classes whose onset is measured. Those of drift, noise and silence are estimated; a hold has an onset of its own."""
+
+HEALTH: Final = frozenset(("stale", "frozen", "bad", "noise", "spike", "jump", "sensor", "calibration"))
+"""Classes that are about an instrument's own health."""
+
+_VALUES: Final = frozenset(
+    ("excursion", "fixed", "rate", "outside_nor", "drift", "advice", "dwell", "model", "batch", "jump", "noise")
+)
+_INSTRUMENT: Final = frozenset(("spike", "sensor", "pair", "vapour", "jacket", "volume", "phase", "calibration"))
 _PROCESS: Final = frozenset(("jacket", "volume", "phase"))
-_SILENCE: Final = frozenset(("source", "stale", "bad", "hold.indeterminate"))
+_SILENCE: Final = frozenset(("source", "stale", "bad", "model.missing", "hold.indeterminate", "context"))
 
 MEANINGS: Final[Mapping[str, frozenset[str]]] = {
     "process": _VALUES | _PROCESS | {"duration", "frozen"},
-    "operator": _VALUES | _PROCESS | {"duration", "frozen", "hold"},
+    "operator": _VALUES | _PROCESS | {"duration", "frozen", "hold", "context"},
     "instrument": _VALUES | _INSTRUMENT | {"stale", "frozen", "bad"},
     "network": _SILENCE | {"journal"},
     "opcua": _SILENCE | {"frozen"},
@@ -42,20 +59,29 @@ MEANINGS: Final[Mapping[str, frozenset[str]]] = {
 }
 """The classes of rules (or whole rules) that can mean a fault, by the fault's domain."""
 
-_CLASSES: Final = frozenset(rule.partition(".")[0] for rules in MEANINGS.values() for rule in rules)
+NOBODYS: Final = frozenset(("ranges",))
+"""Classes that mean no fault: what they say is wrong with the configuration."""
+
+_CLASSES: Final = NOBODYS | {rule.partition(".")[0] for rules in MEANINGS.values() for rule in rules}
 _SIDES: Final = ("high", "low")
 
 
 class Matcher:
     """Matches findings with the labels of one plant; `domains` says which domain a kind of fault belongs to."""
 
-    def __init__(self, header: Header, domains: Mapping[str, str], grace_ns: int = GRACE_NS) -> None:
+    def __init__(
+        self, header: Header, labels: Iterable[Label], domains: Mapping[str, str], grace_ns: int = GRACE_NS
+    ) -> None:
         self._unit_of = {tag: place.unit for place in header.places for tag in place.tags}
         self._unit_of |= {place.unit: place.unit for place in header.places}
         self._near = {place.unit: {place.unit, *place.neighbours} for place in header.places}
         self._served = {server: frozenset(tags) for server, tags in header.served.items()}
         self._domains = domains
         self._grace_ns = grace_ns
+        self._broken: dict[str, list[Label]] = {}  # by tag: the faults of its instrument
+        for label in labels:
+            if label.kind is LabelKind.FAULT and domains.get(label.what) == "instrument":
+                self._broken.setdefault(label.subject, []).append(label)
 
     def matches(self, told: Told, label: Label) -> bool:
         """Tell whether a finding means a label."""
@@ -66,6 +92,12 @@ class Matcher:
             still_open = told.end_ns is None or told.end_ns >= label.onset_ns
             early = label.kind is not LabelKind.FAULT and told.detected_ns >= label.onset_ns - self._grace_ns
             return early and still_open
+        if label.kind is LabelKind.FAULT and _was_there(told, label.onset_ns):
+            return False
+        return self._before_end(told, label)
+
+    def _before_end(self, told: Told, label: Label) -> bool:
+        """Whether a finding was told before a label's end, or the grace after it."""
         if label.end_ns is None:
             return True
         return told.detected_ns <= max(label.end_ns, label.effect_end_ns or 0) + self._grace_ns
@@ -81,7 +113,14 @@ class Matcher:
         domain = self._domains.get(label.what)
         if rule_class not in _CLASSES or domain is None:
             return True
+        if domain != "instrument" and rule_class in HEALTH and self._is_broken(told):
+            return False
         return rule_class in MEANINGS[domain] or told.rule in MEANINGS[domain]
+
+    def _is_broken(self, told: Told) -> bool:
+        """Whether the instrument of a finding's tag was broken when it was told."""
+        faults = self._broken.get(told.subject, ())
+        return any(fault.onset_ns <= told.detected_ns and self._before_end(told, fault) for fault in faults)
 
     def _concerns(self, told: Told, label: Label) -> bool:
         unit = told.unit or self._unit_of.get(told.subject, "")
@@ -97,6 +136,14 @@ class Matcher:
         if label.subject in self._near:
             return unit in self._near[label.subject]
         return told.subject in (label.subject, label.unit)
+
+
+def _was_there(told: Told, onset_ns: int) -> bool:
+    """Whether what a finding says was over, or had begun, before a fault."""
+    if told.end_ns is not None and told.end_ns < onset_ns:
+        return True
+    is_measured = told.rule.partition(".")[0] in MEASURED and told.onset_ns is not None
+    return is_measured and (told.onset_ns or 0) < onset_ns - EARLY_NS
 
 
 def _means_excursion(rule: str, what: str) -> bool:

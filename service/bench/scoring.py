@@ -105,7 +105,7 @@ def score(
     """Score findings against the truth; exposure is the truth's own unless given."""
     header = truth.header
     findings = sorted(findings, key=lambda each: (each.detected_ns, each.id))
-    matcher = Matcher(header, {kind: each.domain for kind, each in CATALOGUE.items()}, grace_ns)
+    matcher = Matcher(header, truth.labels, {kind: each.domain for kind, each in CATALOGUE.items()}, grace_ns)
     meant: set[str] = set()
     results, hidden = [], []
     for label in truth.labels:

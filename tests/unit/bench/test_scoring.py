@@ -1,6 +1,8 @@
 import pytest
 
+from domain.findings import RULES
 from domain.time import MINUTE_NS
+from service.bench.matching import MEANINGS, NOBODYS
 from service.bench.score_file import as_json
 from service.bench.scoring import accept, checks, score
 from simulators.scenario import Acceptance
@@ -71,6 +73,54 @@ def test_a_process_fault_concerns_its_unit_and_what_it_feeds(subject: str, conce
 )
 def test_an_instrument_fault_concerns_its_tag_or_the_unit_as_a_whole(subject: str, concerned: bool) -> None:
     assert meant(fault("drift", "R101.AT", 10, 60, 15), "drift.cusum", subject, 20) is concerned
+
+
+@pytest.mark.parametrize(
+    ("rule", "since", "matches"),
+    [
+        ("excursion.nor.high", 8.9, False),  # it was so before the cooling was lost
+        ("excursion.nor.high", 9, True),  # a crossing lies between two readings
+        ("phase.expectation", 8.9, False),
+        ("drift.cusum", 1, True),  # estimated
+        ("noise.high", 1, True),
+        ("our-model", 1, True),  # nobody knows what it means by its onset
+    ],
+)
+def test_what_had_begun_before_a_fault_is_not_its_detection(rule: str, since: float, matches: bool) -> None:
+    assert meant(COOLING, rule, "R101.TT", 12, since=since) is matches
+
+
+def test_what_was_over_before_a_fault_is_not_its_detection() -> None:
+    assert not meant(COOLING, "drift.cusum", "R101.TT", 12, since=1, end=9.9)
+    assert meant(COOLING, "drift.cusum", "R101.TT", 12, since=1, end=10)
+
+
+@pytest.mark.parametrize("rule", ["noise.lost", "frozen", "jump"])
+def test_the_health_of_a_broken_instrument_says_nothing_of_the_process_behind_it(rule: str) -> None:
+    stuck = fault("stuck", "R101.TT", onset=5, end=70, visible=20)
+    scored = score(truth(stuck, COOLING), [told(rule, "R101.TT", 12)])
+    found = {each.label.what: each.finding is not None for each in scored.results}
+
+    assert found == {"stuck": True, "cooling_lost": False}
+    assert meant(COOLING, rule, "R101.TT", 12)  # an instrument in order shows what the process does
+    scored = score(truth(stuck, COOLING), [told(rule, "R101.AT", 12)])
+    assert {each.label.what: each.finding is not None for each in scored.results}["cooling_lost"]
+
+
+def test_every_rule_of_ours_has_its_meaning_in_the_table() -> None:
+    ours = {rule.partition(".")[0] for rule in RULES}
+    known = {rule.partition(".")[0] for rules in MEANINGS.values() for rule in rules}
+
+    assert ours - known == NOBODYS
+
+
+@pytest.mark.parametrize(
+    ("rule", "matches"),
+    [("model.t2", True), ("batch.tube", True), ("model.spe", True), ("source.disconnected", False)],
+)
+def test_models_mean_faults_of_the_process(rule: str, matches: bool) -> None:
+    assert meant(COOLING, rule, "R101", 20) is matches
+    assert not meant(fault("cut", "opcua", 10, 60, 11), "batch.tube", "R101", 20)
 
 
 @pytest.mark.parametrize(

@@ -74,14 +74,23 @@ def hold(onset: float, end: float | None = None, kind: LabelKind = LabelKind.HOL
     )
 
 
-def told(rule: str, subject: str, at: float, *, end: float | None = None, alarm: bool = True, unit: str = "") -> Told:
+def told(
+    rule: str,
+    subject: str,
+    at: float,
+    *,
+    since: float | None = None,
+    end: float | None = None,
+    alarm: bool = True,
+    unit: str = "",
+) -> Told:
     return Told(
         id=f"{rule}/{subject}/{at}",
         rule=rule,
         subject=subject,
         detected_ns=minute(at),
         unit=unit,
-        onset_ns=minute(at),
+        onset_ns=minute(at if since is None else since),
         end_ns=None if end is None else minute(end),
         message=f"{rule} on {subject}",
         alarm=alarm,

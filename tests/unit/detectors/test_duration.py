@@ -51,6 +51,21 @@ def test_a_phase_that_ends_a_nanosecond_too_soon_is_short():
     assert "below the validated 4 h 00 min" in found.message
 
 
+def test_a_phase_whose_end_is_still_settling_is_not_announced_as_running():
+    plant = Plant().in_phase()
+    plant.feed(batch([(STEP, 6 * H - 1, 0)]))
+
+    assert of_rule(plant.beat(6 * H + 1), "duration.long") == []
+    assert of_rule(ended(plant, 6 * H - 1).said, "duration.long") == []
+
+
+def test_a_change_that_settles_too_late_is_announced_before_it_has_settled():
+    plant = Plant().in_phase()
+    plant.feed(batch([(STEP, 6 * H + 1, 0)]))
+
+    assert len(of_rule(plant.beat(6 * H + 2), "duration.long")) == 1
+
+
 def test_the_skew_of_the_clocks_delays_the_announcement():
     plant = Plant().in_phase()
     plant.beat(1, skew_ns=-60 * SECOND)

@@ -222,3 +222,19 @@ def test_a_low_end_of_zero_is_where_a_level_rests():
     made = ranged(0.0, 6.0)
 
     assert of_rule(made.series(PT, 0, 1, [0.0] * 50), "sensor.range") == []
+
+
+def rests(low: float | None) -> Plant:
+    """A flow that rests at 0 l/h, of 0.1 l/h resolution, behind an instrument that shows nothing below its range."""
+    rules = rulebook(tags={"R101.PT": TagRules("R101.PT", health=TagHealth(noise=True))})
+    tags = [replace(tag, sensor_low=low) if tag.id == PT else tag for tag in TAGS]
+    made = Plant(rules, Bank(rules, tags)).in_phase(20)
+    values = np.maximum(np.round(0.3 * np.random.default_rng(95).normal(size=200), 1), 0.0)
+    readings(made, 10, values.tolist())
+    return made
+
+
+def test_what_is_cut_off_at_an_end_of_the_range_tells_nothing_of_the_scatter():
+    # Cut off at 0 the scatter of 30 readings varies far more than that of white noise does.
+    assert of_rule(rests(None).said, "noise.lost")[0].evidence["ratio"] < 0.5
+    assert of_rule(rests(0.0).said, "noise.lost") == []
