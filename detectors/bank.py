@@ -248,7 +248,7 @@ class Bank:
         if not len(rows):
             return []
         end = self._context.next_event(rows, 0)
-        if end == len(rows) and not self._context.unsettled:
+        if end == len(rows) and not self._context.is_unsettled:
             return self._judge(frame)
         found: list[Conclusion] = []
         begin = 0
@@ -516,6 +516,7 @@ class Bank:
         tag = self._bad.go_on(finding) if finding.rule == "bad" else None
         if tag is not None:
             self._ranges.bad_since(tag, finding.onset_ns)
+            self._verdicts.note(finding)
         return tag is not None
 
     def _load_arrivals(self, told: Json, arrays: Arrays) -> None:

@@ -36,8 +36,7 @@ class Context:
         self._versions = versions
         self.units = {name: Unit(model) for name, model in rulebook.units.items()}
         self._flows = Flows(rulebook.units)
-        self.unsettled: list[Unit] = []
-        """Units with changes that have not settled."""
+        self._unsettled: dict[int, Unit] = {}  # units with changes that have not settled, by their number
         self._roles_by_name: dict[str, list[tuple[Unit, Role]]] = {}
         self._owner_by_name: dict[str, Unit] = {}
         for unit in self.units.values():
@@ -109,12 +108,11 @@ class Context:
             self.tags_of[owner.model.name] = {role: known[role] for role in owner.model.parameters if role in known}
         self._owner_number[tag.id] = -1 if owner is None else self._number[owner.model.name]
         concerned = {unit.model.name for unit, _ in roles} | ({owner.model.name} if owner is not None else set())
-        self._units_of[tag.id] = [self.units[name] for name in self.units if name in concerned]
-        for name, tags in self._tags.items():
-            if name in concerned:
-                tags[tag.id] = tag
-            else:
-                tags.pop(tag.id, None)
+        for unit in self._units_of.get(tag.id, ()):
+            self._tags[unit.model.name].pop(tag.id, None)
+        self._units_of[tag.id] = [self.units[name] for name in sorted(concerned, key=self._number.__getitem__)]
+        for name in concerned:
+            self._tags[name][tag.id] = tag
         self._mark_tag(tag)
 
     def _mark_tag(self, tag: Tag) -> None:
@@ -131,9 +129,22 @@ class Context:
         )
 
     def _mark(self, unit: Unit) -> None:
-        self.unsettled = [each for each in self.units.values() if each.pending]
+        number = self._number[unit.model.name]
+        if unit.pending:
+            self._unsettled[number] = unit
+        else:
+            self._unsettled.pop(number, None)
         for tag in self._tags[unit.model.name].values():
             self._mark_tag(tag)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether changes of some unit have not settled."""
+        return bool(self._unsettled)
+
+    def _pending(self, numbers: Index) -> list[Unit]:
+        """The units that have not settled among those of these numbers, each once, in the order of the rulebook."""
+        return [self._unsettled[number] for number in np.unique(numbers).tolist() if number in self._unsettled]
 
     def source_of(self, unit: Unit) -> str:
         """The source of a unit's tags: whose rows let its changes settle, whoever told them."""
@@ -164,7 +175,7 @@ class Context:
         `taken`: that row itself was taken already. A level too large to show a step would be found for ever.
         """
         changed = min(self._first_change(rows, begin), self._flows.first_row(rows, begin + taken))
-        return min(changed, self._first_settling(rows, begin)) if self.unsettled else changed
+        return min(changed, self._first_settling(rows, begin)) if self._unsettled else changed
 
     def _first_change(self, rows: Arrived, begin: int) -> int:
         tag = rows.tag[begin:] if begin else rows.tag
@@ -216,10 +227,11 @@ class Context:
         waits = (time_ns[:end] >= self._waits_from_ns.take(tag[:end])).nonzero()[0]
         if not len(waits):
             return begin + end
-        for unit in self.unsettled:
+        owner = self._owner_number[tag[waits]]
+        for unit in self._pending(owner):
             room = MOST_HELD_ROWS - unit.held_rows
             if len(waits) > room:
-                own = waits[self._owner_number[tag[waits]] == self._number[unit.model.name]]
+                own = waits[owner == self._number[unit.model.name]]
                 end = min(end, int(own[room])) if len(own) > room else end
         return begin + end
 
@@ -227,12 +239,14 @@ class Context:
         """The units that settle before this row is judged."""
         tag, time_ns = int(rows.tag[index]), int(rows.time_ns[index])
         settled: list[Unit] = []
-        for unit in self.unsettled:
+        for unit in self._units_of.get(tag, ()):
+            if not unit.pending:
+                continue
             name = unit.model.name
-            known = self._tags[name].get(tag)
             past = time_ns > unit.opened_ns + unit.model.settle_ns
             full = self._owner_number[tag] == self._number[name] and unit.held_rows >= MOST_HELD_ROWS
-            if known is not None and ((past and known.source == unit.source) or (full and time_ns >= unit.opened_ns)):
+            own_source = self._tags[name][tag].source == unit.source
+            if (past and own_source) or (full and time_ns >= unit.opened_ns):
                 settled.append(unit)
         return settled
 
@@ -285,16 +299,14 @@ class Context:
             return rows
         held = rows.chosen(waits)
         owner = self._owner_number[held.tag]
-        for unit in self.unsettled:
-            own = owner == self._number[unit.model.name]
-            if np.count_nonzero(own):
-                unit.held.append(held.chosen(own))
+        for unit in self._pending(owner):
+            unit.held.append(held.chosen(owner == self._number[unit.model.name]))
         return rows.chosen(~waits)
 
     def beat(self, now_ns: int) -> list[Unit]:
         """Units whose changes settle because time goes by without rows, by our clock from beat to beat."""
         settled: list[Unit] = []
-        for unit in self.unsettled:
+        for _, unit in sorted(self._unsettled.items()):
             if unit.first_beat_ns is None or now_ns < unit.first_beat_ns:
                 unit.first_beat_ns = now_ns
             elif now_ns - unit.first_beat_ns > unit.model.settle_ns:

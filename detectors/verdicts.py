@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from detectors.cases import Json, quantity
 from detectors.comparisons import Comparisons
 from detectors.part import Part
+from detectors.past import MOST_FINDINGS
+from detectors.rejudging import is_withdrawn
 from domain.entries import Heartbeat, RowPosition
 from domain.findings import Finding, FindingId, Stage
 from domain.rules import Rulebook
@@ -27,6 +29,9 @@ UNKNOWN: Final = "cannot tell"
 
 MOST_REVISIONS: Final = 8
 """New versions of one finding that only change its verdict."""
+
+MOST_ENDED: Final = MOST_FINDINGS
+"""Findings that are over, and had such versions: as many as late rows may bring back."""
 
 _EXPLAINED: Final = ("excursion.", "fixed.", "drift.", "rate")
 _HEALTH: Final = {
@@ -79,14 +84,13 @@ class Verdicts(Part):
 
     def explained(self, finding: Finding) -> Finding:
         """A finding with its verdict. What is told of a tag's health is taken note of."""
-        if finding.rule in _HEALTH:
-            self._note(finding)
+        self.note(finding)
         if not finding.rule.startswith(_EXPLAINED):
             return finding
         extra = self._extra.get(finding.id, 0)
         told = replace(finding, version=finding.version + extra)
         verdict = self._verdict(finding)
-        if verdict is not None:
+        if verdict is not None and not is_withdrawn(finding):
             told = _with(told, finding.message, verdict)
         if finding.stage is Stage.OPEN:
             if verdict is not None:
@@ -95,10 +99,22 @@ class Verdicts(Part):
             self._open.pop(finding.id, None)
             self._plain.pop(finding.id, None)
             if finding.stage is Stage.CLEARED:
-                self._extra.pop(finding.id, None)
+                self._over(finding.id)
         return told
 
-    def _note(self, finding: Finding) -> None:
+    def _over(self, id_: str) -> None:
+        """Keep by how much the versions of a finding that is over are ahead: late rows may go on with them."""
+        extra = self._extra.pop(id_, 0)
+        if not extra:
+            return
+        self._extra[id_] = extra
+        if len(self._extra) > MOST_ENDED + len(self._open):
+            del self._extra[next(each for each in self._extra if each not in self._open)]
+
+    def note(self, finding: Finding) -> None:
+        """Take note of what is told of a tag's health."""
+        if finding.rule not in _HEALTH:
+            return
         ill = self._ill.setdefault(finding.subject, {})
         if finding.stage is Stage.OPEN:
             ill[finding.id] = finding.rule
