@@ -1,7 +1,8 @@
 """All detectors as one fold over the journal: context first, then each rule, with one order of what they say."""
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from operator import itemgetter
 
 import numpy as np
@@ -43,7 +44,7 @@ from detectors.sensor_range import SensorRanges
 from detectors.set_points import SetPoints
 from detectors.signals import Signals
 from detectors.silence import SourceLimits, Sources, Stale
-from detectors.snapshots import Arrays, pack, unpack
+from detectors.snapshots import Arrays, no_collection, pack, unpack
 from detectors.stillness import Stillness
 from detectors.told import Told
 from detectors.units import Switch, Transfer, Unit, phase_record
@@ -104,8 +105,8 @@ class Bank:
         origin = Origin(rulebook.hash, self.detector_hash[:12], rulebook.approval != "off")
         self.position = START
         self._tags: dict[int, Tag] = {}
-        self._tag_states: dict[int, Json] = {}
-        self._size = 0
+        self._tag_states: bytes | None = None
+        self._size = self._room = 0
         self._watermarks = Watermarks()
         self._last = LastSamples()
         self._gaps = Gaps()
@@ -150,9 +151,12 @@ class Bank:
             self._comparisons,
             self._verdicts,
         )
+        self._binding = tuple(part for part in self._parts if type(part).bind is not Part.bind)
         self._sources = Sources(origin, self._source_limits)
         self._durations = Durations(origin)
-        for tag in tags:
+        told = list(tags)
+        self._make_room(max((tag.id for tag in told), default=-1) + 1)
+        for tag in told:
             self._define(tag)
 
     def running_holds(self) -> tuple[Row, ...]:
@@ -217,24 +221,36 @@ class Bank:
 
     def _define(self, tag: Tag) -> None:
         """Take a tag's definition, or its new version."""
-        size = tag.id + 1
-        if size > self._size:
-            self._size = size
-            self._watermarks.grow(size)
-            self._last.grow(size)
-            self._context.grow(size)
-            for part in self._parts:
-                part.grow(size)
+        self._make_room(tag.id + 1)
         self._tags[tag.id] = tag
-        # A definition never changes: told once, and not again at each snapshot.
-        self._tag_states[tag.id] = asdict(tag)
+        self._tag_states = None
         self._context.bind(tag)
         owner = self._context.owner(tag.id)
         unit = "" if owner is None else owner.model.name
-        for part in self._parts:
+        for part in self._binding:
             part.bind(tag, unit)
         if owner is not None and owner.run is not None and tag.id not in self._ranges.runs:
             self._start_tags([tag], owner.run)
+
+    def _make_room(self, size: int) -> None:
+        """Let ids below `size` come. Columns have a power of two as length, whatever the order in which tags came."""
+        self._size = max(self._size, size)
+        if self._size <= self._room:
+            return
+        self._room = 1 << (self._size - 1).bit_length()
+        self._watermarks.grow(self._room)
+        self._last.grow(self._room)
+        self._context.grow(self._room)
+        for part in self._parts:
+            part.grow(self._room)
+
+    def _told_tags(self) -> bytes:
+        """The definitions as JSON: made when one has changed, and not again at each snapshot."""
+        if self._tag_states is None:
+            names = [field.name for field in fields(Tag)]
+            told = [[getattr(tag, name) for name in names] for tag in self._tags.values()]
+            self._tag_states = json.dumps([names, told], separators=(",", ":")).encode()
+        return self._tag_states
 
     def _rows(self, rows: Arrived, server_ns: NDArray[np.int64] | None) -> list[Conclusion]:
         """Judge rows up to the next change of a context, take it, and go on."""
@@ -432,7 +448,6 @@ class Bank:
             "rules": self._rulebook.hash,
             "detectors": self.detector_hash,
             "position": int(self.position),
-            "tags": list(self._tag_states.values()),
             "late": self._watermarks.state(),
             "gaps": self._gaps.state(),
             "versions": self._versions.state(),
@@ -443,6 +458,7 @@ class Bank:
             "parts": {part.name: part.state() for part in self._parts},
         }
         arrays: Arrays = {
+            "tags": np.frombuffer(self._told_tags(), dtype=np.uint8),
             "newest_ns": self._watermarks.newest_ns,
             "retold": self._watermarks.retold(),
             "last/time_ns": self._last.time_ns,
@@ -454,6 +470,10 @@ class Bank:
 
     def restore(self, state: bytes) -> None:
         """Go on as if it had never stopped. Refused if other rules made the state."""
+        with no_collection():
+            self._restore(state)
+
+    def _restore(self, state: bytes) -> None:
         told, arrays = unpack(state)
         if told["rules"] != self._rulebook.hash:
             raise Refused(
@@ -521,7 +541,7 @@ class Bank:
 
     def _load_arrivals(self, told: Json, arrays: Arrays) -> None:
         """Begin with the tags of a state, and what arrived of them."""
-        self._begin(Tag(**tag) for tag in told["tags"])
+        self._begin(_told_tags(told, arrays))
         self.position = Position(told["position"])
         self._versions.load(told.get("versions", []))
         self._watermarks.newest_ns = arrays["newest_ns"].astype(np.int64)
@@ -537,6 +557,14 @@ class Bank:
             if unit.run is not None
             for tag in self._context.parameters(unit)
         }
+
+
+def _told_tags(told: Json, arrays: Arrays) -> list[Tag]:
+    """The tags of a state; states of format 1 have them in their JSON."""
+    if "tags" not in arrays:
+        return [Tag(**tag) for tag in told["tags"]]
+    names, tags = json.loads(arrays["tags"].tobytes())
+    return [Tag(**dict(zip(names, tag, strict=True))) for tag in tags]
 
 
 def _part(arrays: Arrays, name: str) -> Arrays:

@@ -118,6 +118,8 @@ class Runs:
 
     def add(self, place: int) -> None:
         """Make room for a place."""
+        if place < len(self.is_learnt):
+            return
         for name, column in vars(self).items():
             if isinstance(column, np.ndarray):
                 setattr(self, name, longer(column, place + 1))

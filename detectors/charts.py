@@ -95,11 +95,12 @@ class Charts:
 
     def add(self, place: int, rule: DriftRule) -> None:
         """Give a place to a rule; its thresholds follow from the stated run length."""
-        for name, column in vars(self).items():
-            if isinstance(column, np.ndarray):
-                setattr(self, name, longer(column, place + 1))
-        for name in self.moments.__slots__:
-            setattr(self.moments, name, longer(getattr(self.moments, name), place + 1))
+        if place >= len(self.lam):
+            for name, column in vars(self).items():
+                if isinstance(column, np.ndarray):
+                    setattr(self, name, longer(column, place + 1))
+            for name in self.moments.__slots__:
+                setattr(self.moments, name, longer(getattr(self.moments, name), place + 1))
         for chart, k in enumerate(rule.k):
             self.stated_k[place, 2 * chart : 2 * chart + 2] = k
             self.stated_h[place, 2 * chart : 2 * chart + 2] = cusum_threshold(k, rule.arl0, fast_start=rule.fast_start)

@@ -366,7 +366,7 @@ class Drifts(Part):
         return dict(zip(at_ns.tolist(), np.nan_to_num(away / spread).tolist(), strict=True))
 
     def state(self) -> Json:
-        """What is open, in the order of places."""
+        """What is open or was learnt, in the order of places; nothing of a tag without either."""
         return [
             [
                 charted.tag.id,
@@ -378,12 +378,13 @@ class Drifts(Part):
                 [baseline.state() for baseline in charted.baselines.values()],
             ]
             for charted in self._by_place
-            if charted is not None
+            if charted is not None and (charted.baselines or self._is_open[charted.place])
         ]
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Windows and statistics."""
         own: dict[str, NDArray[np.generic]] = {
+            "places": np.array([each.tag.id for each in self._by_place if each is not None], dtype=np.int64),
             "end_ns": self._end_ns,
             "warming": self._warming,
             "total": self._total,
@@ -397,24 +398,28 @@ class Drifts(Part):
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told. Places are given in the order in which tags were bound then."""
+        # States of format 1 told of every tag, and so its place.
+        tags = arrays["places"].tolist() if "places" in arrays else [tag for tag, *_ in state]
         self._by_place = [None]
-        self._is_open = grown(np.zeros(1, dtype=np.bool_), len(state) + 1, fill=False)
-        columns = iter(arrays["baselines"].astype(np.float64))
-        for tag, say_at, say_every, side, cusum, ewma, baselines in state:
+        self._is_open = grown(np.zeros(1, dtype=np.bool_), len(tags) + 1, fill=False)
+        for tag in tags:
             charted = self._by_tag[tag]
-            known = [baseline_from(each, next(columns)) for each in baselines]
-            charted.baselines = {(each.recipe, each.phase): each for each in known}
-            charted.place, charted.say_at, charted.say_every = len(self._by_place), say_at, say_every
-            charted.side = side
-            charted.cusum = None if cusum is None else case_from(cusum)
-            charted.ewma = None if ewma is None else case_from(ewma)
-            self._is_open[charted.place] = cusum is not None or ewma is not None
+            charted.place = len(self._by_place)
             charted.run = None
             self._by_place.append(charted)
             self._place[tag] = charted.place
             run, limits = self._ranges.runs.get(tag), self._phase_limits(tag)
             if run is not None and limits:
                 self._judge_by(charted, run, limits)
+        columns = iter(arrays["baselines"].astype(np.float64))
+        for tag, say_at, say_every, side, cusum, ewma, baselines in state:
+            charted = self._by_tag[tag]
+            known = [baseline_from(each, next(columns)) for each in baselines]
+            charted.baselines = {(each.recipe, each.phase): each for each in known}
+            charted.say_at, charted.say_every, charted.side = say_at, say_every, side
+            charted.cusum = None if cusum is None else case_from(cusum)
+            charted.ewma = None if ewma is None else case_from(ewma)
+            self._is_open[charted.place] = cusum is not None or ewma is not None
         self._end_ns = arrays["end_ns"].astype(np.int64)
         self._warming = arrays["warming"].astype(np.bool_)
         self._total = arrays["total"].astype(np.float64)

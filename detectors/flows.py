@@ -158,10 +158,12 @@ class Flows:
 
     def bind(self, tag: Tag) -> None:
         """Connect a tag with the rules that it is part of."""
+        self._source_of[tag.id] = tag.source
+        if not self._flows:
+            return
         self._of_level[tag.id] = [flow for flow in self._flows if flow.rule.level_tag == tag.name]
         self._of_valve[tag.id] = [flow for flow in self._flows if flow.rule.valve_tag == tag.name]
         self._is_level[tag.id] = bool(self._of_level[tag.id])
-        self._source_of[tag.id] = tag.source
         self._mark(tag.id)
 
     def _mark(self, tag: int) -> None:

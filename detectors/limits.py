@@ -34,6 +34,9 @@ class Limit:
         return f"{side} the {IN_WORDS[RangeKind(self.kind)]}" if self.kind != "fixed" else f"{side} its fixed limit of"
 
 
+_KINDS = tuple((kind, kind.value) for kind in RangeKind)
+
+
 def _deadband(rules: TagRules | None, rule: str) -> float:
     alarms = () if rules is None else rules.alarms
     return max((alarm.deadband for alarm in alarms if alarm.rule == rule), default=0.0)
@@ -77,15 +80,16 @@ def phase_limits(run: Run, ranges: ParameterRanges | None, rules: TagRules | Non
 def limits_of(ranges: Ranges, from_ns: int, study: str, rules: TagRules | None) -> tuple[Limit, ...]:
     """The limits of ranges that hold from a time on, from the inside out, high before low."""
     limits: list[Limit] = []
-    for kind in RangeKind:
+    deadbands = rules is not None and bool(rules.alarms)
+    for kind, name in _KINDS:
         interval = ranges.get(kind)
         if interval is None:
             continue
         for sign, side, value in ((1, "high", interval.high), (-1, "low", interval.low)):
             if value is not None:
-                rule = f"excursion.{kind}.{side}"
-                deadband = _deadband(rules, rule)
-                limits.append(Limit(rule, str(kind), sign, value, interval.width, from_ns, deadband, study))
+                rule = f"excursion.{name}.{side}"
+                deadband = _deadband(rules, rule) if deadbands else 0.0
+                limits.append(Limit(rule, name, sign, value, interval.width, from_ns, deadband, study))
     return tuple(limits)
 
 

@@ -114,6 +114,8 @@ class Ranges(Part):
         """Derive what every row of a tag is compared with."""
         run = self.runs.get(tag)
         limits: tuple[Limit, ...] = ()
+        if run is None and not self._fixed[tag] and not self._limits.get(tag) and tag not in self._watched:
+            return  # as before: nothing to compare with
         if run is not None:
             limits = self._phase_limits(run, tag)
         # The places of a phase's limits and of the fixed ones never mix: open excursions are found by place.
@@ -531,7 +533,7 @@ class Ranges(Part):
                 each["bad_since_ns"],
             )
         self.past.load(state["past"], self._versions)
-        for tag in self._tags:
+        for tag in {**self.runs, **self._watched}:
             self._refresh(tag)
 
 

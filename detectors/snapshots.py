@@ -1,8 +1,11 @@
 """A state as bytes: a format version, JSON, arrays, and a digest of it all."""
 
+import gc
 import hashlib
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +13,26 @@ from numpy.typing import NDArray
 from detectors.cases import Json
 from domain.errors import DamagedFile, NewerFormat
 
-FORMAT = 1
+FORMAT = 2
+"""1 had the tags' definitions in its JSON; it is still read."""
+
 _MAGIC = b"TWBK"
 _HEAD = struct.Struct("<4sHI")  # magic, format, length of the JSON
 _DIGEST = 32
 
 Arrays = dict[str, NDArray[np.generic]]
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Without the collector of cycles: many small things are made that all stay, and it would go over them again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def pack(state: Json, arrays: Arrays) -> bytes:
@@ -24,8 +41,10 @@ def pack(state: Json, arrays: Arrays) -> bytes:
     text = json.dumps({"state": state, "arrays": layout}, separators=(",", ":")).encode()
     parts = [_HEAD.pack(_MAGIC, FORMAT, len(text)), text]
     parts += [np.ascontiguousarray(array).tobytes() for array in arrays.values()]
-    body = b"".join(parts)
-    return body + hashlib.sha256(body).digest()
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return b"".join([*parts, digest.digest()])
 
 
 def unpack(packed: bytes) -> tuple[Json, Arrays]:
@@ -35,10 +54,10 @@ def unpack(packed: bytes) -> tuple[Json, Arrays]:
     _, version, length = _HEAD.unpack_from(packed)
     if version > FORMAT:
         raise NewerFormat(f"the detectors' state has format {version}, this program reads up to {FORMAT}")
-    body = packed[:-_DIGEST]
+    body = memoryview(packed)[:-_DIGEST]
     if hashlib.sha256(body).digest() != packed[-_DIGEST:]:
         raise DamagedFile("the detectors' state does not match its digest")
-    document = json.loads(body[_HEAD.size : _HEAD.size + length])
+    document = json.loads(bytes(body[_HEAD.size : _HEAD.size + length]))
     arrays: Arrays = {}
     offset = _HEAD.size + length
     for name, dtype, shape in document["arrays"]:

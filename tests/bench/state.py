@@ -8,17 +8,17 @@ import statistics
 import time
 
 from domain.entries import Position
-from tests.bench import detect
+from tests.bench.detect import PER_UNIT, entries_of, made_bank
 
+UNITS, SECONDS = 500, 180
 LIMIT_MS, LIMIT_BYTES = 150.0, 32e6
 REPETITIONS = 3
 
 
 def run() -> dict[str, dict[str, object]]:
     """Feed the plant, then take snapshots and put them back."""
-    detect.UNITS, detect.TAGS, detect.MEASURED = 500, 500 * detect.PER_UNIT, 120
-    bank = detect._bank()
-    for position, entry in enumerate(detect._entries(), start=1):
+    bank = made_bank(UNITS)
+    for position, entry in enumerate(entries_of(UNITS, SECONDS), start=1):
         bank.update(Position(position), entry)
     took_ms, back_ms = [], []
     state = b""
@@ -26,13 +26,13 @@ def run() -> dict[str, dict[str, object]]:
         started_s = time.process_time()
         state = bank.snapshot()
         took_ms.append(1000 * (time.process_time() - started_s))
-        other = detect._bank()
+        other = made_bank(UNITS)
         started_s = time.process_time()
         other.restore(state)
         back_ms.append(1000 * (time.process_time() - started_s))
     assert other.snapshot() == state
     ms = statistics.median(took_ms)
-    note = f"{detect.TAGS} tags, every rule; median of {REPETITIONS}; restored in {statistics.median(back_ms):.0f} ms; peer: the limit"
+    note = f"{UNITS * PER_UNIT} tags, every rule; median of {REPETITIONS}; restored in {statistics.median(back_ms):.0f} ms; peer: the limit"
     return {
         "state_ms": {
             "ours": ms,

@@ -1,13 +1,17 @@
 """The fold as a whole: late rows, snapshots, unknown tags, and the hashes in what it says."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from detectors.bank import Bank
 from detectors.identity import detector_hash
-from detectors.snapshots import pack
-from domain.entries import Position
+from detectors.snapshots import pack, unpack
+from domain.entries import Position, TagDefined
 from domain.errors import DamagedFile, NewerFormat, Refused
 from domain.findings import RULES, Recheck
+from domain.tags import TagId
 from tests.unit.detectors.plant import BAD, LT, PT, TAGS, TT, Plant, at, batch, findings, of_rule, rulebook
 from tests.unit.detectors.streams import stream
 
@@ -133,3 +137,35 @@ def test_a_bank_without_rules_says_nothing_of_values():
     plant = Plant(rulebook(recipes={}, units={}, holds={}, tags={}))
 
     assert of_rule(plant.samples((TT, 0, 1e9), (TT, 1, -1e9)), "fixed.high") == []
+
+
+def test_a_state_of_the_first_format_is_read():
+    plant = Plant().in_phase()
+    plant.series(TT, 10, 10, [60.0] * 200)
+    state, arrays = unpack(plant.detector.snapshot())
+    names, tags = json.loads(arrays.pop("tags").tobytes())
+    state["tags"] = [dict(zip(names, tag, strict=True)) for tag in tags]
+    del arrays["drifts/places"]
+    known = {tag: told for tag, *told in state["parts"]["drifts"]}
+    state["parts"]["drifts"] = [[tag, *known.get(tag, [0, 5, 0, None, None, []])] for tag in _drifting()]
+
+    other = Plant()
+    other.detector.restore(pack(state, arrays))
+    assert other.detector.snapshot() == plant.detector.snapshot()
+
+
+def _drifting() -> list[int]:
+    return [tag.id for tag in TAGS if (rules := rulebook().tags.get(tag.name)) is not None and rules.drift is not None]
+
+
+def test_tags_that_come_after_a_restore_find_room():
+    plant = Plant().in_phase()
+    other = plant.restarted()
+    for each in (plant, other):
+        each.detector.update(
+            Position(1000), TagDefined(replace(TAGS[0], id=TagId(200), uuid="200", name="X1.TT", address="X1"), at(0))
+        )
+    rows = [(200, 20.0, 1.0), (TT, 21.0, 70.0)]
+
+    assert plant.feed(batch(rows)) == other.feed(batch(rows))
+    assert plant.detector.snapshot() == other.detector.snapshot()
