@@ -63,9 +63,18 @@ def _quantile_ns(total: NDArray[np.int64], share: float) -> Times:
     return quantile_ns
 
 
+def _ends_ns() -> NDArray[np.int64]:
+    """The longest interval of each class, behind the one below the first."""
+    ends = np.floor(_FIRST_NS * np.exp2(np.arange(_CLASSES) / _PER_OCTAVE)).astype(np.int64)
+    ends[-1] = FOREVER_NS
+    return np.concatenate([[0], ends])
+
+
+_ENDS_NS: Final = _ends_ns()
+
+
 def _class_of(interval_ns: NDArray[np.int64]) -> Index:
-    octaves = np.log2(np.maximum(interval_ns, 1) / _FIRST_NS)
-    return np.clip(np.ceil(_PER_OCTAVE * octaves - 1e-9), 0, _CLASSES - 1).astype(np.intp)
+    return np.searchsorted(_ENDS_NS[1:], interval_ns, side="left")
 
 
 class Rhythms(Part):
@@ -79,6 +88,14 @@ class Rhythms(Part):
         self._of_source: dict[str, list[int]] = {}
         self._watched: Mask = np.empty(0, dtype=np.bool_)
         self._last_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        # What was learnt of each tag since it was added to its place: limits change at heartbeats only.
+        self._learning: Mask = np.empty(0, dtype=np.bool_)
+        self._at: Index = np.empty(0, dtype=np.intp)  # that place
+        self._class: Index = np.empty(0, dtype=np.intp)  # the class of the newest interval, and how many were of it
+        self._above_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # the ends of that class
+        self._most_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._alike: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._new_longest_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         # By place.
         self._counts: NDArray[np.int32] = np.zeros((0, _CLASSES), dtype=np.int32)
         self._learnt: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -93,6 +110,9 @@ class Rhythms(Part):
         """Make room for tags."""
         self._watched = grown(self._watched, size, fill=False)
         self._last_ns = grown(self._last_ns, size, NEVER_NS)
+        self._learning = grown(self._learning, size, fill=False)
+        for name in ("at", "class", "above_ns", "most_ns", "alike", "new_longest_ns"):
+            setattr(self, f"_{name}", grown(getattr(self, f"_{name}"), size, 0))
 
     def _grow_places(self) -> None:
         size = self._places.count
@@ -119,6 +139,20 @@ class Rhythms(Part):
         if self._watched[tag.id]:
             self._of_source.setdefault(tag.source, []).append(tag.id)
         self._grow_places()
+        self._move([tag.id])
+
+    def _move(self, tags: list[int]) -> None:
+        """Add what is new of these tags to the place where it was learnt, and go on at their place now."""
+        self._gather(tags)
+        self._at[tags] = self._places.of[tags]
+        self._learning[tags] = self._watched[tags] & ~self._over[self._at[tags]]
+
+    def _gather(self, tags: "list[int] | Index") -> None:
+        place, alike = self._at[tags], self._alike[tags]
+        np.add.at(self._counts, (place, self._class[tags]), alike)
+        np.add.at(self._learnt, place, alike)
+        np.maximum.at(self._longest_ns, place, self._new_longest_ns[tags])
+        self._alike[tags] = self._new_longest_ns[tags] = 0
 
     def watches(self, tag: int) -> bool:
         """Whether a tag's silence is judged by its rhythm."""
@@ -140,36 +174,50 @@ class Rhythms(Part):
 
     def judge(self, frame: Frame) -> list[Said]:
         """Learn the intervals of the tags that are still learnt of."""
-        rows = frame.rows
-        if not self._of_source:
+        known = self._learning[frame.at]
+        if not np.count_nonzero(known):
             return []
-        self._grow_places()
-        place = self._places.of[frame.at]
-        learning = self._watched[frame.at] & ~self._over[place]
-        if not np.count_nonzero(learning):
-            return []
-        before_ns = self._last_ns[frame.at].copy()
+        rows, before_ns = frame.rows, self._last_ns[frame.at]
         if frame.first is not None:
             before_ns[1:] = np.where(frame.first[1:], before_ns[1:], rows.time_ns[:-1])
-        self._last_ns[rows.tag] = rows.time_ns
-        at = (learning & (before_ns != NEVER_NS) & (rows.time_ns > before_ns)).nonzero()[0]
-        if len(at):
-            place, interval_ns = place[at], rows.time_ns[at] - before_ns[at]
-            if frame.first is None:  # every place once: what `at` does, in a tenth of the time
-                self._counts[place, _class_of(interval_ns)] += 1
-                self._learnt[place] += 1
-                self._longest_ns[place] = np.maximum(self._longest_ns[place], interval_ns)
-                return []
-            np.add.at(self._counts, (place, _class_of(interval_ns)), 1)
-            np.add.at(self._learnt, place, 1)
-            np.maximum.at(self._longest_ns, place, interval_ns)
+        learning = known & (before_ns != NEVER_NS) & (rows.time_ns > before_ns)
+        interval_ns = (rows.time_ns - before_ns) * learning  # 0 where nothing is learnt
+        self._last_ns[rows.tag if frame.first is not None else frame.at] = rows.time_ns
+        if frame.first is None:
+            self._learn(frame.at, interval_ns, learning)
+        elif len(rows):
+            self._learn_all(rows.tag[learning], interval_ns[learning])
         return []
+
+    def _learn(self, at: "slice | Index", interval_ns: NDArray[np.int64], learning: Mask) -> None:
+        """Count an interval of each of these distinct tags; most are of the class of the one before."""
+        same = (interval_ns > self._above_ns[at]) & (interval_ns <= self._most_ns[at])
+        self._alike[at] += same
+        self._new_longest_ns[at] = np.maximum(self._new_longest_ns[at], interval_ns)
+        if np.count_nonzero(same) == np.count_nonzero(learning):
+            return
+        other = (learning & ~same).nonzero()[0]
+        tag = other + (at.start or 0) if isinstance(at, slice) else at[other]
+        longest_ns = self._new_longest_ns[tag]
+        self._gather(tag)
+        self._new_longest_ns[tag] = longest_ns
+        class_ = self._class[tag] = _class_of(interval_ns[other])
+        self._above_ns[tag], self._most_ns[tag] = _ENDS_NS[class_], _ENDS_NS[class_ + 1]
+        self._alike[tag] = 1
+
+    def _learn_all(self, tag: Index, interval_ns: NDArray[np.int64]) -> None:
+        """Count intervals, several of a tag."""
+        place = self._at[tag]
+        np.add.at(self._counts, (place, _class_of(interval_ns)), 1)
+        np.add.at(self._learnt, place, 1)
+        np.maximum.at(self._new_longest_ns, tag, interval_ns)
 
     def phase_starts(self, run: Run, tags: list[Tag]) -> None:
         """What lies between two phases is no interval of either."""
         self._grow_places()
-        for tag in tags:
-            self._last_ns[tag.id] = NEVER_NS
+        ids = [int(tag.id) for tag in tags]
+        self._move(ids)
+        self._last_ns[ids] = NEVER_NS
 
     def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
         """What lies between two phases is no interval of either."""
@@ -189,7 +237,9 @@ class Rhythms(Part):
         if not heartbeat.connected:
             self._last_ns[ids] = NEVER_NS
             return []
-        places = self._places.of[ids]
+        learning = [] if not np.count_nonzero(self._learning[ids]) else ids
+        self._gather(learning)
+        places = self._at[ids]
         learnt, judged = self._learnt[places], self._judged[places]
         due = (
             (learnt >= LEAST_INTERVALS) & (learnt > judged) & ((4 * learnt >= 5 * judged) | (learnt >= MOST_INTERVALS))
@@ -201,10 +251,12 @@ class Rhythms(Part):
             self._periodic[place] = periodic
             self._judged[place] = self._learnt[place]
             self._over[place] = self._learnt[place] >= MOST_INTERVALS
+            self._learning[ids] = ~self._over[places]
         return []
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All of it."""
+        self._gather(self._learning.nonzero()[0])
         return {
             "last_ns": self._last_ns,
             "counts": self._counts,
@@ -233,3 +285,7 @@ class Rhythms(Part):
         self._periodic = arrays["periodic"].astype(np.bool_)
         self._over = arrays["over"].astype(np.bool_)
         self._grow_places()
+        self._alike[:] = self._new_longest_ns[:] = 0
+        watched = self._watched.nonzero()[0]
+        self._at[watched] = self._places.of[watched]
+        self._learning[watched] = ~self._over[self._at[watched]]

@@ -43,7 +43,7 @@ class Scatter:
 
     def __init__(self) -> None:
         self.total: Values = np.empty(0)
-        self.top: Values = np.empty((0, _TRIMMED))
+        self.top: Values = np.empty((_TRIMMED, 0))
         self.count: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self.recent: Values = np.empty((0, _TOGETHER))
         self.windows: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -56,12 +56,14 @@ class Scatter:
         self.grain: Values = np.empty(0)
         """By place: the smallest change between two readings that was learnt, other than none."""
         self._sigma: Values = np.empty(0)
+        self.far: Values = np.empty(0)
+        """By place: readings whose second difference is below this many sigmas need no closer look; -1: all need it."""
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
         self.total = grown(self.total, size, 0.0)
         self.count = grown(self.count, size, 0)
-        self.top = _longer(self.top, len(self.total), 0.0)
+        self.top = np.array([grown(each, len(self.total), 0.0) for each in self.top])
         self.recent = _longer(self.recent, len(self.total), np.nan)
 
     def grow_places(self, size: int) -> None:
@@ -74,11 +76,12 @@ class Scatter:
         self.step = grown(self.step, size, 0.0)
         self.grain = grown(self.grain, size, np.inf)
         self._sigma = grown(self._sigma, size, np.nan)
+        self.far = grown(self.far, size, -1.0)
 
     def begin(self, tag: int) -> None:
         """Begin a tag's windows anew."""
         self.total[tag] = self.count[tag] = 0
-        self.top[tag] = 0.0
+        self.top[:, tag] = 0.0
         self.recent[tag] = np.nan
 
     def sigma(self, place: Index) -> Values:
@@ -87,8 +90,11 @@ class Scatter:
 
     def _refresh(self, place: "Index | slice") -> None:
         """Derive the usual deviation of places of which more is known."""
-        known = (self.windows[place] >= LEAST_WINDOWS) & ~self.still[place]
-        self._sigma[place] = np.where(known, np.exp(self.mean[place]), np.nan)
+        windows = self.windows[place]
+        known = (windows >= LEAST_WINDOWS) & ~self.still[place]
+        sigma = np.where(known, np.exp(self.mean[place]), np.nan)
+        self._sigma[place] = sigma
+        self.far[place] = np.where(windows < MOST_WINDOWS, -1.0, np.where(known, sigma, np.inf))
 
     def is_learning(self, place: Index) -> Mask:
         """Whether the scatter of each place is still learnt."""
@@ -110,18 +116,31 @@ class Scatter:
         """Add a second difference to each of these distinct tags; return the places in `tag` of windows now full."""
         self.total[tag] += size
         self.count[tag] += 1
-        for column in range(_TRIMMED):
-            top = self.top[tag, column]
-            self.top[tag, column] = np.maximum(top, size)
-            size = np.minimum(top, size)
+        for top in self.top:
+            before = top[tag]
+            top[tag] = np.maximum(before, size)
+            size = np.minimum(before, size)
         full: Index = (self.count[tag] == WINDOW).nonzero()[0]
+        return full
+
+    def add_slice(self, at: slice, size: Values, even: Mask) -> Index:
+        """`add` of neighbouring tags; `size` is 0 where it is not `even`, and overwritten."""
+        count = self.count[at]
+        self.total[at] += size
+        count += even
+        for top in self.top:
+            before = top[at].copy()
+            np.maximum(before, size, out=top[at])
+            np.minimum(before, size, out=size)
+        full: Index = (even & (count == WINDOW)).nonzero()[0]
         return full
 
     def close(self, tag: Index) -> Values:
         """Take the logarithm of the full windows' sigma, and begin the next; -inf where nothing scattered."""
-        kept = np.maximum(self.total[tag] - self.top[tag].sum(axis=1), 0.0)
+        top = self.top[:, tag]
+        kept = np.maximum(self.total[tag] - (top[0] + top[1] + top[2]), 0.0)
         self.total[tag], self.count[tag] = 0.0, 0
-        self.top[tag] = 0.0
+        self.top[:, tag] = 0.0
         with np.errstate(divide="ignore"):
             told: Values = np.log(kept / ((WINDOW - _TRIMMED) * UNIT)) - BIAS
         # A sum less its largest parts leaves some rounding where nothing scattered.
@@ -161,12 +180,13 @@ class Scatter:
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All of it."""
-        return {name: getattr(self, name) for name in (*self.by_tag, *self.by_place)}
+        return {name: getattr(self, name) for name in (*self.by_tag, *self.by_place)} | {"top": self.top.T}
 
     def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `arrays` told."""
         for name in self.by_tag:
             setattr(self, name, arrays[name].astype(getattr(self, name).dtype))
+        self.top = np.ascontiguousarray(self.top.T)
         self.load_places(arrays)
 
     def load_places(self, arrays: dict[str, NDArray[np.generic]]) -> None:
@@ -174,6 +194,7 @@ class Scatter:
         for name in self.by_place:
             setattr(self, name, arrays[name].astype(getattr(self, name).dtype))
         self._sigma = np.full(len(self.mean), np.nan)
+        self.far = np.full(len(self.mean), -1.0)
         self._refresh(slice(None))
 
 

@@ -36,6 +36,7 @@ REMEMBERED_NS: Final = 10 * MINUTE_NS
 _PAST = 3
 _LARGEST: Final = 3.0  # times the largest change that was learnt
 _UNEVEN: Final = 0.1
+_DENSE: Final = 4  # where a fourth of neighbouring tags is watched, masks cost less than indices
 
 Values = NDArray[np.float64]
 
@@ -63,13 +64,14 @@ class Signals(Part):
         self._low: Values = np.empty(0)  # the ends of the instruments' ranges
         self._high: Values = np.empty(0)
         self._is_open: Mask = np.empty(0, dtype=np.bool_)
+        self._is_noisy: Mask = np.empty(0, dtype=np.bool_)
         self._past: Values = np.empty((_PAST, 0))  # the newest first
         self._past_ns: NDArray[np.int64] = np.empty((2, 0), dtype=np.int64)
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
         self._scatter.grow(size)
-        for name in ("watched", "noise", "spike", "jump", "is_open"):
+        for name in ("watched", "noise", "spike", "jump", "is_open", "is_noisy"):
             setattr(self, f"_{name}", grown(getattr(self, f"_{name}"), size, fill=False))
         self._low = grown(self._low, size, -np.inf)
         self._high = grown(self._high, size, np.inf)
@@ -92,6 +94,13 @@ class Signals(Part):
         """Judge each proven reading with the three before it."""
         if not self._any:
             return []
+        if frame.first is None and isinstance(frame.at, slice):
+            watched = self._watched[frame.at]
+            count = np.count_nonzero(watched)
+            if not count:
+                return []
+            if _DENSE * count >= len(watched):
+                return self._tick(frame, frame.at, watched)
         if frame.rows.ok is not None:
             frame = proven(frame)
         rows = frame.rows
@@ -109,6 +118,54 @@ class Signals(Part):
             begin += count
         return said
 
+    def _tick(self, frame: Frame, at: slice, watched: Mask) -> list[Said]:
+        """`_turn` of one row of each of neighbouring tags, most of them watched: masks, and nothing gathered."""
+        rows = frame.rows
+        if rows.ok is not None:
+            watched = watched & rows.ok
+        x0, time_ns = rows.value, rows.time_ns
+        (x1, x2, x3), (before_ns, earlier_ns) = self._past[:, at], self._past_ns[:, at]
+        with np.errstate(over="ignore", invalid="ignore"):
+            bend = x1 * -2.0
+            bend += x0
+            bend += x2
+            step = x0 + x1
+            step -= x2
+            step -= x3
+            step *= 0.5
+            np.abs(bend, out=bend)
+            np.abs(step, out=step)
+            # Most rows show nothing and teach nothing: only the others are looked at closely.
+            far = self._scatter.far.take(self._places.of[at])
+            close = step > JUMP * far
+            far *= 2.0 * SPIKE
+            close |= ~(bend <= far)
+        close |= self._is_open[at]
+        close &= watched
+        told: list[Said] = []
+        if np.count_nonzero(close):
+            told = self._closely(frame, close.nonzero()[0])
+        last_ns, span_ns = time_ns - before_ns, before_ns - earlier_ns
+        later = (time_ns > before_ns) & watched
+        even = np.abs(last_ns - span_ns) <= _UNEVEN * span_ns
+        even &= span_ns > 0
+        even &= np.isfinite(bend)
+        even &= watched
+        even &= np.minimum(np.minimum(x0, x1), x2) > self._low[at]
+        even &= np.maximum(np.maximum(x0, x1), x2) < self._high[at]
+        np.copyto(bend, 0.0, where=~even)
+        told += self._full(frame, self._scatter.add_slice(at, bend, even))
+        if np.count_nonzero(later) == len(rows):
+            x3[:], x2[:], x1[:] = x2, x1, x0
+            earlier_ns[:], before_ns[:] = before_ns, time_ns
+            return told
+        np.copyto(x3, x2, where=later)
+        np.copyto(x2, x1, where=later)
+        np.copyto(earlier_ns, before_ns, where=later)
+        np.copyto(x1, x0, where=watched)
+        np.copyto(before_ns, time_ns, where=watched)
+        return told
+
     def _turn(self, frame: Frame, index: Index) -> list[Said]:
         """Judge one row of each of some tags."""
         rows = frame.rows
@@ -118,14 +175,16 @@ class Signals(Part):
         with np.errstate(over="ignore", invalid="ignore"):
             bend = x0 - 2.0 * x1 + x2
             step = 0.5 * (x0 + x1 - x2 - x3)
-        place = self._places.of[tag]
-        told = self._told_far_off(frame, index, tag, place, bend, step)
+        far = self._scatter.far[self._places.of[tag]]
+        with np.errstate(invalid="ignore", over="ignore"):
+            close = (np.abs(step) > JUMP * far) | ~(np.abs(bend) <= 2.0 * SPIKE * far) | self._is_open[tag]
+        told = self._closely(frame, index[close])
         last_ns, span_ns = time_ns - before_ns, before_ns - self._past_ns[1, tag]
         whole = (np.minimum(np.minimum(x0, x1), x2) > self._low[tag]) & (
             np.maximum(np.maximum(x0, x1), x2) < self._high[tag]
         )
         even = np.isfinite(bend) & whole & (np.abs(last_ns - span_ns) <= _UNEVEN * span_ns) & (span_ns > 0)
-        told += self._windows(frame, index[even], tag[even], place[even], np.abs(bend[even]))
+        told += self._full(frame, index[even][self._scatter.add(tag[even], np.abs(bend[even]))])
         # A reading with the time of the one before is the same moment: it replaces it.
         later = time_ns > before_ns
         moved = tag[later]
@@ -135,23 +194,18 @@ class Signals(Part):
         self._past_ns[0, tag] = time_ns
         return told
 
-    def _told_far_off(
-        self, frame: Frame, index: Index, tag: Index, place: Index, bend: Values, step: Values
-    ) -> list[Said]:
+    def _closely(self, frame: Frame, index: Index) -> list[Said]:
         """Spikes and jumps that these rows show, and those that are over."""
-        rows = frame.rows
-        # Most rows show nothing and teach nothing: only the others are looked at closely.
-        sigma = self._scatter.sigma(place)
-        with np.errstate(invalid="ignore"):
-            close = (np.abs(bend) > 2.0 * SPIKE * sigma) | (np.abs(step) > JUMP * sigma)
-        close |= self._is_open[tag] | self._scatter.is_learning(place)
-        if not np.count_nonzero(close):
+        if not len(index):
             return []
-        index, tag, place, bend, step = index[close], tag[close], place[close], bend[close], step[close]
-        x0 = rows.value[index]
+        rows = frame.rows
+        tag, x0 = rows.tag[index], rows.value[index]
+        place = self._places.of[tag]
         x1, x2, x3 = (self._past[each, tag] for each in range(_PAST))
         sigma = self._scatter.sigma(place)
         with np.errstate(invalid="ignore", over="ignore"):
+            bend = x0 - 2.0 * x1 + x2
+            step = 0.5 * (x0 + x1 - x2 - x3)
             change = np.abs(x1 - x2)
             far = 0.5 * np.abs(bend)
             spike = self._spike[tag] & (far > SPIKE * sigma) & (np.abs(x0 - x2) < 0.25 * far)
@@ -238,21 +292,20 @@ class Signals(Part):
         message = f"{case.subject} {what}{times}; nothing of the kind for {REMEMBERED_NS // MINUTE_NS} min."
         return case.say(Stage.CLEARED, at_ns, message, {"count": max(count, 1)}, at_ns)
 
-    def _windows(self, frame: Frame, index: Index, tag: Index, place: Index, size: Values) -> list[Said]:
-        """Add second differences; judge and learn the windows that are full."""
-        full = self._scatter.add(tag, size)
-        if not len(full):
+    def _full(self, frame: Frame, index: Index) -> list[Said]:
+        """Judge and learn the windows that these rows have filled."""
+        if not len(index):
             return []
-        index, tag, place = index[full], tag[full], place[full]
+        tag = frame.rows.tag[index]
+        place = self._places.of[tag]
         told = self._scatter.close(tag)
         ratio = np.where(self._noise[tag] & self._places.in_phase[tag], self._scatter.ratio(tag, place, told), 1.0)
         changed = ratio != 1.0
         said: list[Said] = []
-        for each in range(len(tag)):
-            if changed[each] or (int(tag[each]), "noise") in self._cases:
-                found = self._scattered(frame.rows, int(index[each]), float(ratio[each]), float(told[each]))
-                said += [(frame.place(int(index[each])), finding) for finding in found]
-        usual = np.array([(id_, "noise") not in self._cases for id_ in tag.tolist()], dtype=np.bool_) & ~changed
+        for each in (changed | self._is_noisy[tag]).nonzero()[0].tolist():
+            found = self._scattered(frame.rows, int(index[each]), float(ratio[each]), float(told[each]))
+            said += [(frame.place(int(index[each])), finding) for finding in found]
+        usual = ~(self._is_noisy[tag] | changed)
         self._scatter.learn(place[usual], told[usual])
         return said
 
@@ -271,12 +324,14 @@ class Signals(Part):
         evidence["learnt"] = learnt
         if case is not None and (ratio == 1.0 or case.rule != rule):
             del self._cases[id_, "noise"]
+            self._is_noisy[id_] = False
             found.append(case.say(Stage.CLEARED, at_ns, f"{tag.name} scatters as usual again.", evidence, at_ns))
             case = None
         if case is None and ratio != 1.0:
             onset_ns = at_ns - 30 * int(max(at_ns - self._past_ns[0, id_], SECOND_NS))
             case = open_case(self._origin, rule, tag.name, onset_ns, rows.position(row), self._runs.get(id_), unit)
             self._cases[id_, "noise"] = case
+            self._is_noisy[id_] = True
             how = "has lost its scatter" if ratio < 1.0 else "scatters more than usual"
             message = (
                 f"{tag.name} {how}: {quantity(sigma, tag.unit)} where"
@@ -299,6 +354,7 @@ class Signals(Part):
         for tag in tags:
             case = self._cases.pop((tag.id, "noise"), None)
             if case is not None:
+                self._is_noisy[tag.id] = False
                 message = f"{tag.name} scattered otherwise until the phase ended,{run.place}."
                 found.append(case.say(Stage.CLEARED, at_ns, message, {}, at_ns))
         self.phase_starts(run, tags)
@@ -323,6 +379,8 @@ class Signals(Part):
         self._until_ns = {(tag, key): until_ns for tag, key, until_ns in state["until_ns"]}
         self._is_open[:] = False
         self._is_open[[tag for tag, key in self._cases if key != "noise"]] = True
+        self._is_noisy[:] = False
+        self._is_noisy[[tag for tag, key in self._cases if key == "noise"]] = True
         self._past = arrays["past"].astype(np.float64)
         self._past_ns = arrays["past_ns"].astype(np.int64)
         self._scatter.load(arrays)

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import NEVER_NS, Frame, LastSamples, Mask, grown
+from detectors.arrivals import NEVER_NS, Frame, Index, LastSamples, Mask, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
 from detectors.part import Part, Said
 from detectors.places import Places
@@ -39,6 +39,7 @@ CHANCE: Final = 1e-7  # that a run as long as the limit begins at a reading
 _NEVER: Final = np.iinfo(np.int64).max
 _Z: Final = 3.09  # 99.9 %, one-sided
 _TIMES_LONGEST: Final = 3
+_LEARNT: Final = 3  # readings, repeats, the longest run
 
 
 def upper_share(repeats: NDArray[np.int64], readings: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -79,6 +80,11 @@ class Stillness(Part):
         self._is_open: Mask = np.empty(0, dtype=np.bool_)
         self._run: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._since_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._own_limit: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # of the place of each tag; never if unwatched
+        self._learning: Mask = np.empty(0, dtype=np.bool_)
+        # What was learnt of each tag since it was added to its place: limits change at heartbeats only.
+        self._at: Index = np.empty(0, dtype=np.intp)  # that place
+        self._new: NDArray[np.int64] = np.zeros((_LEARNT, 0), dtype=np.int64)
         # By place.
         self._readings: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._repeats: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -92,6 +98,10 @@ class Stillness(Part):
         self._is_open = grown(self._is_open, size, fill=False)
         self._run = grown(self._run, size, 0)
         self._since_ns = grown(self._since_ns, size, NEVER_NS)
+        self._own_limit = grown(self._own_limit, size, _NEVER)
+        self._learning = grown(self._learning, size, fill=False)
+        self._at = grown(self._at, size, 0)
+        self._new = np.array([grown(each, size, 0) for each in self._new])
 
     def _grow_places(self) -> None:
         size = self._places.count
@@ -109,6 +119,25 @@ class Stillness(Part):
         self._watched[tag.id] = watched
         self._any = self._any or watched
         self._grow_places()
+        self._move([tag.id])
+
+    def _move(self, tags: "list[int] | Index") -> None:
+        """Add what is new of these tags to the place where it was learnt, and go on at their place now."""
+        self._gather(tags)
+        self._at[tags] = self._places.of[tags]
+        self._refresh(tags)
+
+    def _gather(self, tags: "list[int] | Index") -> None:
+        place, (readings, repeats, longest) = self._at[tags], self._new[:, tags]
+        np.add.at(self._readings, place, readings)
+        np.add.at(self._repeats, place, repeats)
+        np.maximum.at(self._longest, place, longest)
+        self._new[:, tags] = 0
+
+    def _refresh(self, tags: "list[int] | Index") -> None:
+        place, watched = self._at[tags], self._watched[tags]
+        self._own_limit[tags] = np.where(watched, self._limit[place], _NEVER)
+        self._learning[tags] = watched & (self._judged[place] < MOST_READINGS)
 
     def judge(self, frame: Frame) -> list[Said]:
         """Count each reading that repeats the one before; judge the runs that are too long, learn those that ended."""
@@ -123,16 +152,15 @@ class Stillness(Part):
         changed = rows.value.view(np.int64) != before.view(np.int64)
         run, ended = self._count(frame, changed)
         since_ns = self._since(frame, changed)
-        place = self._places.of[frame.at]
-        too_long = (run >= self._limit[place]) & self._watched[frame.at]
-        self._learn(
-            place, ended, changed & self._watched[frame.at] & (ended < self._limit[place]), once=frame.first is None
-        )
+        limit = self._own_limit[frame.at]
+        too_long = run >= limit
+        self._learn(frame, ended, changed & self._learning[frame.at] & (ended < limit))
         said: list[Said] = []
         if self._cases or np.count_nonzero(too_long):
             said = self._turns(frame, changed, too_long, run, since_ns)
-        self._run[rows.tag] = run
-        self._since_ns[rows.tag] = since_ns
+        at = rows.tag if frame.first is not None else frame.at  # of several rows of a tag the last one stays
+        self._run[at] = run
+        self._since_ns[at] = since_ns
         return said
 
     def _count(self, frame: Frame, changed: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -165,19 +193,25 @@ class Stillness(Part):
         first = np.maximum.accumulate(np.where(frame.first, place, 0))
         return np.where(newest_change >= first, rows.time_ns[newest_change], known)
 
-    def _learn(self, place: NDArray[np.intp], ended: NDArray[np.int64], over: Mask, *, once: bool) -> None:
-        over &= self._judged[place] < MOST_READINGS
-        at = over.nonzero()[0]
-        if len(at):
-            place, ended = place[at], ended[at]
-            if once:  # every place once: what `at` does, in a tenth of the time
-                self._readings[place] += ended + 1
-                self._repeats[place] += ended
-                self._longest[place] = np.maximum(self._longest[place], ended)
-                return
-            np.add.at(self._readings, place, ended + 1)
-            np.add.at(self._repeats, place, ended)
-            np.maximum.at(self._longest, place, ended)
+    def _learn(self, frame: Frame, ended: NDArray[np.int64], over: Mask) -> None:
+        """Take note of the runs that ended."""
+        if not np.count_nonzero(over):
+            return
+        if frame.first is None:
+            readings, repeats, longest = (each[frame.at] for each in self._new)
+            ended = ended * over
+            readings += ended
+            readings += over
+            repeats += ended
+            np.maximum(longest, ended, out=longest)
+            if not isinstance(frame.at, slice):
+                for each, now in zip(self._new, (readings, repeats, longest), strict=True):
+                    each[frame.at] = now
+            return
+        tag, ended = frame.rows.tag[over], ended[over]
+        np.add.at(self._new[0], tag, ended + 1)
+        np.add.at(self._new[1], tag, ended)
+        np.maximum.at(self._new[2], tag, ended)
 
     def _turns(
         self, frame: Frame, changed: Mask, too_long: Mask, run: NDArray[np.int64], since_ns: NDArray[np.int64]
@@ -233,9 +267,10 @@ class Stillness(Part):
     def phase_starts(self, run: Run, tags: list[Tag]) -> None:
         """A run of equal readings counts within one phase."""
         self._grow_places()
-        for tag in tags:
-            self._run[tag.id] = 0
-            self._since_ns[tag.id] = self._last.time_ns[tag.id]
+        ids = [int(tag.id) for tag in tags]
+        self._move(ids)
+        self._run[ids] = 0
+        self._since_ns[ids] = self._last.time_ns[ids]
 
     def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
         """A run of equal readings counts within one phase."""
@@ -244,12 +279,16 @@ class Stillness(Part):
 
     def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
         """Derive the limits of the places of which a fourth more is known."""
+        if not self._any:
+            return []
+        self._gather(self._learning.nonzero()[0])
         readings, judged = self._readings, self._judged
         grows = (4 * readings >= 5 * judged) | (readings >= MOST_READINGS)
         due = ((readings >= LEAST_READINGS) & (readings > judged) & (judged < MOST_READINGS) & grows).nonzero()[0]
         if len(due):
             self._limit[due] = run_limit(self._repeats[due], readings[due], self._longest[due])
             self._judged[due] = readings[due]
+            self._refresh(self._watched.nonzero()[0])
         return []
 
     def state(self) -> Json:
@@ -258,6 +297,7 @@ class Stillness(Part):
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Runs, and what is learnt of them."""
+        self._gather(self._learning.nonzero()[0])
         return {
             "run": self._run,
             "since_ns": self._since_ns,
@@ -282,3 +322,7 @@ class Stillness(Part):
         for name in ("readings", "repeats", "longest", "judged", "limit"):
             setattr(self, f"_{name}", arrays[name].astype(np.int64))
         self._grow_places()
+        self._new[:] = 0
+        watched = self._watched.nonzero()[0]
+        self._at[watched] = self._places.of[watched]
+        self._refresh(watched)
