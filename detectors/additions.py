@@ -6,18 +6,21 @@ what is not proven is not a rate.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Arrived, Frame, Mask, grown
+from detectors.arrivals import Arrived, Frame, Mask, group, grown
 from detectors.cases import Json, Origin, Run
 from detectors.derived import DerivedRanges, no_rows
 from detectors.excursions import Sample
 from detectors.gaps import Gaps
+from detectors.late_derived import Alone
 from detectors.limits import Limit, limits_of
 from detectors.part import Part, Said
+from detectors.rejudging import Verdict
 from detectors.versions import Versions
 from domain.entries import Gap, RowPosition
 from domain.findings import Finding
@@ -61,6 +64,8 @@ class Additions(Part):
     ) -> None:
         """`runs`: those of the tags' units, by tag."""
         self._rulebook = rulebook
+        self._origin = origin
+        self._versions = versions
         self._gaps = gaps
         self._runs = runs
         self._tags: dict[int, Tag] = {}
@@ -149,6 +154,46 @@ class Additions(Part):
             window.samples.pop()  # another value of the same moment stands in its place
         found = window.rate(now, rate.window_ns)
         return -found if rate.falling else found
+
+    def inputs(self, run: Run, tag: int) -> list[Tag]:
+        """The tag whose rate it is; none where it has no rate."""
+        return [] if self._rate(run, tag) is None else [self._tags[tag]]
+
+    def alone(self) -> "Additions":
+        """The same rules, of which nothing is known yet but the gaps."""
+        return Additions(self._rulebook, self._origin, self._gaps, self._versions, {})
+
+    def judge_rows(self, rows: Arrived) -> list[Finding]:
+        """Judge rows that stand alone."""
+        self.grow(int(rows.tag.max()) + 1)
+        return [finding for _, finding in self.judge(group(rows))]
+
+    def begin(self, run: Run, tags: list[Tag]) -> None:
+        """Judge one tag alone in a run."""
+        for tag in tags:
+            self.grow(tag.id + 1)
+            self._runs[tag.id] = run
+            self.bind(tag, run.unit)
+        self.phase_starts(run, tags)
+
+    def over(self, run: Run, tag: int) -> list[Finding] | None:
+        """What was said of a rate in a run and is over."""
+        rate = self._rate(run, tag)
+        return None if rate is None else self._inner.over(run, f"{run.unit}.{rate.name}")
+
+    def standing(self, tag: int, at_ns: int) -> list[Finding]:
+        """What holds now of the excursions that are not over."""
+        return self._inner.standing(tag, at_ns)
+
+    def remember(self, finding: Finding) -> None:
+        """Take what was said of an excursion that is over."""
+        self._inner.remember(finding)
+
+    def take_over(self, tag: int, alone: Alone, verdicts: Sequence[Verdict]) -> None:
+        """Go on with a tag from where another judge, which followed it alone, has come."""
+        assert isinstance(alone, Additions)
+        self._inner.take_over(tag, alone._inner, verdicts)  # noqa: SLF001  of its kind
+        self._watch(tag, alone._windows[tag])  # noqa: SLF001
 
     def gap(self, gap: Gap) -> None:
         """Take note of a gap that hides part of what was judged already."""

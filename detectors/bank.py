@@ -32,6 +32,7 @@ from detectors.gaps import Gaps
 from detectors.holds import CLEANING, USE, Activity, Holds, Row
 from detectors.identity import detector_hash
 from detectors.late import rejudge
+from detectors.late_derived import Derived, Record, rejudge_run
 from detectors.models import Models
 from detectors.part import Part, Said
 from detectors.places import Places
@@ -116,6 +117,9 @@ class Bank:
         self._ranges = Ranges(rulebook, origin, self._last, self._gaps, self._versions)
         self._set_points = SetPoints(rulebook, origin, self._last, self._gaps, self._versions, self._ranges.runs)
         self._additions = Additions(rulebook, origin, self._gaps, self._versions, self._ranges.runs)
+        self._dwells = Dwells(rulebook, origin, self._gaps, self._versions, self._ranges.runs)
+        self._derived: tuple[Derived, ...] = (self._set_points, self._additions, self._dwells)
+        self._anew_ns: dict[int, int] = {}  # by tag: up to when other rules judged
         self._bad = BadQuality(origin, self._ranges.runs)
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
         self._places = Places(rulebook)
@@ -132,7 +136,7 @@ class Bank:
             self._ranges,
             self._set_points,
             self._additions,
-            Dwells(rulebook, origin, self._gaps, self._ranges.runs),
+            self._dwells,
             Combined(origin),
             Rates(rulebook, origin, self._ranges.runs),
             self._bad,
@@ -210,14 +214,36 @@ class Bank:
             return ()
         stretch = Stretch(min(entry.start_ns, asked[0]), max(entry.end_ns, asked[1]))
         newest_ns = int(self._watermarks.newest_ns[tag.id])
+        told_at = self._watermarks.told_at(tag.id)
+        again = rejudge(self._ranges, tag, stretch, newest_ns, position, rows_of, told_at)
+        again += self._rejudge_derived(tag, stretch, position, rows_of)
         found: list[Conclusion] = []
-        for finding in rejudge(
-            self._ranges, tag, stretch, newest_ns, position, rows_of, self._watermarks.told_at(tag.id)
-        ):
+        for finding in again:
             run = self._run_of(finding)
             is_running = run is not None and run.instance == finding.phase_instance
             found += self._told(finding, run if is_running else None)
         return found
+
+    def _rejudge_derived(self, tag: Tag, stretch: Stretch, position: Position, rows_of: RowsOfTag) -> list[Finding]:
+        """What is derived from a tag, in the runs that its late rows reach."""
+        owner = self._context.owner(tag.id)
+        found: list[Finding] = []
+        for each in [] if owner is None else self._context.parameters(owner):
+            for ended in self._ranges.runs_of(each.id):
+                for part in self._derived if ended.end_ns > stretch.start_ns else ():
+                    inputs = part.inputs(ended.run, each.id)
+                    # A set point holds until its next one: a late one may reach any later run.
+                    is_reached = ended.run.start_ns <= stretch.end_ns or [tag] != inputs[:1]
+                    if tag in inputs and is_reached:
+                        record = self._record(inputs, each.id, position, rows_of)
+                        found += rejudge_run(part, ended, each.id, record)
+        return found
+
+    def _record(self, tags: list[Tag], parameter: int, position: Position, rows_of: RowsOfTag) -> Record:
+        ids = [int(tag.id) for tag in tags]
+        newest_ns = {id_: int(self._watermarks.newest_ns[id_]) for id_ in ids}
+        told_at = {id_: self._watermarks.told_at(id_) for id_ in ids}
+        return Record(position, rows_of, newest_ns, told_at, self._anew_ns.get(parameter, NEVER_NS))
 
     def _define(self, tag: Tag) -> None:
         """Take a tag's definition, or its new version."""
@@ -301,6 +327,8 @@ class Bank:
         for part in self._parts:
             said += part.judge(frame)
         self._last.take(frame)
+        for late in self._set_points.asked():
+            self._watermarks.recheck(late.tag, late.start_ns, late.end_ns)
         if not said:
             return []
         said.sort(key=itemgetter(0))
@@ -448,6 +476,7 @@ class Bank:
             "rules": self._rulebook.hash,
             "detectors": self.detector_hash,
             "position": int(self.position),
+            "anew_ns": list(self._anew_ns.items()),
             "late": self._watermarks.state(),
             "gaps": self._gaps.state(),
             "versions": self._versions.state(),
@@ -480,6 +509,7 @@ class Bank:
                 f"the state was made by other rules: {told['rules'][:12]!r}, not {self._rulebook.hash[:12]!r}"
             )
         self._load_arrivals(told, arrays)
+        self._anew_ns = dict(told.get("anew_ns", []))
         self._context.load(told["context"], _part(arrays, "context"))
         if "batches" in told:  # a state of the time before events has none
             self._batches.load(told["batches"])
@@ -514,6 +544,8 @@ class Bank:
             self._batches.load(told["batches"])
         self._frozen.begin_anew()
         self._ranges.begin_anew(self._watermarks.newest_ns)
+        newest_ns = self._watermarks.newest_ns
+        self._anew_ns = {tag: int(newest_ns[tag]) for tag in self._tags if newest_ns[tag] != NEVER_NS}
         for part in self._parts:
             if part.name in told["parts"]:
                 part.carry_over(told["parts"][part.name], _part(arrays, part.name))

@@ -1,6 +1,7 @@
 """Excursions of what is derived from a tag: rows of it are judged as the tag's own would be, by limits of their own."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 from detectors.arrivals import NEVER_NS, Arrived, Index, LastSamples, group
 from detectors.cases import Json, Origin, Run
 from detectors.gaps import Gaps
+from detectors.late_derived import identify
 from detectors.part import Said
 from detectors.ranges import LimitsFor, Ranges
+from detectors.rejudging import Verdict
 from detectors.versions import Versions
 from domain.entries import Gap, RowPosition
 from domain.findings import Finding
@@ -118,6 +121,28 @@ class DerivedRanges:
     def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
         """End it."""
         return self._ranges.phase_ends(run, tags, at_ns, position)
+
+    def over(self, run: Run, subject: str) -> list[Finding] | None:
+        """What was said of a run and is over; None where not all of it is known any more."""
+        unknown_ns = self._ranges.past.unknown_until_ns(subject)
+        if unknown_ns is not None and run.start_ns <= unknown_ns:
+            return None
+        return [each for each in self._ranges.past.excursions(subject) if each.phase_instance == run.instance]
+
+    def standing(self, tag: int, at_ns: int) -> list[Finding]:
+        """What holds now of the excursions that are not over: nothing is said."""
+        return [each.standing(at_ns) for each in self._ranges.followed(tag)]
+
+    def remember(self, finding: Finding) -> None:
+        """Take what was said of an excursion that is over."""
+        self._ranges.past.remember(finding)
+
+    def take_over(self, tag: int, other: "DerivedRanges", verdicts: Sequence[Verdict]) -> None:
+        """Go on with a tag from where another judge has come; `verdicts` are of what it follows, in its order."""
+        for excursion, verdict in zip(other._ranges.followed(tag), verdicts, strict=True):  # noqa: SLF001  of its kind
+            identify(excursion.case, verdict)
+        self._last.time_ns[tag], self._last.value[tag] = other._last.time_ns[tag], other._last.value[tag]  # noqa: SLF001
+        self._ranges.adopt(tag, other._ranges, None)  # noqa: SLF001
 
     def gap(self, gap: Gap) -> None:
         """Take note of a gap that hides part of what was judged already."""

@@ -6,16 +6,21 @@ Between two proven samples the straight line tells which part of the time was wi
 phase nothing counts.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Arrived, Frame, Mask, grown
+from detectors.arrivals import Arrived, Frame, Mask, group, grown
 from detectors.cases import IN_WORDS, Case, Evidence, Json, Origin, Run, case_from, open_case, quantity
 from detectors.excursions import Sample
 from detectors.gaps import Gaps
+from detectors.late_derived import Alone, identify
 from detectors.part import Part, Said
+from detectors.past import Past
+from detectors.rejudging import Verdict
+from detectors.versions import Versions
 from domain.entries import RowPosition
 from domain.findings import Finding, Stage
 from domain.recipes import DwellRanges, Limits, RangeKind
@@ -70,8 +75,12 @@ class Dwells(Part):
 
     name = "dwells"
 
-    def __init__(self, rulebook: Rulebook, origin: Origin, gaps: Gaps, runs: dict[int, Run]) -> None:
+    def __init__(
+        self, rulebook: Rulebook, origin: Origin, gaps: Gaps, versions: Versions, runs: dict[int, Run]
+    ) -> None:
         """`runs`: those of the tags' units, by tag."""
+        self._versions = versions
+        self._past = Past()
         self._rulebook = rulebook
         self._origin = origin
         self._gaps = gaps
@@ -189,6 +198,8 @@ class Dwells(Part):
                     dwell.most_ns += max(0, at_ns - dwell.last.time_ns)
                 found += self._ended(tag.id, run, dwell, ranges[dwell.name], at_ns, position)
             self._is_watched[tag.id] = False
+        for finding in found:
+            self._past.remember(finding)
         return found
 
     def _ended(
@@ -209,15 +220,82 @@ class Dwells(Part):
                 found.append(short.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
         return found
 
+    def inputs(self, run: Run, tag: int) -> list[Tag]:
+        """The tag whose times are counted; none where none is."""
+        return [self._tags[tag]] if self._ranges(run, tag) else []
+
+    def alone(self) -> "Dwells":
+        """The same rules, of which nothing is known yet but the gaps."""
+        return Dwells(self._rulebook, self._origin, self._gaps, self._versions, {})
+
+    def judge_rows(self, rows: Arrived) -> list[Finding]:
+        """Count rows that stand alone."""
+        self.grow(int(rows.tag.max()) + 1)
+        return [finding for _, finding in self.judge(group(rows))]
+
+    def begin(self, run: Run, tags: list[Tag]) -> None:
+        """Count one tag alone in a run."""
+        for tag in tags:
+            self.grow(tag.id + 1)
+            self._runs[tag.id] = run
+            self.bind(tag, run.unit)
+        self.phase_starts(run, tags)
+
+    def over(self, run: Run, tag: int) -> list[Finding] | None:
+        """What was said of a tag's times in a run and is over; None where not all of it is known any more."""
+        found: list[Finding] = []
+        for name in self._ranges(run, tag):
+            subject = f"{run.unit}.{name}"
+            unknown_ns = self._past.unknown_until_ns(subject)
+            if unknown_ns is not None and run.start_ns <= unknown_ns:
+                return None
+            found += [each for each in self._past.excursions(subject) if each.phase_instance == run.instance]
+        return found
+
+    def standing(self, tag: int, at_ns: int) -> list[Finding]:
+        """What holds now of the times that are too long."""
+        run, found = self._runs.get(tag), []
+        for dwell, ranges, kind, case in self._too_long_now(tag):
+            assert run is not None
+            limit = ranges.ranges[kind].high or 0.0
+            message = f"{self._was(tag, run, dwell, ranges)}, above the {_words(kind, limit)},{run.place}."
+            again = replace(case, version=case.version - 1)
+            found.append(again.say(Stage.OPEN, at_ns, message, self._evidence(dwell, ranges, kind, limit)))
+        return found
+
+    def _too_long_now(self, tag: int) -> list[tuple[Dwell, DwellRanges, RangeKind, Case]]:
+        dwells = self._dwells.get(tag, [])
+        ranges = self._ranges(self._runs[tag], tag) if dwells else {}
+        return [
+            (dwell, ranges[dwell.name], RangeKind(kind), case) for dwell in dwells for kind, case in dwell.cases.items()
+        ]
+
+    def remember(self, finding: Finding) -> None:
+        """Take what was said of a time that is over."""
+        self._past.remember(finding)
+
+    def take_over(self, tag: int, alone: Alone, verdicts: Sequence[Verdict]) -> None:
+        """Go on with a tag from where another judge, which counted it alone, has come."""
+        assert isinstance(alone, Dwells)
+        for (_, _, _, case), verdict in zip(alone._too_long_now(tag), verdicts, strict=True):  # noqa: SLF001  of its kind
+            identify(case, verdict)
+        self._dwells[tag] = alone._dwells[tag]  # noqa: SLF001
+
     def state(self) -> Json:
         """All of it."""
-        return [[tag, [each.state() for each in dwells]] for tag, dwells in self._dwells.items()]
+        running = [[tag, [each.state() for each in dwells]] for tag, dwells in self._dwells.items()]
+        return {"running": running, "past": self._past.state()}
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` told."""
         self._dwells = {}
         self._is_watched[:] = False
-        for tag, dwells in state:
+        self._past = Past()
+        running = state
+        if isinstance(state, dict):  # a state of the time before late rows has no past
+            self._past.load(state["past"], self._versions)
+            running = state["running"]
+        for tag, dwells in running:
             self._is_watched[tag] = True
             self._dwells[tag] = [_dwell_from(each) for each in dwells]
 

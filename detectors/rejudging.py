@@ -155,7 +155,7 @@ def says_the_same(one: Finding, other: Finding) -> bool:
         return False
     if any(one.evidence.get(name) != other.evidence.get(name) for name in _WHAT_COUNTS):
         return False
-    area, other_area = one.evidence.get("area"), other.evidence.get("area")
+    area, other_area = one.evidence.get("area", 0.0), other.evidence.get("area", 0.0)  # a time has no area
     assert isinstance(area, float)
     assert isinstance(other_area, float)
     return math.isclose(area, other_area, rel_tol=_SAME, abs_tol=_SAME)

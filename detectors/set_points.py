@@ -3,28 +3,32 @@
 The set point is a step function of its own source times. Between two samples of the parameter the straight line is cut
 where the set point steps, with the deviation before and after the step at that time: an excursion that the step makes
 begins at the step, and area and duration are those against the limits that held. A set point that is Bad or not known
-proves nothing. One that arrives after a later sample of its parameter was judged counts from that sample on.
+proves nothing. One that arrives after a later sample of its parameter was judged asks that the run is judged again: it
+counts from its own time.
 """
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import NEVER_NS, Arrived, Frame, Index, LastSamples, Mask, grown
+from detectors.arrivals import NEVER_NS, Arrived, Frame, Index, LastSamples, Mask, group, grown
 from detectors.cases import IN_WORDS, Json, Origin, Run, quantity
 from detectors.derived import DerivedRanges, DerivedRows, joined, no_rows
 from detectors.excursions import Sample
 from detectors.gaps import Gaps
+from detectors.late_derived import Alone
 from detectors.limits import Limit, agrees, limits_of, ranges_of
 from detectors.part import Part, Said
+from detectors.rejudging import Verdict
 from detectors.versions import Versions
 from domain.entries import NOWHERE, Gap, RowPosition
 from domain.equipment import UnitModel
-from domain.findings import Finding, Stage
+from domain.findings import Finding, Recheck, Stage
 from domain.recipes import ParameterRanges, RangeKind
 from domain.rules import Rulebook
 from domain.tags import Tag
@@ -84,6 +88,7 @@ class _Told:
     rows: DerivedRows
     before: dict[int, Sample | None]  # each parameter's own last sample; None: it proved nothing
     moments: dict[int, Moment]  # by place
+    newest_ns: dict[int, int]  # each parameter's newest proven sample
 
 
 class SetPoints(Part):
@@ -102,9 +107,12 @@ class SetPoints(Part):
     ) -> None:
         """`last`: the tags' own last samples; `runs`: those of the tags' units."""
         self._rulebook = rulebook
+        self._origin = origin
         self._last = last
         self._gaps = gaps
+        self._versions = versions
         self._runs = runs
+        self._asked: list[Recheck] = []
         self._tags: dict[int, Tag] = {}
         self._ids: dict[str, int] = {}
         self._inner = DerivedRanges(rulebook, origin, gaps, versions, self._limits_for)
@@ -163,6 +171,61 @@ class SetPoints(Part):
                 self._follow(tag.id, Around(set_point, run.start_ns, [Step(run.start_ns, value)]))
                 self._inner.phase_starts(run, tag)
 
+    def inputs(self, run: Run, tag: int) -> list[Tag]:
+        """A parameter and its set point; none where no range is around one."""
+        ranges = self._ranges(run, tag)
+        set_point = None if ranges is None else self._named(self._rulebook.units[run.unit], ranges.set_point)
+        return [] if set_point is None else [self._tags[tag], self._tags[set_point]]
+
+    def alone(self) -> "SetPoints":
+        """The same rules, of which nothing is known yet but the gaps."""
+        return SetPoints(self._rulebook, self._origin, LastSamples(), self._gaps, self._versions, {})
+
+    def judge_rows(self, rows: Arrived) -> list[Finding]:
+        """Judge rows that stand alone, and take note of them as the last."""
+        size = int(rows.tag.max()) + 1
+        self.grow(size)
+        self._last.grow(size)
+        frame = group(rows)
+        found = [finding for _, finding in self.judge(frame)]
+        self._last.take(frame)
+        return found
+
+    def begin(self, run: Run, tags: list[Tag]) -> None:
+        """Judge the first of the tags around the second, alone, in a run."""
+        size = max(tag.id for tag in tags) + 1
+        self.grow(size)
+        self._last.grow(size)
+        for tag in tags:
+            self._runs[tag.id] = run
+            self.bind(tag, run.unit)
+        self.phase_starts(run, tags[:1])
+
+    def over(self, run: Run, tag: int) -> list[Finding] | None:
+        """What was said of a parameter in a run and is over."""
+        return self._inner.over(run, self._tags[tag].name)
+
+    def standing(self, tag: int, at_ns: int) -> list[Finding]:
+        """What holds now of the excursions that are not over."""
+        return [self._in_words(each, None) for each in self._inner.standing(tag, at_ns)]
+
+    def remember(self, finding: Finding) -> None:
+        """Take what was said of an excursion that is over."""
+        self._inner.remember(finding)
+
+    def take_over(self, tag: int, alone: Alone, verdicts: Sequence[Verdict]) -> None:
+        """Go on with a parameter from where another judge, which followed it alone, has come."""
+        assert isinstance(alone, SetPoints)
+        self._inner.take_over(tag, alone._inner, verdicts)  # noqa: SLF001  of its kind
+        around = alone._around[tag]  # noqa: SLF001
+        self._leave(tag)
+        self._follow(tag, around)
+
+    def asked(self) -> list[Recheck]:
+        """The stretches of parameters that lie behind a step of their set point that came after them; asked once."""
+        asked, self._asked = self._asked, []
+        return asked
+
     def _named(self, model: UnitModel, role: str) -> int | None:
         return self._ids.get(model.parameters.get(role, ""))
 
@@ -219,7 +282,7 @@ class SetPoints(Part):
         else:
             steady = is_parameter.nonzero()[0]
         derived, places = self._steady(rows.chosen(steady)), arrival[steady]
-        told = _Told(no_rows(), {}, {})
+        told = _Told(no_rows(), {}, {}, {})
         if moving:
             stepping = is_moving.nonzero()[0]
             for index in stepping[np.argsort(arrival[stepping], kind="stable")].tolist():
@@ -262,12 +325,21 @@ class SetPoints(Part):
         if self._is_set_point[tag]:
             self._own[tag] = value
             for follower in self._followers[tag]:
+                self._ask(follower, time_ns, value, told)
                 self._around[follower].take(Step(time_ns, value, at))
                 self._set_point[follower] = value
                 if not self._around[follower].is_steady:
                     self._stepped.add(follower)
         if tag in self._around:
             self._take_parameter(tag, Sample(time_ns, value), at, place, told)
+
+    def _ask(self, follower: int, time_ns: int, value: float, told: _Told) -> None:
+        """Ask again where the parameter's samples are past this step already."""
+        newest_ns = told.newest_ns.get(follower, int(self._last.time_ns[follower]))
+        now = self._around[follower].now
+        is_step = value != now and (value == value or now == now)  # noqa: PLR0124  NaN is like NaN here
+        if is_step and newest_ns > time_ns:
+            self._asked.append(Recheck(follower, time_ns, newest_ns))
 
     def _take_parameter(self, tag: int, now: Sample, at: tuple[int, int], place: int, told: _Told) -> None:
         around = self._around[tag]
@@ -288,6 +360,8 @@ class SetPoints(Part):
         set_point = around.steps[0].value
         told.rows.add(tag, now.time_ns, now.value - set_point, at, place)
         told.before[tag] = now if math.isfinite(now.value) else None
+        if math.isfinite(now.value):
+            told.newest_ns[tag] = now.time_ns
         told.moments[place] = Moment(now.value, set_point)
 
     def _last_of(self, tag: int) -> Sample | None:
