@@ -289,6 +289,14 @@ _SINGLE = (
         action="Nobody need respond.",
     ),
     AlarmRule(
+        "uncertain",
+        "uncertain",
+        Priority.EVENT,
+        cause="The server says so: a value that was put in by hand, a sensor out of calibration, or not accurate.",
+        consequence="The value counts as any other, and may be off.",
+        action="Nobody need respond; see what the instrument says of itself.",
+    ),
+    AlarmRule(
         "jump",
         "jump",
         Priority.MEDIUM,

@@ -15,7 +15,7 @@ from detectors.cases import Json
 from domain.entries import Position, RowPosition, TextBatch
 from domain.findings import Recheck
 from domain.samples import SampleBatch
-from domain.status import BAD
+from domain.status import BAD, UNCERTAIN
 
 NEVER_NS = np.iinfo(np.int64).min
 """Before any time: a tag that has not been heard."""
@@ -42,7 +42,7 @@ class Arrived:
 
     `ok` are rows whose value is proven: finite and not Bad (None: all are). `bad` are rows that say nothing about the
     process: Bad, or a number that is none (None: no row is). A row of `text` is not ok, and bad only where its
-    quality is.
+    quality is. `uncertain` are rows whose quality is Uncertain: their value counts (None: no row is).
     """
 
     source: str
@@ -54,6 +54,7 @@ class Arrived:
     entry: NDArray[np.int64]
     row: NDArray[np.int64]
     text: NDArray[np.object_] | None = None
+    uncertain: Mask | None = None
 
     def __len__(self) -> int:
         """Rows."""
@@ -75,6 +76,7 @@ class Arrived:
             self.entry[index],
             self.row[index],
             None if self.text is None else self.text[index],
+            None if self.uncertain is None else self.uncertain[index],
         )
 
 
@@ -142,7 +144,17 @@ def arrived_samples(position: Position, batch: SampleBatch) -> Arrived:
         bad,
         np.full(count, position, dtype=np.int64),
         np.arange(count, dtype=np.int64),
+        uncertain=_uncertain(batch.status),
     )
+
+
+def _uncertain(status: NDArray[np.uint32]) -> Mask | None:
+    """Rows whose quality is Uncertain; None: no row's is."""
+    not_good = status >= np.uint32(UNCERTAIN)
+    if not np.count_nonzero(not_good):
+        return None
+    uncertain: Mask = not_good & (status < np.uint32(BAD))
+    return uncertain if np.count_nonzero(uncertain) else None
 
 
 def arrived_texts(position: Position, batch: TextBatch) -> Arrived:
@@ -159,6 +171,7 @@ def arrived_texts(position: Position, batch: TextBatch) -> Arrived:
         np.full(count, position, dtype=np.int64),
         np.arange(count, dtype=np.int64),
         np.array(batch.value, dtype=np.object_),
+        _uncertain(status),
     )
 
 

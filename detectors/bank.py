@@ -36,7 +36,7 @@ from detectors.late_derived import Derived, Record, rejudge_run
 from detectors.models import Models
 from detectors.part import Part, Said
 from detectors.places import Places
-from detectors.quality import BadQuality, Frozen
+from detectors.quality import BadQuality, Frozen, UncertainQuality
 from detectors.ranges import Ranges
 from detectors.rate import Rates
 from detectors.rejudging import RowsOfTag, Stretch
@@ -121,6 +121,7 @@ class Bank:
         self._derived: tuple[Derived, ...] = (self._set_points, self._additions, self._dwells)
         self._anew_ns: dict[int, int] = {}  # by tag: up to when other rules judged
         self._bad = BadQuality(origin, self._ranges.runs)
+        self._uncertain = UncertainQuality(origin, self._ranges.runs)
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
         self._places = Places(rulebook)
         self._rhythms = Rhythms(rulebook, self._places)
@@ -133,6 +134,7 @@ class Bank:
         # In the order in which they speak of one row, one phase's end, one heartbeat.
         self._parts: tuple[Part, ...] = (
             self._places,
+            self._uncertain,  # first of all that is said of a row: what rests on the row says so
             self._ranges,
             self._set_points,
             self._additions,
@@ -565,6 +567,8 @@ class Bank:
             return self._holds.go_on(finding)
         if finding.rule.startswith("source."):
             return self._sources.go_on(finding)
+        if finding.rule == "uncertain":
+            return self._uncertain.go_on(finding) is not None
         tag = self._bad.go_on(finding) if finding.rule == "bad" else None
         if tag is not None:
             self._ranges.bad_since(tag, finding.onset_ns)

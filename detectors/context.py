@@ -392,6 +392,8 @@ def _columns(rows: Arrived) -> dict[str, NDArray[np.generic]]:
     }
     if rows.ok is not None and rows.bad is not None:
         columns |= {"ok": rows.ok, "bad": rows.bad}
+    if rows.uncertain is not None:
+        columns["uncertain"] = rows.uncertain
     return columns
 
 
@@ -405,4 +407,5 @@ def _rows(source: str, columns: dict[str, NDArray[np.generic]]) -> Arrived:
         columns["bad"].astype(np.bool_) if "bad" in columns else None,
         columns["entry"].astype(np.int64),
         columns["row"].astype(np.int64),
+        uncertain=columns["uncertain"].astype(np.bool_) if "uncertain" in columns else None,
     )

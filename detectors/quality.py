@@ -1,9 +1,9 @@
-"""Report a tag whose quality is Bad (an alarm of its own, which hides nothing), and one whose value never changes."""
+"""Report a tag whose quality is Bad (an alarm of its own, which hides nothing) or Uncertain, and one that is frozen."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, Index, LastSamples, Mask, grown
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, Index, LastSamples, Mask, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, case_of, open_case, quantity
 from detectors.part import Part, Said
 from domain.findings import Finding, Stage
@@ -16,6 +16,8 @@ class BadQuality(Part):
     """Tags that say nothing about the process: Bad, or no number."""
 
     name = "bad"
+    _NOW = "has bad quality: its value proves nothing"
+    _WAS = "had bad quality"
 
     def __init__(self, origin: Origin, runs: dict[int, Run]) -> None:
         self._origin = origin
@@ -33,21 +35,26 @@ class BadQuality(Part):
         self._tags[tag.id] = (tag, unit)
 
     def judge(self, frame: Frame) -> list[Said]:
-        """Say where the quality turned Bad, and where it came back."""
+        """Say where the quality turned, and where it came back."""
         rows = frame.rows
-        if rows.bad is None and not self._cases:
+        told = self._told(rows)
+        if told is None and not self._cases:
             return []
         suspect = self._is_bad[frame.at]
-        if rows.bad is not None:
-            suspect = suspect | rows.bad
+        if told is not None:
+            suspect = suspect | told
         said: list[Said] = []
         for index in (suspect if frame.first is None else np.isin(rows.tag, rows.tag[suspect])).nonzero()[0].tolist():
             tag, at_ns = int(rows.tag[index]), int(rows.time_ns[index])
-            is_bad = rows.bad is not None and bool(rows.bad[index])
+            is_bad = told is not None and bool(told[index])
             if is_bad == (tag in self._cases) or tag not in self._tags:
                 continue
             said.append((frame.place(index), self._turned(frame, index, tag, at_ns)))
         return said
+
+    def _told(self, rows: Arrived) -> Mask | None:
+        """The rows that are of this quality."""
+        return rows.bad
 
     def _turned(self, frame: Frame, index: int, id_: int, at_ns: int) -> Finding:
         tag, unit = self._tags[id_]
@@ -55,11 +62,11 @@ class BadQuality(Part):
         self._is_bad[id_] = case is None
         if case is None:
             run = self._runs.get(id_)
-            case = open_case(self._origin, "bad", tag.name, at_ns, frame.rows.position(index), run, unit)
+            case = open_case(self._origin, self.name, tag.name, at_ns, frame.rows.position(index), run, unit)
             self._cases[id_] = case
-            return case.say(Stage.OPEN, at_ns, f"{tag.name} has bad quality: its value proves nothing.", {})
+            return case.say(Stage.OPEN, at_ns, f"{tag.name} {self._NOW}.", {})
         end_ns = max(at_ns, case.onset_ns)
-        message = f"{tag.name} had bad quality for {format_duration(end_ns - case.onset_ns)}."
+        message = f"{tag.name} {self._WAS} for {format_duration(end_ns - case.onset_ns)}."
         evidence = {"dur_min_ns": end_ns - case.onset_ns, "dur_max_ns": end_ns - case.onset_ns}
         return case.say(Stage.CLEARED, at_ns, message, evidence, end_ns)
 
@@ -81,6 +88,17 @@ class BadQuality(Part):
         self._cases[id_] = case_of(finding)
         self._is_bad[id_] = True
         return id_
+
+
+class UncertainQuality(BadQuality):
+    """Tags whose values are told to be of Uncertain quality: they count as any other, and whoever reads them knows."""
+
+    name = "uncertain"
+    _NOW = "has uncertain quality: its value counts, and may be off"
+    _WAS = "had uncertain quality"
+
+    def _told(self, rows: Arrived) -> Mask | None:
+        return rows.uncertain
 
 
 class Frozen(Part):

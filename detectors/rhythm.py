@@ -139,7 +139,10 @@ class Rhythms(Part):
         if self._watched[tag.id]:
             self._of_source.setdefault(tag.source, []).append(tag.id)
         self._grow_places()
-        self._move([tag.id])
+        if self._new_longest_ns[tag.id]:
+            self._gather([tag.id])
+        place = self._at[tag.id] = self._places.of[tag.id]
+        self._learning[tag.id] = self._watched[tag.id] and not self._over[place]
 
     def _move(self, tags: list[int]) -> None:
         """Add what is new of these tags to the place where it was learnt, and go on at their place now."""

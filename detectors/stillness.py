@@ -119,9 +119,13 @@ class Stillness(Part):
         self._watched[tag.id] = watched
         self._any = self._any or watched
         self._grow_places()
-        self._move([tag.id])
+        if self._new[0, tag.id]:
+            self._gather([tag.id])
+        place = self._at[tag.id] = self._places.of[tag.id]
+        self._own_limit[tag.id] = self._limit[place] if watched else _NEVER
+        self._learning[tag.id] = watched and self._judged[place] < MOST_READINGS
 
-    def _move(self, tags: "list[int] | Index") -> None:
+    def _move(self, tags: list[int]) -> None:
         """Add what is new of these tags to the place where it was learnt, and go on at their place now."""
         self._gather(tags)
         self._at[tags] = self._places.of[tags]

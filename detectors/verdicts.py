@@ -81,12 +81,15 @@ class Verdicts(Part):
         self._plain: dict[str, str] = {}  # by id: the newest message without its verdict
         self._extra: dict[str, int] = {}  # by id: versions that only changed the verdict
         self._ill: dict[str, dict[str, str]] = {}  # by tag: what is open of its health, rule by finding's id
+        self._uncertain: dict[str, str] = {}  # by tag: the finding's id
+        self._resting: dict[str, None] = {}  # open findings that rest on Uncertain values
 
     def explained(self, finding: Finding) -> Finding:
         """A finding with its verdict. What is told of a tag's health is taken note of."""
         self.note(finding)
         if not finding.rule.startswith(_EXPLAINED):
             return finding
+        finding = self._doubted(finding)
         extra = self._extra.get(finding.id, 0)
         told = replace(finding, version=finding.version + extra)
         verdict = self._verdict(finding)
@@ -102,6 +105,15 @@ class Verdicts(Part):
                 self._over(finding.id)
         return told
 
+    def _doubted(self, finding: Finding) -> Finding:
+        """A finding that says so where Uncertain values are among those that it rests on."""
+        if finding.subject not in self._uncertain and finding.id not in self._resting:
+            return finding
+        self._resting[finding.id] = None
+        if finding.stage is Stage.CLEARED:
+            del self._resting[finding.id]
+        return replace(finding, evidence={**finding.evidence, "quality": "uncertain"})
+
     def _over(self, id_: str) -> None:
         """Keep by how much the versions of a finding that is over are ahead: late rows may go on with them."""
         extra = self._extra.pop(id_, 0)
@@ -113,6 +125,11 @@ class Verdicts(Part):
 
     def note(self, finding: Finding) -> None:
         """Take note of what is told of a tag's health."""
+        if finding.rule == "uncertain":
+            if finding.stage is Stage.OPEN:
+                self._uncertain[finding.subject] = finding.id
+            else:
+                self._uncertain.pop(finding.subject, None)
         if finding.rule not in _HEALTH:
             return
         ill = self._ill.setdefault(finding.subject, {})
@@ -216,12 +233,16 @@ class Verdicts(Part):
             "plain": self._plain,
             "extra": self._extra,
             "ill": self._ill,
+            "uncertain": self._uncertain,
+            "resting": list(self._resting),
         }
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` told."""
         self._open = {id_: _finding_from(each) for id_, each in state["open"].items()}
         self._plain, self._extra, self._ill = dict(state["plain"]), dict(state["extra"]), dict(state["ill"])
+        # A state of the time before has neither.
+        self._uncertain, self._resting = dict(state.get("uncertain", {})), dict.fromkeys(state.get("resting", ()))
 
 
 def _with(finding: Finding, message: str, verdict: Verdict) -> Finding:

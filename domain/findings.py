@@ -41,6 +41,7 @@ RULES = {
     "stale": "a tag says nothing though its source is heard",
     "frozen": "samples arrive and the value never changes",
     "bad": "the quality is Bad",
+    "uncertain": "the quality is Uncertain: the value counts, and may be off; an event",
     "noise.lost": "a tag scatters less than half as much as usual in its phase",
     "noise.high": "a tag scatters more than twice as much as usual in its phase",
     "spike": "single readings are far off their neighbours",

@@ -39,7 +39,7 @@ MEASURED: Final = frozenset(
 )
 """Classes whose onset is measured. Those of drift, noise and silence are estimated; a hold has an onset of its own."""
 
-HEALTH: Final = frozenset(("stale", "frozen", "bad", "noise", "spike", "jump", "sensor", "calibration"))
+HEALTH: Final = frozenset(("stale", "frozen", "bad", "uncertain", "noise", "spike", "jump", "sensor", "calibration"))
 """Classes that are about an instrument's own health."""
 
 _VALUES: Final = frozenset(
@@ -52,7 +52,7 @@ _SILENCE: Final = frozenset(("source", "stale", "bad", "model.missing", "hold.in
 MEANINGS: Final[Mapping[str, frozenset[str]]] = {
     "process": _VALUES | _PROCESS | {"duration", "frozen"},
     "operator": _VALUES | _PROCESS | {"duration", "frozen", "hold", "context"},
-    "instrument": _VALUES | _INSTRUMENT | {"stale", "frozen", "bad"},
+    "instrument": _VALUES | _INSTRUMENT | {"stale", "frozen", "bad", "uncertain"},
     "network": _SILENCE | {"journal"},
     "opcua": _SILENCE | {"frozen"},
     "mqtt": _SILENCE | {"frozen"},

@@ -86,7 +86,7 @@ def _difference(
         return None
 
 
-_OTHER_RULES = {"rate", "stale", "frozen", "bad", "drift.cusum", "drift.ewma"}
+_OTHER_RULES = {"rate", "stale", "frozen", "bad", "uncertain", "drift.cusum", "drift.ewma"}
 
 
 def _alarm(

@@ -36,8 +36,39 @@ def test_bad_quality_is_a_finding_of_its_own_from_its_first_sample_to_the_next_g
     ]
 
 
-def test_uncertain_quality_is_not_bad():
-    assert Plant().feed(batch([(TT, 0, 60.0, 0x4000_0000)])) == []
+def test_uncertain_quality_is_not_bad_and_is_kept_as_an_event_from_its_first_sample_to_the_next_other_one():
+    said = Plant().feed(
+        batch([(TT, 0, 60.0), (TT, 1, 60.0, 0x4000_0000), (TT, 2, 60.0, 0x7FFF_0000), (TT, 5, 60.0), (TT, 6, 60.0)])
+    )
+
+    assert [(each.rule, each.stage, each.onset_ns, each.end_ns) for each in said] == [
+        ("uncertain", "open", at(1), None),
+        ("uncertain", "cleared", at(1), at(5)),
+    ]
+
+
+def test_a_bad_sample_ends_uncertain_quality():
+    said = Plant().feed(batch([(TT, 1, 60.0, 0x4000_0000), (TT, 2, 60.0, BAD)]))
+
+    assert [(each.rule, each.stage) for each in said] == [
+        ("uncertain", "open"),
+        ("uncertain", "cleared"),
+        ("bad", "open"),
+    ]
+
+
+@pytest.mark.parametrize("cut", range(4))
+def test_an_excursion_that_rests_on_uncertain_values_says_so_to_its_end(cut):
+    rows = [(TT, 10, 60.0), (TT, 11, 90.0, 0x4000_0000), (TT, 12, 90.0), (TT, 13, 60.0)]
+    plant = Plant().in_phase(20)
+    said = plant.feed(batch(rows[:cut])) if cut else []
+    plant = plant.restarted()
+    said = [*said, *plant.feed(batch(rows[cut:]))]
+    found = [each for each in said if each.rule == "excursion.validated.high"]
+
+    assert found[0].stage == "open"
+    assert found[-1].end_ns is not None
+    assert {each.evidence.get("quality") for each in found} == {"uncertain"}
 
 
 def test_good_with_the_overflow_bit_is_good():
