@@ -225,4 +225,4 @@ def judge_by(charts: Charts, place: int, rule: DriftRule, baseline: Baseline, fl
     left = 1.0 / (1.0 / doubt + rule.learn * own * own)
     charts.rough[place] = baseline.roughness()
     charts.judges_by_course[place] = True
-    charts.widen(place, rule, own * math.sqrt(left), baseline.windows)
+    charts.widen(place, rule, own * math.sqrt(left), baseline.windows, float(charts.phi[place]))

@@ -24,6 +24,7 @@ from detectors.learning import (
     Column,
     add,
     autoregression,
+    cautious,
     centred,
     forget,
     is_enough,
@@ -126,11 +127,14 @@ class Charts:
         else:
             self.target[place] = self.sigma[place] = np.nan
 
-    def widen(self, place: int, rule: DriftRule, level: float, count: float) -> None:
-        """Set the thresholds for a baseline from `count` windows (0: given), whose level is off by `level` sigma."""
+    def widen(self, place: int, rule: DriftRule, level: float, count: float, phi: float = 0.0) -> None:
+        """Set the thresholds for a baseline from `count` windows (0: given), whose level is off by `level` sigma.
+
+        `phi` is the coefficient as it may be: a chart is as unsure as that makes it.
+        """
         self.learnt_from[place] = count
         self.level_doubt[place] = (level / (1.0 - float(self.phi[place]))) ** 2
-        phi, factor = float(self.phi[place]), np.ones(SIDES + 1)
+        factor = np.ones(SIDES + 1)
         if count > 0.0:
             slow, quick = spread_of(count, phi, slow=True), spread_of(count, phi, slow=False)
             for chart, k in enumerate(rule.k):
@@ -225,13 +229,15 @@ class Charts:
         count = products.count
         phi, sigma = autoregression(products)
         least = np.array([rule.learn for rule in rules], dtype=np.float64)
-        ready = (count >= least) & (is_enough(count, phi) | (count >= _LONGEST_LEARNING * least))
+        may_be = cautious(phi, count)
+        ready = (count >= least) & (is_enough(count, may_be) | (count >= _LONGEST_LEARNING * least))
         for each in ready.nonzero()[0].tolist():
             place, rule = int(places[each]), rules[each]
             self.phi[place], self.target[place] = phi[each], level[each]
             self.freeze(place, rule, float(sigma[each]), floors[each])
-            uncertain = 0.0 if rule.target is not None else 1.0 / math.sqrt(count[each])
-            self.widen(place, rule, uncertain, float(count[each]))
+            unsure = max(float(may_be[each]), float(self.phi[place]))
+            uncertain = (1.0 - float(self.phi[place])) / (1.0 - unsure) / math.sqrt(count[each])
+            self.widen(place, rule, 0.0 if rule.target is not None else uncertain, float(count[each]), unsure)
 
     def freeze(self, place: int, rule: DriftRule, sigma: float, floor: float) -> None:
         """Set the sigma of the innovations; what the rule gives goes before what was learnt."""
