@@ -37,6 +37,9 @@ from domain.rules import DriftRule
 KEPT = 32
 """Windows of each tag that are remembered for slopes."""
 
+NEWEST = 20
+"""Windows that tell the level about which a chart restarts; an even number, not above `KEPT`."""
+
 BINS = 32
 """Steps of a phase's mean course."""
 
@@ -50,6 +53,7 @@ _SIGN = np.array([1.0, -1.0, 1.0, -1.0])
 _COURSES = ("course", "rough")
 _CAP = 2.0  # times its threshold: a statistic further out would take too long to come back
 _SMALLEST = 1e-12
+_MANY = 1e6  # windows: what a given sigma is worth
 _FARTHEST = 1e6  # sigma: a value without sense is no more than very far out
 _LONGEST_LEARNING = 4  # times the windows to learn from, where they are too much alike to say enough
 _SLOW = 0.4  # a CUSUM of smaller k remembers long
@@ -149,6 +153,33 @@ class Charts:
         if rule.fast_start:
             half = 0.5 * self.h[place]
             self.sums[place] = np.where(np.isfinite(half), half, 0.0)
+
+    def restart(self, place: int, rule: DriftRule) -> tuple[float, float] | None:
+        """Chart about the level of the newest windows, if they have one; return it and the one before.
+
+        The level is told by `NEWEST` windows to about 1 / ((1 - φ)√n) sigma, and by those that follow: the filter goes
+        on from there, so that what is charted stays standard normal. None, and nothing is changed, where the halves of
+        the newest windows differ by more than two standard errors: then it has not settled.
+        """
+        newest = np.arange(int(self.windows[place]) - NEWEST, int(self.windows[place])) % KEPT
+        at_ns, mean = self.at_ns[place, newest], self.mean[place, newest]
+        away = mean - self.expected(np.full(NEWEST, place), at_ns)
+        own, before = 1.0 - float(self.phi[place]), float(self.offset[place])
+        half = NEWEST // 2
+        error = float(self.sigma[place]) / own * math.sqrt(2.0 / half)
+        if abs(float(away[half:].mean() - away[:half].mean())) > 2.0 * error:
+            return None
+        after = float(away.mean())
+        doubt = 1.0 / (NEWEST * own * own)
+        self.offset[place], self.doubt[place] = after, doubt
+        self.settles_at[place] = self.windows[place] + rule.learn
+        self.sums[place] = self.ewma[place] = 0.0
+        self.since_ns[place] = int(at_ns[-1]) + int(self.every_ns[place]) // 2
+        left = 1.0 / (1.0 / doubt + rule.learn * own * own)
+        learnt = float(self.learnt_from[place])
+        self.widen(place, rule, own * math.sqrt(left), learnt or _MANY, float(self.phi[place]))
+        self.learnt_from[place] = learnt
+        return before, after
 
     def keep(self, places: Index, mean: Column, middle_ns: NDArray[np.int64]) -> None:
         """Remember the windows that have just closed."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from detectors.advice import Remembered
 from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, Index, Mask, grown
 from detectors.baselines import Baseline, Runs, baseline_from, judge_by
-from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity, recipe_version
-from detectors.charts import BINS, SENSIBLE, Charts
+from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, recipe_version
+from detectors.charts import BINS, KEPT, NEWEST, SENSIBLE, Charts
 from detectors.drift_words import Drifting, evidence, sentence
 from detectors.limits import Limit
 from detectors.part import Part, Said
@@ -25,6 +25,7 @@ from domain.findings import Finding, Stage
 from domain.recipes import RangeKind
 from domain.rules import DriftRule, Rulebook
 from domain.tags import Tag
+from domain.time import format_duration
 
 _SAY_AGAIN = 5  # windows until the next version of an open finding, then twice as many, and so on
 _FLOOR = 0.01  # of the narrowest range: a smaller sigma would find drifts that do not matter
@@ -279,12 +280,14 @@ class Drifts(Part):
         return charted
 
     def _tell(self, charted: Charted, at_ns: int, position: RowPosition) -> list[Finding]:
+        found = self._restarted(charted, at_ns)
+        if found:
+            return found
         place, charts = charted.place, self._charts
         sums = charts.sums[place]
         beyond = sums - charts.h[place]
         ewma, edge = abs(float(charts.ewma[place])), float(charts.edge[place])
         again = int(charts.windows[place]) >= charted.say_at
-        found: list[Finding] = []
         if charted.cusum is None and float(beyond.max()) > 0.0:
             charted.side = int(beyond.argmax())
             charted.cusum = self._open(charted, "drift.cusum", position)
@@ -308,6 +311,32 @@ class Drifts(Part):
             charted.say_every = _SAY_AGAIN if opened else 2 * charted.say_every
             charted.say_at = int(charts.windows[place]) + charted.say_every
         return found
+
+    def _restarted(self, charted: Charted, at_ns: int) -> list[Finding]:
+        """Chart about the new level, where a drift has stayed at one for long enough; what was open is over."""
+        rule, charts, place = charted.rule, self._charts, charted.place
+        cases = [case for case in (charted.cusum, charted.ewma) if case is not None]
+        if not rule.restart_ns or not cases or int(charts.windows[place]) < NEWEST:
+            return []
+        oldest_ns = int(charts.at_ns[place, (int(charts.windows[place]) - NEWEST) % KEPT])
+        lasting_ns = at_ns - min(case.onset_ns for case in cases)
+        if lasting_ns < rule.restart_ns or oldest_ns <= max(case.onset_ns for case in cases):
+            return []
+        told = [(case, self._drifting(charted, case)) for case in cases]
+        words = [(case, evidence(drifting, goes_on=False)) for case, drifting in told]
+        target = told[0][1].target
+        restarted = charts.restart(place, rule)
+        if restarted is None:
+            return []
+        before, after = restarted
+        new, unit = target - before + after, charted.tag.unit
+        levels: Evidence = {"restarted": "yes", "old_level": target, "new_level": new}
+        message = (
+            f"{charted.tag.name} has stayed at {quantity(new, unit)} since it left {quantity(target, unit)} "
+            f"{format_duration(lasting_ns)} ago: from now on it is charted about the new level."
+        )
+        charted.cusum = charted.ewma = None
+        return [case.say(Stage.CLEARED, at_ns, message, {**each, **levels}, at_ns) for case, each in words]
 
     def _open(self, charted: Charted, rule: str, position: RowPosition) -> Case:
         return open_case(self._origin, rule, charted.tag.name, self._since_ns(charted), position, charted.run)

@@ -20,7 +20,7 @@ LEAST_PHI = -0.5
 LEAST_INDEPENDENT = 12.0
 """Learnt windows must be worth as many independent ones: n·(1 - φ)/(1 + φ)."""
 
-_CAUTION = 1.6  # of its standard errors, at `_CAUTIOUS_AT` windows and fewer
+_CAUTION = 2.0  # of its standard errors, at `_CAUTIOUS_AT` windows and fewer
 _CAUTIOUS_AT = 20.0
 _DOF = 3.0  # level, coefficient and spread are taken from the same windows
 _FEW = 18.0  # windows: where so few were learnt from, their number's normal theory fails by as much
@@ -103,7 +103,7 @@ def cautious(phi: Column, count: Column) -> Column:
     """The coefficient as it may be, where it was learnt from few windows.
 
     Learning ends once it says that enough was seen, so of many tags those end first whose coefficient was found too
-    small. The caution, 1.6 standard errors of 20 windows and less of more, was set by simulation on φ from 0 to 0.9:
+    small. The caution, 2 standard errors of 20 windows and less of more, was set by simulation on φ from 0 to 0.9:
     run lengths are then no shorter than half of what is stated (`tests/bench/run_length.py`).
     """
     error = np.sqrt((1.0 - phi * phi) / np.maximum(count, 1.0))

@@ -60,6 +60,7 @@ class DriftRule:
     fast_start: bool = False  # CUSUMs begin each phase at half their threshold
     batches: int = 5  # runs of a phase that make its baseline; 0: each run is charted by itself
     advisory: bool = False  # online models are asked for a second opinion, which is an event
+    restart_ns: int = 0  # a drift that has stayed at a new level for so long: it is charted about that one; 0: never
 
     @property
     def charts(self) -> int:

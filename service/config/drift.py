@@ -51,5 +51,15 @@ def drift_rule(text: Drift, budget: Budget) -> DriftRule:
     k = text.k if isinstance(text.k, tuple) else (text.k,)
     arl0 = text.arl0 if text.arl0 is not None else budget.arl0(text.every, len(k) + 1)
     return DriftRule(
-        text.every, arl0, k, text.lam, text.target, text.sigma, text.learn, text.fast_start, text.batches, text.advisory
+        text.every,
+        arl0,
+        k,
+        text.lam,
+        text.target,
+        text.sigma,
+        text.learn,
+        text.fast_start,
+        text.batches,
+        text.advisory,
+        text.restart_after or 0,
     )

@@ -156,6 +156,7 @@ class Drift(Section):
     fast_start: bool = False
     batches: int = Field(default=5, ge=0, le=100)
     advisory: bool = False
+    restart_after: Duration | None = None
 
     @model_validator(mode="after")
     def _can_be(self) -> Self:
