@@ -28,7 +28,8 @@ NAMESPACE: Final = "urn:thermowell:simulated-plant"
 OPCUA_SOURCE: Final = "train"
 MQTT_SOURCE: Final = "floor"
 _WATCHED: Final = ("unit", "reference", "sensor", "limits", "rate", "drift", "alarms")
-_RESTLESS: Final[list[Plain]] = ["stale", "frozen"]  # a valve jumps, and stands at its ends; a counter starts again
+_RESTLESS: Final[list[Plain]] = ["stale", "frozen"]  # a counter starts again
+_AT_REST: Final[list[Plain]] = ["stale"]  # a valve jumps, and stands for as long as nothing is to be done
 _SUDDEN: Final[list[Plain]] = [
     "stale",
     "frozen",
@@ -37,7 +38,7 @@ _SUDDEN: Final[list[Plain]] = [
     "range",
 ]  # what a drive does from one second to the next
 _HEALTH: Final[Section] = {
-    "valve": _RESTLESS,
+    "valve": _AT_REST,
     "total": _RESTLESS,
     "flow": _SUDDEN,
     "power": _SUDDEN,
