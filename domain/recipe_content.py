@@ -11,6 +11,7 @@ from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import cast
 
+from domain.checks import Expectation
 from domain.errors import DamagedFile
 from domain.recipes import (
     DwellRanges,
@@ -108,6 +109,7 @@ def _phase(told: _Told) -> Phase:
         duration_study=str(told["duration_study"]),
         rates={name: _rate(each) for name, each in _named(told["rates"])},
         dwells={name: _dwell(each) for name, each in _named(told["dwells"])},
+        expects=tuple(_expectation(each) for each in cast("list[_Told]", told["expects"])),
     )
 
 
@@ -155,6 +157,14 @@ def _dwell(told: _Told) -> DwellRanges:
         within=_limits(told["within"]),
         ranges=_ranges(told["ranges"]),
         study=str(told["study"]),
+    )
+
+
+def _expectation(told: _Told) -> Expectation:
+    numbers = ("above", "below", "rises_per_min", "falls_per_min", "steady_per_min", "until")
+    sides = {name: _limits([told[name], None]).low for name in numbers}
+    return Expectation(
+        role=str(told["role"]), after_ns=_whole(told["after_ns"]), for_ns=_whole(told["for_ns"]), **sides
     )
 
 

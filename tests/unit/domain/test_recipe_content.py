@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.approvals import fault_of
+from domain.checks import Expectation
+from domain.entries import RecipeApproved
 from domain.errors import DamagedFile
 from domain.recipe_content import canonical, hash_of, recipe_of
 from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
@@ -24,6 +27,16 @@ def written(tmp_path) -> Recipe:
 
 def test_everything_that_a_recipe_says_comes_back(written):
     assert recipe_of(canonical(written)) == written
+
+
+def test_a_recipe_that_expects_something_of_a_phase_can_be_approved_and_judges_by_it():
+    expects = (Expectation("TT", above=55.0, rises_per_min=0.5, until=60.0, after_ns=60, for_ns=120),)
+    recipe = Recipe("API-1", 1, "CR-1", {"heat": Phase("heat", {}, expects=expects)})
+    text = canonical(recipe)
+    entry = RecipeApproved("a", 1, "API-1", 1, "CR-1", "", 1, "p", "Ada", "Grace", "compared", text, hash_of(text))
+
+    assert fault_of(entry) == ""
+    assert recipe_of(text).phases["heat"].expects == expects
 
 
 def test_the_text_names_one_recipe_for_good(written):
