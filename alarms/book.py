@@ -137,6 +137,9 @@ class AlarmBook:
             case ActionKind.HOLD_START | ActionKind.HOLD_STOP:
                 message = f"{action.kind} says something of a hold, not of an alarm"
                 raise Refused(message)
+            case ActionKind.CALIBRATED | ActionKind.CALIBRATION_FAILED:
+                message = f"{action.kind} says something of a tag, not of an alarm"
+                raise Refused(message)
         return [alarm.say(what, action.at_ns, facts=facts, person=action.person, comment=action.comment.strip())]
 
     def alarms(self) -> list[Transition]:

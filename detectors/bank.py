@@ -122,6 +122,7 @@ class Bank:
         self._anew_ns: dict[int, int] = {}  # by tag: up to when other rules judged
         self._bad = BadQuality(origin, self._ranges.runs)
         self._uncertain = UncertainQuality(origin, self._ranges.runs)
+        self._calibrations = Calibrations(rulebook, origin)
         self._frozen = Frozen(rulebook, origin, self._last, self._ranges.runs)
         self._places = Places(rulebook)
         self._rhythms = Rhythms(rulebook, self._places)
@@ -153,7 +154,7 @@ class Bank:
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
             Unjudged(rulebook, origin, self._versions),
             self._holds,
-            Calibrations(rulebook, origin),
+            self._calibrations,
             self._comparisons,
             self._verdicts,
         )
@@ -189,14 +190,19 @@ class Bank:
             self._rhythms.gap(entry)
             self._holds.gap(entry)
         elif isinstance(entry, PersonAction):
-            if entry.kind is ActionKind.APPROVE_MODEL:
-                return self._models.decide(entry)
-            return self._holds.correct(entry, RowPosition(position, 0))
+            return self._act(entry, RowPosition(position, 0))
         elif isinstance(entry, TagDefined):
             self._define(entry.tag)
         elif isinstance(entry, RecipeApproved):
             return (self._versions.take(entry),)
         return ()
+
+    def _act(self, action: PersonAction, position: RowPosition) -> Sequence[Conclusion]:
+        if action.kind is ActionKind.APPROVE_MODEL:
+            return self._models.decide(action)
+        if action.kind in (ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED):
+            return self._calibrations.take(action, position)
+        return self._holds.correct(action, position)
 
     def rechecks_asked(self) -> list[Recheck]:
         """What was told to be judged again and is not yet: a `Rejudge` of its tag answers it."""

@@ -4,14 +4,15 @@ Due dates are judged by the heartbeats of the tag's source. The batches of each 
 the newest `MOST_BATCHES`; where more were made since the last good calibration, the finding says that they are not all.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.cases import Case, Json, Origin, Run, case_from, open_case
+from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case
 from detectors.part import Part
-from domain.entries import Heartbeat, RowPosition
+from domain.entries import ActionKind, Heartbeat, PersonAction, RowPosition
 from domain.findings import Finding, Stage
 from domain.health import NOTHING, TagHealth
 from domain.rules import Rulebook
@@ -34,6 +35,8 @@ class Calibrations(Part):
         self._rulebook = rulebook
         self._origin = origin
         self._tags: dict[int, tuple[Tag, str, TagHealth]] = {}
+        self._every: dict[int, tuple[Tag, str, TagHealth]] = {}  # tag, also those of which no calibration is known
+        self._said: dict[str, tuple[int | None, int | None]] = {}  # by tag: the last good one and one that failed since
         self._made: dict[str, list[Made]] = {}
         self._cases: dict[tuple[int, str], Case] = {}
         self._told: dict[int, int] = {}  # by tag: batches that its failed calibration was said of
@@ -42,9 +45,57 @@ class Calibrations(Part):
         """Take a tag's definition."""
         rules = self._rulebook.tags.get(tag.name)
         health = NOTHING if rules is None else rules.health
-        self._tags.pop(tag.id, None)
+        self._every[tag.id] = (tag, unit, health)
+        self._know(tag.id)
+
+    def _know(self, id_: int) -> None:
+        """Put what people said of a tag's calibrations beside what the file says; what is newer counts."""
+        tag, unit, health = self._every[id_]
+        good_ns, failed_ns = self._said.get(tag.name, (None, None))
+        if good_ns is not None and good_ns >= (health.calibrated_ns or 0):
+            due_ns = health.calibration_due_ns
+            if due_ns is not None:
+                # The next one is due as long after this one as the file says; where it says no more than a date, then.
+                spaced_ns = None if health.calibrated_ns is None else due_ns - health.calibrated_ns
+                due_ns = good_ns + spaced_ns if spaced_ns is not None else due_ns if due_ns > good_ns else None
+            file_ns = health.calibration_failed_ns
+            health = replace(health, calibrated_ns=good_ns, calibration_due_ns=due_ns)
+            if file_ns is not None and file_ns <= good_ns:
+                health = replace(health, calibration_failed_ns=None)
+        if failed_ns is not None and failed_ns > (health.calibrated_ns or 0):
+            health = replace(health, calibration_failed_ns=failed_ns)
+        self._tags.pop(id_, None)
         if health.calibration_due_ns is not None or health.calibration_failed_ns is not None:
-            self._tags[tag.id] = (tag, unit, health)
+            self._tags[id_] = (tag, unit, health)
+
+    def take(self, action: PersonAction, position: RowPosition) -> list[Finding]:
+        """Take a calibration that a person tells, good or failed, as of the time that it was made."""
+        id_ = next((id_ for id_, (tag, _, _) in self._every.items() if tag.name == action.subject), None)
+        if id_ is None or action.until_ns is None:
+            return []
+        tag, unit, _ = self._every[id_]
+        good_ns, failed_ns = self._said.get(tag.name, (None, None))
+        if action.kind is ActionKind.CALIBRATED:
+            good_ns = max(action.until_ns, good_ns or 0)
+            failed_ns = failed_ns if failed_ns is not None and failed_ns > good_ns else None
+        else:
+            failed_ns = max(action.until_ns, failed_ns or 0)
+        self._said[tag.name] = (good_ns, failed_ns)
+        self._know(id_)
+        health = self._tags.get(id_, (tag, unit, NOTHING))[2]
+        if action.kind is ActionKind.CALIBRATION_FAILED:
+            return self._failed(id_, tag, unit, health, action.at_ns, position)
+        found: list[Finding] = []
+        for key, since_ns in (("overdue", health.calibration_due_ns), ("failed", health.calibration_failed_ns)):
+            case = self._cases.get((id_, key))
+            if case is not None and (since_ns is None or since_ns > action.at_ns):
+                del self._cases[id_, key]
+                if key == "failed":
+                    self._told.pop(id_, None)
+                message = f"{tag.name} was calibrated on {format_time(good_ns or 0)}, as {action.person} says."
+                evidence: Evidence = {"calibrated_ns": good_ns, "person": action.person, "comment": action.comment}
+                found.append(case.say(Stage.CLEARED, action.at_ns, message, evidence, action.at_ns))
+        return found
 
     def phase_starts(self, run: Run, tags: list[Tag]) -> None:
         """Remember which batch is on which unit."""
@@ -125,6 +176,7 @@ class Calibrations(Part):
             "made": {unit: [list(each) for each in made] for unit, made in self._made.items()},
             "cases": [[tag, key, case.state()] for (tag, key), case in self._cases.items()],
             "told": sorted(self._told.items()),
+            "said": {name: list(each) for name, each in self._said.items()},
         }
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
@@ -138,3 +190,6 @@ class Calibrations(Part):
         self._made = {
             unit: [(name, start_ns, end_ns) for name, start_ns, end_ns in made] for unit, made in state["made"].items()
         }
+        self._said = {name: (good_ns, failed_ns) for name, (good_ns, failed_ns) in state.get("said", {}).items()}
+        for id_ in self._every:
+            self._know(id_)

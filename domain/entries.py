@@ -131,6 +131,8 @@ class ActionKind(enum.StrEnum):
     APPROVE_RANGES = "approve_ranges"  # of a proposal; the core journals it as `RecipeApproved`
     HOLD_START = "hold_start"  # says when a hold really started
     HOLD_STOP = "hold_stop"  # says when it really stopped
+    CALIBRATED = "calibrated"  # subject: a tag, whose instrument was found good
+    CALIBRATION_FAILED = "calibration_failed"  # … and was not
     APPROVE_MODEL = "approve_model"  # subject: the hash of a model that is installed
 
 
@@ -142,9 +144,11 @@ class PersonAction:
     at_ns: int
     person: str
     kind: ActionKind
-    subject: str  # the alarm's id, the proposal's, the model's hash; HOLD/BATCH
+    subject: str  # the alarm's id, the proposal's, the model's hash, a tag; HOLD/BATCH
     comment: str
-    until_ns: int | None = None  # shelving ends, ranges begin to judge, or the hold really started or stopped
+    until_ns: int | None = (
+        None  # shelving ends, ranges begin to judge, the hold really started or stopped, or when it was calibrated
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from alarms.book import AlarmBook
 from detectors.rejudging import RowsOfTag
@@ -43,6 +43,11 @@ class Rhythm:
     now_s: Callable[[], float] = time.monotonic
     cursor_every_s: float = 1.0  # where nothing else is to be written
     snapshot_every_s: float = 30.0
+
+
+_TOLD_TO_DETECTORS: Final = frozenset(
+    (ActionKind.HOLD_START, ActionKind.HOLD_STOP, ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED)
+)
 
 
 class JudgeRecords(Records, Protocol):
@@ -290,7 +295,7 @@ class Judge:
         return effects
 
     def _act(self, action: PersonAction, effects: Effects) -> None:
-        if action.kind in (ActionKind.HOLD_START, ActionKind.HOLD_STOP):
+        if action.kind in _TOLD_TO_DETECTORS:
             effects.actions.append((action, str(action.kind), None))  # the detectors have taken it
             return
         try:

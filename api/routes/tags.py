@@ -1,15 +1,20 @@
 """What is measured, and the newest value of each."""
 
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api.auth import Somebody, must_act
 from api.context import Context, Here, Time, answer, cut
+from api.problems import bad
 from api.shapes import tag_shape, unit_label
-from api.times import TimeForm
+from api.times import TimeForm, parse_moment
 from domain import status
+from domain.entries import ActionKind, PersonAction
 from domain.ports import Latest
 from domain.tags import Tag
 
@@ -32,6 +37,37 @@ async def tags(
     shapes = [tag_shape(tag) | {"places": places.get(tag.name, [])} for tag in known[: limit + 1]]
     shown, is_cut = cut(shapes, limit)
     return answer({"tags": shown, "cut": is_cut, "next": shown[-1]["id"] if is_cut else None})
+
+
+class Calibration(BaseModel):
+    """How a calibration of an instrument ended, and when it was made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    result: Literal["good", "failed"]
+    time: str
+    comment: str = Field(min_length=1, max_length=2_000)
+
+
+@router.post("/tags/{name}/calibrations")
+async def calibrated(here: Here, name: str, said: Calibration, person: Somebody) -> Response:
+    """Record a calibration. After one that failed, a finding names the batches since the last good one.
+
+    202: it is durable, and the core takes it in its place in the journal.
+    """
+    must_act(person)
+    tag = await here.tag(name)
+    if not said.comment.strip():
+        raise bad("comment", "needs a comment that says how it is known")
+    now_ns = here.now_ns()
+    made_ns = parse_moment("time", said.time, now_ns)
+    if made_ns > now_ns:
+        raise bad("time", f"{said.time!r} is not in the past")
+    kind = ActionKind.CALIBRATED if said.result == "good" else ActionKind.CALIBRATION_FAILED
+    action = PersonAction(here.deps.new_id(), now_ns, person.name, kind, tag.name, said.comment.strip(), made_ns)
+    await here.lanes.light.run(lambda: here.deps.records.request(action))
+    here.deps.wake_core()
+    return answer({"request": action.id}, HTTPStatus.ACCEPTED)
 
 
 @router.get("/latest")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.bank import Bank
+from domain.entries import ActionKind, PersonAction
 from domain.health import TagHealth
 from domain.rules import TagRules
 from tests.unit.detectors.plant import LT, TAGS, Plant, at, of_rule, rulebook
@@ -81,3 +82,39 @@ def test_a_rhythm_is_known_after_a_change_of_rules():
 
     (found,) = of_rule(later.beat(1065), "stale")
     assert found.evidence["reports"] == "periodically"
+
+
+def said(kind: ActionKind, made: float, now: float, tag: str = "R101.TT") -> PersonAction:
+    return PersonAction(f"{kind}/{made}", at(now), "eve", kind, tag, "the certificate says so", at(made))
+
+
+def test_a_failed_calibration_that_a_person_tells_names_the_batches_since_the_last_good_one_across_a_restart():
+    made = batches(plant())
+    assert made.feed(said(ActionKind.CALIBRATED, 7200, 11_000)) == []
+    made = made.restarted()
+    (found,) = made.feed(said(ActionKind.CALIBRATION_FAILED, 12_000, 12_500))
+
+    assert (found.rule, found.subject, found.stage) == ("calibration.failed", "R101.TT", "open")
+    assert (found.evidence["batches"], found.evidence["calibrated_ns"]) == ("B-2, B-3", at(7200))
+    made = made.restarted()
+    assert of_rule(made.beat(12_600), "calibration.failed") == []
+    (over,) = made.feed(said(ActionKind.CALIBRATED, 13_000, 13_500))
+    assert (over.id, over.version, over.stage) == (found.id, 2, "cleared")
+    assert of_rule(made.beat(13_600), "calibration.failed") == []
+
+
+def test_a_failure_that_is_told_after_a_newer_good_one_says_nothing():
+    made = batches(plant(calibrated_ns=at(9000)))
+
+    assert made.feed(said(ActionKind.CALIBRATION_FAILED, 8000, 12_000)) == []
+    assert made.feed(said(ActionKind.CALIBRATION_FAILED, 9500, 12_000, tag="nobody")) == []
+
+
+def test_a_good_calibration_ends_what_is_overdue_and_the_next_is_due_as_long_after_it():
+    made = plant(calibrated_ns=at(0), calibration_due_ns=at(3600))
+    (found,) = made.beat(3600)
+    (over,) = made.feed(said(ActionKind.CALIBRATED, 4000, 4100))
+
+    assert (over.id, over.stage) == (found.id, "cleared")
+    assert of_rule(made.beat(7599.999), "calibration.overdue") == []
+    assert len(of_rule(made.beat(7600), "calibration.overdue")) == 1

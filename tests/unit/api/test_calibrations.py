@@ -1,0 +1,42 @@
+"""A person records how a calibration ended."""
+
+import httpx
+import pytest
+
+from domain.entries import ActionKind
+from domain.time import HOUR_NS
+from tests.unit.api.conftest import LEAD, NOW_NS, VIEWER, World
+
+AS_LEAD = {"Authorization": f"Bearer {LEAD}"}
+SAID = {"result": "failed", "time": str(NOW_NS - HOUR_NS), "comment": "off by 0.9 degC at 60 degC"}
+
+
+async def name_of(client: httpx.AsyncClient) -> str:
+    return str((await client.get("/v1/tags", headers=AS_LEAD)).json()["tags"][0]["name"])
+
+
+async def test_a_failed_calibration_is_told_to_the_core(world: World, client: httpx.AsyncClient) -> None:
+    name = await name_of(client)
+    told = await client.post(f"/v1/tags/{name}/calibrations", json=SAID, headers=AS_LEAD)
+
+    (action,) = world.records.requests
+    assert told.status_code == 202
+    assert (action.kind, action.subject, action.until_ns) == (ActionKind.CALIBRATION_FAILED, name, NOW_NS - HOUR_NS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "token"),
+    [
+        ({"comment": " "}, LEAD),
+        ({"result": "so-so"}, LEAD),
+        ({"time": str(NOW_NS + HOUR_NS)}, LEAD),
+        ({}, VIEWER),
+    ],
+)
+async def test_what_cannot_be_recorded_is_refused(world: World, client, changed, token) -> None:
+    name = await name_of(client)
+    headers = {"Authorization": f"Bearer {token}"}
+    told = await client.post(f"/v1/tags/{name}/calibrations", json=SAID | changed, headers=headers)
+
+    assert 400 <= told.status_code < 500
+    assert not world.records.requests
