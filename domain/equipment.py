@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from domain.checks import UnitChecks
 
+CLEANING_PHASES = ("clean", "cleaning", "cip")
 IDLE_STATES = ("idle", "complete", "completed", "stopped", "aborted")
 """States of a phase (ISA-88) in which it does not run. Held is not one of them: a phase that is held goes on."""
 
@@ -42,7 +43,7 @@ class UnitModel:
     settle_ns: int = 0
     transfer_in_tag: str | None = None  # true while material comes in
     transfer_out_tag: str | None = None
-    cleaning_phases: tuple[str, ...] = ("clean", "cleaning", "cip")
+    cleaning_phases: tuple[str, ...] = CLEANING_PHASES
     phase_state_tag: str | None = None  # the state (ISA-88) of the phase that `phase_tag` names
     idle_states: tuple[str, ...] = IDLE_STATES  # in which it does not run; in small letters
     transfer_in_rule: FlowRule | None = None  # the level rises

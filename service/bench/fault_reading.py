@@ -7,10 +7,10 @@ from typing import Final
 
 from domain.time import SECOND_NS, format_duration, format_time, parse_duration_s
 from service.bench import values
-from service.bench.checking import meant, unknown
 from service.bench.complaints import Complaints
 from service.bench.plant_reading import furthest
 from service.bench.schema import ComesAndGoes, ConditionStart, FaultText, PhaseStart, RampText
+from service.config.checking import meant, unknown
 from service.config.document import PathKey
 from simulators.faults.catalogue import (
     CATALOGUE,

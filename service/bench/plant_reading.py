@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from service.bench.checking import unknown
 from service.bench.complaints import Complaints
 from service.bench.schema import CampaignText, InstrumentText, PlantText, ServersText
+from service.config.checking import unknown
 from service.config.document import PathKey
 from simulators.instruments.kinds import KINDS
 from simulators.layout import SMALL, Layout, Line

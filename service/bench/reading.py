@@ -5,12 +5,12 @@ from pathlib import Path
 
 from domain.errors import Complaint, ConfigError
 from service.bench import values
-from service.bench.checking import unknown, validated
 from service.bench.complaints import Complaints
 from service.bench.fault_reading import Scene, read_faults
 from service.bench.plant_reading import read_instruments, read_layout, read_plan, read_servers
 from service.bench.recipe_reading import read_recipe
 from service.bench.schema import ScenarioText
+from service.config.checking import unknown, validated
 from service.config.document import Document, read_document
 from simulators.faults.spec import FaultSpec
 from simulators.layout import SMALL

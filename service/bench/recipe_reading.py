@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from service.bench.checking import unknown
 from service.bench.complaints import Complaints
 from service.bench.schema import Interval, PhaseChange, RangesText, RecipeText
+from service.config.checking import unknown
 from service.config.document import PathKey
 from simulators.recipe import USUAL, Recipe, RecipePhase, TrueRanges
 from simulators.tags import MeasuredTag

@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from domain.errors import Complaint, ConfigError
 from domain.recipes import Recipe
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import ScaledTime
 from service.config import recipes, tags
-from service.config.document import Document, PathKey, read_document
+from service.config.checking import validated
+from service.config.document import Document, read_document
 from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, ModelText, Notify, Source
 from service.config.models import drafted_models
 from service.config.quantities import registry
@@ -54,40 +53,13 @@ class Configuration:
 def load(file: Path) -> Configuration:
     """Read, check and build; ConfigError carries every complaint found, each with its place."""
     document = read_document(file)
-    return _build(document, _validated(document), file)
+    return _build(document, validated(document, ConfigFile), file)
 
 
 def _clock(clock: ClockText | ClockFile | None, path: Path) -> ScaledTime | Path | None:
     if isinstance(clock, ClockFile):
         return (path.parent / clock.file).resolve()
     return None if clock is None else ScaledTime(clock.wall_origin, clock.plant_origin, clock.speed)
-
-
-def _validated(document: Document) -> ConfigFile:
-    try:
-        return ConfigFile.model_validate(document.values)
-    except ValidationError as error:
-        complaints = tuple(
-            document.complain(_known_path(document, problem["loc"]), _sentence(problem["msg"], problem["type"]))
-            for problem in error.errors()
-        )
-        raise ConfigError(complaints) from error
-
-
-def _known_path(document: Document, location: tuple[int | str, ...]) -> PathKey:
-    """Pydantic's location without the parts that are no keys of the file; a missing key keeps its name."""
-    path: PathKey = ()
-    for index, part in enumerate(location):
-        longer = (*path, str(part))
-        if longer in document.places or index == len(location) - 1:
-            path = longer
-    return path
-
-
-def _sentence(message: str, kind: str) -> str:
-    if kind == "extra_forbidden":
-        return "is not a known key"
-    return message.removeprefix("Value error, ").replace("Field required", "is missing")
 
 
 def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:

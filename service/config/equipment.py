@@ -49,6 +49,13 @@ def unit_model(
     )
 
 
+def told_phases(unit: UnitText) -> frozenset[str] | None:
+    """The phases that a unit can be told to be in; None where any name may come."""
+    if unit.events or (unit.phase is not None and not unit.phase.map):
+        return None
+    return frozenset() if unit.phase is None else frozenset(unit.phase.map.values())
+
+
 def _named_tags(text: UnitText, recipe_tag: str | None) -> dict[tuple[str, ...], str | None]:
     """The tags that a unit names, by the keys under which it does."""
     named: dict[tuple[str, ...], str | None] = {

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
+from domain.equipment import CLEANING_PHASES
 from domain.errors import Complaint
 from domain.holds import Budget, Condition, Hold, HoldKind, HoldMode, Storage
 from domain.tags import Tag
+from service.config.checking import meant_or_known
 from service.config.document import Document, PathKey
+from service.config.equipment import told_phases
 from service.config.model import ConditionText, ConfigFile, HoldText, StorageText
 from service.config.quantities import convert, quantity_in
 
@@ -91,6 +94,14 @@ def _check_event_tags(
             complaints.append(document.complain(path, f"unit {unit_name!r} has no `{key}` tag to tell {event!r}"))
     if not event.endswith(("transfer_in", "transfer_out")) and unit.phase is None and not unit.events:
         complaints.append(document.complain(path, f"unit {unit_name!r} has no `phase` tag to tell {event!r}"))
+    told = told_phases(unit)
+    if path[-1] == "start" and event.startswith("cleaning_") and told and not told & set(CLEANING_PHASES):
+        message = f"unit {unit_name!r} has no cleaning phase ({', '.join(CLEANING_PHASES)}) to tell {event!r}"
+        complaints.append(document.complain(path, message))
+    phase, dot, _ = event.rpartition(".")
+    if dot and told and phase not in told:
+        message = f"unit {unit_name!r} is never in a phase {phase!r}{meant_or_known(phase, sorted(told))}"
+        complaints.append(document.complain(path, message))
 
 
 def _check_limit(document: Document, path: PathKey, text: HoldText, complaints: list[Complaint]) -> None:

@@ -19,8 +19,10 @@ from domain.recipes import (
 )
 from domain.tags import Tag
 from service.config import procedure
+from service.config.checking import meant_or_known
 from service.config.comparing import expectation
 from service.config.document import Document, PathKey
+from service.config.equipment import told_phases
 from service.config.model import (
     AdditionRate,
     ConfigFile,
@@ -61,6 +63,11 @@ class Site:
         found = [self.tags[roles[name][role]] for name in able if roles[name].get(role) in self.tags]
         return found or [self.tags[tag[role]] for tag in roles.values() if tag.get(role) in self.tags]
 
+    def unmeasured(self, role: str) -> str:
+        """What is said of a role that no unit has a tag for."""
+        known = sorted({each for roles in self.expanded.parameters.values() for each in roles})
+        return f"no unit has a tag for the parameter {role!r}{meant_or_known(role, known)}"
+
 
 def recipes(site: Site) -> dict[str, Recipe]:
     """Every master recipe; complaints are added for what cannot judge."""
@@ -71,6 +78,8 @@ def _recipe(site: Site, product: str) -> Recipe:
     text = site.file.recipes[product]
     path = ("recipes", product)
     phases = {name: _phase(site, product, name, phase) for name, phase in text.phases.items()}
+    for name in text.phases:
+        _check_reached(site, product, name)
     steps = procedure.steps(site.complain, (*path, "procedure"), text.procedure)
     procedure.check(site.complain, path, text, set(site.file.units))
     if site.file.approval != "off" and not text.change:
@@ -112,13 +121,23 @@ def _phase(site: Site, product: str, name: str, text: PhaseText) -> Phase:
     )
 
 
+def _check_reached(site: Site, product: str, phase: str) -> None:
+    """A phase that no unit can come to is judged by nobody, and nobody would hear of it."""
+    able = [unit for unit in site.file.units.values() if not isinstance(unit.recipe, str) or unit.recipe == product]
+    told = [told_phases(unit) for unit in able]
+    if told and all(names is not None and phase not in names for names in told) and any(told):
+        known = sorted({name for names in told for name in names or ()})
+        message = f"no unit is ever in a phase {phase!r}{meant_or_known(phase, known)}"
+        site.complain(("recipes", product, "phases", phase), message)
+
+
 def _expects(site: Site, product: str, path: PathKey, text: PhaseText) -> tuple[Expectation, ...]:
     """What a phase is expected to do to parameters that its units measure."""
     found = []
     for role, each in text.expects.items():
         measured = site.measured(product, role)
         if not measured:
-            site.complain((*path, "expects", role), f"no unit has a tag for the parameter {role!r}")
+            site.complain((*path, "expects", role), site.unmeasured(role))
             continue
         found.append(expectation((*path, "expects", role), role, each, measured[0].unit, site.complain))
     return tuple(found)
@@ -133,14 +152,17 @@ def _duration(site: Site, path: PathKey, text: DurationLimits | None) -> Limits 
 
 
 def _as_ns(value: float, unit: str) -> float:
-    return round(convert(value, unit, "ns"))
+    try:
+        return round(convert(value, unit, "ns"))
+    except ValueError as error:
+        raise ValueError(f"{unit or 'no unit'} is no unit of time (such as min, h)") from error
 
 
 def _tag_of(site: Site, product: str, path: PathKey, role: str) -> Tag | None:
     """A tag that measures a role; None after a complaint."""
     measured = site.measured(product, role)
     if not measured:
-        site.complain(path, f"no unit has a tag for the parameter {role!r}")
+        site.complain(path, site.unmeasured(role))
         return None
     units = {(tag.unit, tag.reference) for tag in measured}
     if len(units) > 1:
@@ -160,8 +182,9 @@ def _parameter(site: Site, product: str, path: PathKey, role: str, text: Paramet
     if tag is None:
         return None
     if text.reference != tag.reference:
-        said, has = text.reference or "no reference", tag.reference or "no reference"
-        site.complain(path, f"is in {said}, but tag {tag.name!r} has {has}")
+        said, has = text.reference or "neither gauge nor absolute", tag.reference or "neither gauge nor absolute"
+        remedy = f"write `reference: {tag.reference}`, with limits that are so" if tag.reference else "leave it out"
+        site.complain(path, f"is {said}, but tag {tag.name!r} is {has}: {remedy}")
     ranges = _ranges(site, path, text, lambda side: convert(side, text.unit, tag.unit), tag)
     relative: dict[RangeKind, Limits] = {}
     role_of_set_point = ""

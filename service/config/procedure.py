@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from domain.recipes import Operation, Parallel, Step, UnitProcedure, overlaps, unit_procedures
+from service.config.checking import unknown
 from service.config.document import PathKey
 from service.config.model import OperationText, ParallelText, RecipeText, UnitProcedureText
 
@@ -55,7 +56,7 @@ def check(complain: Complain, path: PathKey, recipe: RecipeText, units: set[str]
             if phase not in named:
                 complain((*path, "phases", phase), "is in no operation of the procedure")
     if recipe.gmp_start and recipe.gmp_start not in named | set(recipe.phases):
-        complain((*path, "gmp_start"), f"no phase is named {recipe.gmp_start!r}")
+        complain((*path, "gmp_start"), unknown("phase", recipe.gmp_start, sorted(named | set(recipe.phases))))
     _check_names(complain, texts)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from domain.errors import Refused, RetryLater
-from service.bench.checking import unknown
 from service.bench.fault_reading import value_of
+from service.config.checking import unknown
 from simulators.faults.catalogue import CATALOGUE
 from simulators.servers.control_client import ControlClient, ControlRefused, ControlUnreachable
 from simulators.tags import plant_tags

@@ -146,13 +146,33 @@ def test_the_rules_hash_changes_with_a_limit_and_not_with_a_comment(tmp_path):
         (
             "reference: gauge, validated",
             "reference: absolute, validated",
-            "dose.PT: is in absolute, but tag 'R101.PT' has gauge",
+            "dose.PT: is absolute, but tag 'R101.PT' is gauge: write `reference: gauge`",
         ),
         ("PT: {unit: kPa", "PT: {unit: K", "dose.PT.unit: K cannot be converted to bar of tag 'R101.PT'"),
         ("PT: {unit: kPa", "XT: {unit: kPa", "dose.XT: no unit has a tag for the parameter 'XT'"),
         ("tag: R101.STEP", "tag: R101.STP", "units.R101.phase.tag: no tag is named 'R101.STP'"),
         ("unit: R101, start", "unit: R9, start", "holds.R101_dirty.unit: no unit is named 'R9'"),
         ("start: last_use_end", "start: yesterday", "holds.R101_dirty.start: 'yesterday' is no event"),
+        (
+            "start: last_use_end",
+            "start: dosing.start",
+            "holds.R101_dirty.start: unit 'R101' is never in a phase 'dosing'; did you mean 'dose'?",
+        ),
+        (
+            "start: last_use_end",
+            "start: cleaning_end",
+            "unit 'R101' has no cleaning phase (clean, cleaning, cip) to tell 'cleaning_end'",
+        ),
+        (
+            "20: dose}",
+            "20: dosing}",
+            "recipes.API-1.phases.dose: no unit is ever in a phase 'dose'; did you mean 'dosing'?",
+        ),
+        ("validated: [4, 6]", "validated: 4h", "dose.duration.validated: must be a list of two, such as [55, 65]"),
+        ("unit: h, validated", "unit: K, validated", "dose.duration.unit: K is no unit of time (such as min, h)"),
+        ("version: 7", "version: 7.1", "recipes.API-1.version: must be a whole number, not 7.1"),
+        ("change: CR", "chnge: CR", "recipes.API-1.chnge: is not a known key; did you mean 'change'?"),
+        ("PT: {unit: kPa", "TTT: {unit: kPa", "no unit has a tag for the parameter 'TTT'; did you mean 'TT'?"),
         ("start: last_use_end", "start: first_transfer_in", "unit 'R101' has no `transfer_in` tag"),
         ("0.5 delta_degC", "0.5 degC", "alarms.high.deadband: '0.5 degC' is a temperature, not a difference"),
         ("2 delta_degC/min", "2 bar/min", "{unit}.TT.rate: '2 bar/min' cannot be converted"),
@@ -321,3 +341,9 @@ def test_a_hold_that_cannot_judge_is_refused(tmp_path, good, bad, said):
     text = HOLDS.replace(good, bad).replace("budget: cold", "budget: hot" if "hot" in said else "budget: cold")
 
     assert any(said in each for each in complaints(tmp_path, text))
+
+
+def test_a_phase_that_a_unit_without_a_map_may_be_in_is_taken(tmp_path):
+    text = GOOD.replace("phase: {tag: R101.STEP, map: {10: charge, 20: dose}}", "phase: {tag: R101.STEP}")
+
+    assert "dose" in load_text(tmp_path, text).rulebook.recipes["API-1"].phases

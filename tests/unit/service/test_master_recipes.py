@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import ConfigError
@@ -165,7 +165,11 @@ def test_legacy_products_may_lack_nor_and_par(tmp_path):
         ("          study: VR-12\n", "", "39:9: recipes.API-1.phases.dose.TT: names no `study` that proves"),
         (", study: VR-16", "", "49:11: recipes.API-1.phases.dose.time_at.reaction: names no `study`"),
         (", study: VR-15", "", "47:11: recipes.API-1.phases.dose.addition_rate.feed: names no `study`"),
-        ("reference: gauge, after", "reference: absolute, after", "45:9: recipes.API-1.phases.dose.PT: is in absolute"),
+        (
+            "reference: gauge, after",
+            "reference: absolute, after",
+            "45:9: recipes.API-1.phases.dose.PT: is absolute, but tag",
+        ),
         ("unit: mbar, ", "unit: K, ", "45:14: recipes.API-1.phases.dose.PT.unit: K cannot be converted to bar"),
         ("AT: {nor", "AT: {unit: degC, nor", "AT.unit: degC cannot be converted to pH"),
         ("AT: {nor", "XT: {nor", "36:9: recipes.API-1.phases.charge.XT: no unit has a tag for the parameter 'XT'"),
@@ -173,7 +177,11 @@ def test_legacy_products_may_lack_nor_and_par(tmp_path):
         ("unit: kg/h", "unit: kg", "47:26: recipes.API-1.phases.dose.addition_rate.feed.unit: kg cannot be converted"),
         ("over: 5min", "over: 0s", "addition_rate.feed.over: a rate needs time"),
         ("within: [55, null]", "within: [null, null]", "49:30: recipes.API-1.phases.dose.time_at.reaction.within: has"),
-        ("unit: h, validated: [3, 5]", "unit: degC, validated: [3, 5]", "time_at.reaction.unit: degC cannot"),
+        (
+            "unit: h, validated: [3, 5]",
+            "unit: degC, validated: [3, 5]",
+            "time_at.reaction.unit: degC is no unit of time",
+        ),
         ("units: [R102]", "units: [R101]", "26:15: recipes.API-1.procedure.0.parallel.1.0: overlaps 'reaction'"),
         ("units: [R102]", "units: [R109]", "27:23: recipes.API-1.procedure.0.parallel.1.0.units.0: no unit is named"),
         (
@@ -182,7 +190,7 @@ def test_legacy_products_may_lack_nor_and_par(tmp_path):
             "25:55: recipes.API-1.procedure.0.parallel.0.0.operations.0.phases.1: 'dose' and 'stir' would overlap",
         ),
         ("phases: [charge, dose]", "phases: [charge]", "37:7: recipes.API-1.phases.dose: is in no operation"),
-        ("gmp_start: dose", "gmp_start: doze", "19:5: recipes.API-1.gmp_start: no phase is named 'doze'"),
+        ("gmp_start: dose", "gmp_start: doze", "19:5: recipes.API-1.gmp_start: no phase is named 'doze'; did you mean"),
         ("unit_procedure: work-up", "unit_procedure: reaction", "'reaction' is there already"),
         ("[85.10, 95]", "[96, 95]", "51:45: recipes.API-1.yields.crude.expected: its lower end is above"),
         ("theoretical: 120.5", "theoretical: 0", "yields.crude.theoretical: "),
@@ -225,6 +233,7 @@ def _inside(inner, outer) -> bool:
     return all(has(outer, point) for point in points if has(inner, point))
 
 
+@settings(deadline=None)  # each example reads a file
 @given(given_=st.dictionaries(st.sampled_from(list(RangeKind)), _INTERVAL, min_size=1))
 def test_exactly_ranges_that_nest_are_taken(tmp_path_factory, given_):
     """Whatever is given, in whatever order: the file is refused if and only if an inner range has a point outside."""

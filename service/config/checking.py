@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from domain.errors import ConfigError
 from service.config.document import Document, PathKey
 
+_FEW = 12
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -38,13 +39,16 @@ def meant(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {lowered[near[0]]!r}?" if near else ""
 
 
+def meant_or_known(word: str, known: Iterable[str]) -> str:
+    """What was perhaps meant, or ` (there are …)` where nothing is near and they are few."""
+    known = list(known)
+    few = f" (there are {', '.join(known)})" if 0 < len(known) <= _FEW else ""
+    return meant(word, known) or few
+
+
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
     """`no phase is named 'doze'; did you mean 'dose'?`, or the known words where none is near and they are few."""
-    known = list(known)
-    hint = meant(word, known)
-    if not hint and 0 < len(known) <= 12:
-        hint = f" (there are {', '.join(known)})"
-    return f"no {what} is named {word!r}{hint}"
+    return f"no {what} is named {word!r}{meant_or_known(word, known)}"
 
 
 def _known_path(document: Document, location: tuple[int | str, ...]) -> PathKey:
@@ -81,8 +85,15 @@ def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
         case "model_type" | "model_attributes_type" | "dict_type":
             known = _keys_at(model, problem["loc"][:-1])
             said = "must be a mapping" + ("" if last in known else meant(last, known))
-        case "list_type":
-            said = "must be a list"
+        case "list_type" | "tuple_type":
+            pair = any(
+                get_origin(each) is tuple and ... not in get_args(each) for each in _types_at(model, problem["loc"])
+            )
+            said = "must be a list of two, such as [55, 65] or [null, 65]" if pair else "must be a list"
+        case "decimal_type" | "decimal_parsing" | "float_type" | "float_parsing":
+            said = f"must be a number without a unit, not {given!r}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            said = f"must be a whole number, not {given!r}"
         case "string_pattern_mismatch":
             said = f"{given!r} must be like {problem['ctx']['pattern']}"
         case _:
@@ -92,14 +103,19 @@ def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """The keys that may stand at a location of a model."""
-    models: list[object] = [model]
-    for part in location:
-        models = [inner for each in models for inner in _below(each, str(part))] or models
     found: list[str] = []
-    for each in models:
+    for each in _types_at(model, location):
         if isinstance(each, type) and issubclass(each, BaseModel):
             found += [field.alias or name for name, field in each.model_fields.items()]
     return found
+
+
+def _types_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[object]:
+    """What may stand at a location of a model; parts that pydantic made up are passed over."""
+    models: list[object] = [model]
+    for part in location:
+        models = [inner for each in models for inner in _below(each, str(part))] or models
+    return models
 
 
 def _below(annotation: object, part: str) -> list[object]:
