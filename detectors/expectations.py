@@ -67,7 +67,7 @@ def _unmet(expectation: Expectation, value: float, windows: Sequence[Window], ta
         if least is not None and slope is not None and not slope * sign >= least:
             sentence = (
                 f"{tag.name}, {now}, is expected to {word} by {quantity(least, tag.unit)} a minute and changes by"
-                f" {quantity(slope, tag.unit)}"
+                f" {slope:.3g} {tag.unit}".rstrip()
             )
             return Unmet(sentence, {"value": value, "slope_per_min": slope, "expected": least})
     most = expectation.steady_per_min
@@ -75,7 +75,7 @@ def _unmet(expectation: Expectation, value: float, windows: Sequence[Window], ta
     if most is not None and slope is not None and not abs(slope) <= most:
         sentence = (
             f"{tag.name}, {now}, is expected to change by no more than {quantity(most, tag.unit)} a minute and"
-            f" changes by {quantity(slope, tag.unit)}"
+            f" changes by {slope:.3g} {tag.unit}".rstrip()
         )
         return Unmet(sentence, {"value": value, "slope_per_min": slope, "expected": most})
     return None

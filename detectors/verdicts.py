@@ -65,7 +65,7 @@ class Verdict:
     def because(self) -> str:
         """The evidence, that of the likelier side first."""
         if not self.sensor and not self.process:
-            return "nothing else is known of it"
+            return "no other instrument speaks for or against it"
         return "; ".join((*self.sensor, *self.process))
 
 
@@ -221,7 +221,7 @@ class Verdicts(Part):
             if moved is None or tag is None:
                 continue
             if moved:
-                process.append(f"{tag.name} moved too, by {quantity(moved, tag.unit)}")
+                process.append(f"{tag.name} moved too, by {moved:.3g} {tag.unit}".rstrip())
             elif own and compared.history.windows[-1].at_ns - finding.onset_ns >= _SETTLED_NS:
                 sensor.append(f"{tag.name} did not move")
         return sensor, process

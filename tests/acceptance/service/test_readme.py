@@ -1,13 +1,14 @@
 """What the README says can be done can be done."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from service.cli import VERBS
+from service.cli import VERBS, _parser
 from tests.acceptance.service.running import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,10 +28,25 @@ def test_every_make_command_is_a_target():
     assert used <= TARGETS
 
 
-def test_every_verb_of_the_table_is_a_verb():
+def test_the_table_names_every_verb():
     used = set(re.findall(r"^\| `thermowell (\w+)", README, re.MULTILINE))
 
-    assert used <= set(VERBS)
+    assert used == set(VERBS)
+
+
+def documented() -> list[str]:
+    """The `thermowell` commands of every page, without what a shell does with them."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    blocks = [block for page in pages for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)]
+    lines = [line.split(" > ")[0] for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if re.match(r"(\S*/)?thermowell ", line)]
+
+
+@pytest.mark.parametrize("line", documented())
+def test_every_documented_command_is_understood(line):
+    words = shlex.split(line, comments=True)[1:]
+
+    assert _parser(words[0]).parse_args(words)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -171,7 +171,7 @@ def test_the_rules_hash_changes_with_a_limit_and_not_with_a_comment(tmp_path):
         ("validated: [4, 6]", "validated: 4h", "dose.duration.validated: must be a list of two, such as [55, 65]"),
         ("unit: h, validated", "unit: K, validated", "dose.duration.unit: K is no unit of time (such as min, h)"),
         ("version: 7", "version: 7.1", "recipes.API-1.version: must be a whole number, not 7.1"),
-        ("change: CR", "chnge: CR", "recipes.API-1.chnge: is not a known key; did you mean 'change'?"),
+        ("change: CR", "changes: CR", "recipes.API-1.changes: is not a known key; did you mean 'change'?"),
         ("PT: {unit: kPa", "TTT: {unit: kPa", "no unit has a tag for the parameter 'TTT'; did you mean 'TT'?"),
         ("start: last_use_end", "start: first_transfer_in", "unit 'R101' has no `transfer_in` tag"),
         ("0.5 delta_degC", "0.5 degC", "alarms.high.deadband: '0.5 degC' is a temperature, not a difference"),
