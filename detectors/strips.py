@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.cases import Json
 from detectors.gaps import Gaps, Stretch, merged
@@ -58,15 +57,6 @@ class Strip:
         """1 above the range, -1 below it, 0 inside."""
         return int(value > self._high) - int(value < self._low)
 
-    def is_calm(self, value: NDArray[np.float64], ok: NDArray[np.bool_] | None) -> bool:
-        """Whether rows, in their order, change nothing but the last sample, as far as no gap lies between them."""
-        if self._proven is None or self._bad_since_ns is not None or (ok is not None and not bool(ok.all())):
-            return False
-        side = self.side(self._proven[1])
-        if side == 0:
-            return bool(((value >= self._low) & (value <= self._high)).all())
-        return bool((value > self._high).all() if side > 0 else (value < self._low).all())
-
     def blind(self, until_ns: int) -> list[Stretch]:
         """What a gap or Bad quality hides between the last proven sample and a time."""
         if self._proven is None or self.tag is None:
@@ -85,10 +75,6 @@ class Strip:
             self._unheard_since_ns = None
         elif self._unheard_since_ns is None:
             self._unheard_since_ns = now_ns
-
-    def take_calm(self, time_ns: int, value: float) -> None:
-        """Take the last of rows that change nothing."""
-        self._proven, self._unheard_since_ns = (time_ns, value), None
 
     def take(self, time_ns: int, value: float, *, is_proven: bool) -> None:
         """Take a row."""

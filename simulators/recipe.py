@@ -113,6 +113,14 @@ class Recipe:
     distillation: tuple[RecipePhase, ...] = DISTILLATION
     seed_after_s: int = SEED_AFTER_S  # of the phase `seed`
     distilled_k: float = DISTILLED_K
+    warm_above_c: float = 15.0  # in its hold tank an intermediate keeps well below
+    warm_limit_s: int = 3600  # above that
+    slurry_limit_s: int = 2 * 3600  # what tank and crystalliser may take together, beyond the hold's limit
+
+    @property
+    def waiting_limit_s(self) -> int:
+        """How long a batch may wait altogether: in its hold tank, and from its seeding until it is isolated."""
+        return self.hold_limit_s + self.slurry_limit_s
 
 
 USUAL: Final = Recipe(

@@ -43,11 +43,12 @@ class CampaignPlan:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """How the plant is served. `namespaces_first` are other namespaces that come before the plant's."""
+    """How the plant is served. `events`: a batch system tells batches, phases and transfers over MQTT."""
 
     opcua: bool = True
     mqtt: str = "json"  # json, uns or sparkplug; empty: every tag is on OPC UA
     protocol: str = "5"
+    events: bool = False
     publishing_ms: int = 1000
     security: bool = False
 

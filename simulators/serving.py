@@ -24,6 +24,8 @@ from simulators.scenario import Scenario
 from simulators.servers import broker
 from simulators.servers.control import ControlServer
 from simulators.servers.control_desk import Desk
+from simulators.servers.mqtt import MqttOutlet
+from simulators.servers.mqtt_events import BatchTeller
 from simulators.servers.mqtt_outlets import open_outlet
 from simulators.servers.network import NetworkProxy
 from simulators.servers.opcua import OpcUaServer, Security
@@ -218,7 +220,10 @@ class _Stage:
             broker=self._broker,
             seed=campaign.seed,
         )
-        self._outlets["mqtt"] = self._stack.enter_context(outlet)
+        self._outlets["mqtt"] = served = self._stack.enter_context(outlet)
+        if scenario.servers.events and isinstance(served, MqttOutlet):
+            teller = BatchTeller(scenario.layout, scenario.start_ns, messages=served.beside)
+            campaign.observers.append(teller)
         if options.networks:
             port = (await self._proxy("mqtt", port, options.mqtt_port)).port
         return {"mqtt": f"mqtt://{_HOST}:{port}", "mqtt_port": port, "mqtt_protocol": protocol}

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from alarms.book import AlarmBook
+from collector.mqtt.events import read_events
 from detectors.bank import Bank
 from domain.alarms import Transition
 from domain.entries import Entry, Heartbeat, Position, TextBatch
@@ -19,10 +20,12 @@ from domain.findings import Finding
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagTable
 from domain.time import SECOND_NS
+from service.bench.suppliers import PUBLISH
 from service.bench.world import Concluded, Happening, WorldResult
 from service.config.build import Configuration
 from service.tag_table import define
 from simulators.outlets import Update
+from simulators.servers.mqtt_payloads import Message
 
 _DELIVERED_EVERY_S: Final = 5
 
@@ -60,18 +63,25 @@ def _entries(
     """Deliveries every few seconds, source by source, and heartbeats; each with the time of its receipt."""
     by_name = {tag.name: tag for tag in tags}
     waiting: list[Update] = []
+    told: list[Message] = []
+    teller = next((name for name, each in configuration.sources.items() if each.mqtt is not None), "")
     upcoming = iter(happenings)
     happening = next(upcoming, None)
     beat_every_s = max(1, configuration.heartbeat_ns // SECOND_NS)
     for second in range(0, seconds + 1, _DELIVERED_EVERY_S):
         while happening is not None and happening.second <= second:
             waiting += happening.updates
+            told += happening.messages
             happening = next(upcoming, None)
         now_ns = start_ns + second * SECOND_NS
         for source in configuration.sources:
             own = [update for update in waiting if update.name in by_name and by_name[update.name].source == source]
             yield from ((now_ns, entry) for entry in _delivered(source, now_ns, own, by_name))
         waiting.clear()
+        for message in told:
+            events, _ = read_events((message.topic.encode(), message.payload, 1, PUBLISH), teller, now_ns)
+            yield from ((now_ns, event) for event in events)
+        told.clear()
         if second % beat_every_s == 0:
             for source in configuration.sources:
                 yield now_ns, Heartbeat(source, now_ns, connected=True, heard_ns=now_ns, skew_ns=0)

@@ -20,7 +20,7 @@ A finding matches a label when three things hold:
 One finding may match several labels; one that matches none is false.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from domain.time import MINUTE_NS
@@ -50,9 +50,9 @@ _PROCESS: Final = frozenset(("jacket", "volume", "phase"))
 _SILENCE: Final = frozenset(("source", "stale", "bad", "model.missing", "hold.indeterminate", "context"))
 
 MEANINGS: Final[Mapping[str, frozenset[str]]] = {
-    "process": _VALUES | _PROCESS | {"duration", "frozen"},
+    "process": _VALUES | _PROCESS | {"duration", "frozen", "hold.out_of_condition"},
     "operator": _VALUES | _PROCESS | {"duration", "frozen", "hold", "context"},
-    "instrument": _VALUES | _INSTRUMENT | {"stale", "frozen", "bad", "uncertain"},
+    "instrument": _VALUES | _INSTRUMENT | {"stale", "frozen", "bad", "uncertain", "hold.out_of_condition"},
     "network": _SILENCE | {"journal"},
     "opcua": _SILENCE | {"frozen"},
     "mqtt": _SILENCE | {"frozen"},
@@ -70,7 +70,7 @@ class Matcher:
     """Matches findings with the labels of one plant; `domains` says which domain a kind of fault belongs to."""
 
     def __init__(
-        self, header: Header, labels: Iterable[Label], domains: Mapping[str, str], grace_ns: int = GRACE_NS
+        self, header: Header, labels: Sequence[Label], domains: Mapping[str, str], grace_ns: int = GRACE_NS
     ) -> None:
         self._unit_of = {tag: place.unit for place in header.places for tag in place.tags}
         self._unit_of |= {place.unit: place.unit for place in header.places}
@@ -78,6 +78,7 @@ class Matcher:
         self._served = {server: frozenset(tags) for server, tags in header.served.items()}
         self._domains = domains
         self._grace_ns = grace_ns
+        self._holds = {label.what for label in labels if label.kind in (LabelKind.HOLD, LabelKind.WAITING)}
         self._broken: dict[str, list[Label]] = {}  # by tag: the faults of its instrument
         for label in labels:
             if label.kind is LabelKind.FAULT and domains.get(label.what) == "instrument":
@@ -125,7 +126,8 @@ class Matcher:
     def _concerns(self, told: Told, label: Label) -> bool:
         unit = told.unit or self._unit_of.get(told.subject, "")
         if label.kind in (LabelKind.HOLD, LabelKind.WAITING):
-            return told.subject == label.what or unit == label.unit
+            # Of two holds of a unit each is meant by its own name, if that is known.
+            return told.subject == label.what if told.subject in self._holds else unit == label.unit
         if label.kind is LabelKind.OUTSIDE:
             return told.subject in (label.subject, label.unit)
         served = self._served.get(label.subject)

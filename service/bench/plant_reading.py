@@ -138,6 +138,7 @@ def read_servers(text: ServersText) -> Servers:
         opcua=text.opcua is not None,
         mqtt="" if text.mqtt.payload == "none" else text.mqtt.payload,
         protocol=text.mqtt.protocol,
+        events=text.mqtt.events,
         publishing_ms=usual.publishing_ms if publishing_ms is None else publishing_ms,
         security=text.opcua is not None and text.opcua.security,
     )

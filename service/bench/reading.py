@@ -108,6 +108,8 @@ def _check_whole(scenario: Scenario, complaints: Complaints) -> None:
         complaints.add(("step",), f"must be 1s or 5s, not {scenario.step_s} s")
     if not scenario.servers.opcua and not scenario.servers.mqtt:
         complaints.add(("servers",), "names no server: neither OPC UA nor MQTT")
+    if scenario.servers.events and scenario.servers.mqtt not in ("json", "uns"):
+        complaints.add(("servers", "mqtt", "events"), "events are JSON: they need the payload json or uns")
 
 
 def _acceptance(text: ScenarioText, specs: tuple[FaultSpec, ...], complaints: Complaints) -> Acceptance:

@@ -28,6 +28,7 @@ from service.config.build import Configuration, load
 from simulators.campaign import Campaign, updates
 from simulators.faults.catalogue import CATALOGUE, Domain
 from simulators.scenario import Acceptance, Scenario
+from simulators.servers.mqtt_events import BatchTeller
 from simulators.truth.files import write_truth
 from simulators.truth.labels import LabelKind
 from simulators.truth.normal import profile_of
@@ -131,9 +132,14 @@ def _happenings(campaign: Campaign) -> Iterator[Happening]:
     """What the campaign tells, from its opening to the end of the run."""
     scenario = campaign.scenario
     opening = campaign.opening
+    teller = BatchTeller(scenario.layout, scenario.start_ns)
+    if scenario.servers.events:
+        campaign.observers.append(teller)
     yield Happening(0, tuple(updates(opening, campaign.tags, scenario.start_ns)), opening.faults)
     for moment in campaign.advance(scenario.lasts_s):
-        yield Happening(moment.second, tuple(updates(moment, campaign.tags, scenario.start_ns)), moment.faults)
+        rows, messages = tuple(updates(moment, campaign.tags, scenario.start_ns)), tuple(teller.messages)
+        teller.messages.clear()
+        yield Happening(moment.second, rows, moment.faults, messages)
 
 
 def _counted(scored: Score, result: WorldResult) -> Score:

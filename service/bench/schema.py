@@ -201,9 +201,10 @@ class OpcUaText(Section):
 
 
 class MqttText(Section):
-    """How the plant publishes; `none`: every tag is on OPC UA."""
+    """How the plant publishes; `none`: every tag is on OPC UA. `events`: a batch system tells batches and phases."""
 
     payload: Literal["json", "uns", "sparkplug", "none"] = "json"
+    events: bool = False
     protocol: Literal["5", "3.1.1"] = "5"
 
 

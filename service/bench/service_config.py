@@ -6,6 +6,7 @@ truth. Ranges, phases and hold limits are the scenario's own.
 
 import copy
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,10 +18,12 @@ from service.config.document import Plain
 from simulators.demo.configuration import NOWHERE, demo_config
 from simulators.faults.catalogue import CATALOGUE
 from simulators.instruments.kinds import KINDS
-from simulators.recipe import USUAL, Recipe, TrueRanges, phases_of
+from simulators.recipe import HOLDING, USUAL, Recipe, RecipePhase, TrueRanges, phases_of
 from simulators.scenario import Scenario
+from simulators.servers.mqtt_events import EVENT_TOPIC
 from simulators.servers.mqtt_payloads import JsonFormat, PublishedTag, UnsFormat
 from simulators.tags import MeasuredTag, PlantTags, StateTag, scenario_tags
+from simulators.truth.holds import BUDGET
 
 Section = dict[str, Plain]
 
@@ -84,6 +87,7 @@ _POINTERS: Final = {
     "uns": {"value": "/value", "time": "/timestamp", "status": "/quality"},
 }
 _SHORTEST_PUBLISHING_MS: Final = 100
+_WARMEST: Final = 25  # degC, that a crude in its tank becomes
 _KINDS: Final = {int: "number", float: "number", bool: "boolean", str: "text"}
 
 
@@ -124,10 +128,11 @@ def service_config(
         "tags": _tags(scenario, tags, demo),
         "units": _units(scenario, tags),
         "recipes": {
-            scenario.recipe.product: _recipe(scenario.recipe, tags, demo),
-            _work_up(scenario): {"version": 1, "change": "CR-1234", "phases": {}},
+            scenario.recipe.product: _recipe(scenario, tags, demo),
+            _work_up(scenario): _work_up_recipe(scenario),
         },
         "holds": _holds(scenario),
+        "budgets": _budgets(scenario),
         "notify": {"console": {"url": "console://", "priority": "low"}},
     }
     return f"# What watches the plant of the scenario {scenario.name}. {scenario.teaches}\n{_yaml(sections)}"
@@ -174,6 +179,9 @@ def _sources(scenario: Scenario, tags: PlantTags, addresses: Addresses, *, scale
             f"{root}/#" for root in sorted({topic.split("/")[0] for topic in _topics(scenario, tags).values()})
         ]
         section: Section = {"url": addresses.mqtt_url, "topics": filters, "protocol": servers.protocol}
+        if servers.events:
+            section["topics"] = list(dict.fromkeys([*filters, f"{EVENT_TOPIC.split('/')[0]}/#"]))
+            section["events"] = [EVENT_TOPIC]
         found[MQTT_SOURCE] = {"mqtt": section | _broker_queue(scenario)}
     return found
 
@@ -235,12 +243,24 @@ def _watched(tag: MeasuredTag, demo: Section) -> Section:
     """What the demo watches on a reactor's tag of that role."""
     text = _at(demo, "templates", "reactor", "tags").get(f"{{unit}}.{tag.role}", {})
     assert isinstance(text, dict)
-    return {key: value for key, value in text.items() if key in _WATCHED}
+    watched = {key: value for key, value in text.items() if key in _WATCHED}
+    alarms = watched.get("alarms")
+    return watched | {"alarms": _with_normal(alarms)} if isinstance(alarms, dict) else watched
+
+
+def _with_normal(alarms: Section) -> Section:
+    """The alarms, and for the normal range the same as for the validated one, at low priority."""
+    normal: Section = {
+        f"{name}_nor": {**alarm, "limit": "nor", "priority": "low"}
+        for name, alarm in alarms.items()
+        if isinstance(alarm, dict) and alarm["limit"] == "validated"
+    }
+    return alarms | normal
 
 
 def _watched_behind(tag: MeasuredTag) -> Section:
     """What is watched behind the reactors: that a crude does not become warm."""
-    return {"limits": {"high": 25}} if tag.quantity == "hold_temperature" else {}
+    return {"limits": {"high": _WARMEST}} if tag.quantity == "hold_temperature" else {}
 
 
 def _units(scenario: Scenario, tags: PlantTags) -> Section:
@@ -250,6 +270,9 @@ def _units(scenario: Scenario, tags: PlantTags) -> Section:
         phases = phases_of(scenario.layout, scenario.recipe, unit)
         reacts = unit in scenario.layout.reactors
         section: Section = {"recipe": scenario.recipe.product if reacts else _work_up(scenario)}
+        if scenario.servers.events and unit in {line.tank for line in scenario.layout.lines}:
+            found[unit] = {**section, "events": True, "settle": "10s"}  # what it collects is a lot of its own
+            continue
         if f"{unit}.BATCH" in names:
             section["batch"] = {"tag": f"{unit}.BATCH", "idle": ["", "0"], "settle": "2min"}
         if f"{unit}.STEP" in names:
@@ -269,8 +292,31 @@ def _work_up(scenario: Scenario) -> str:
     return f"{scenario.recipe.product} work-up"
 
 
-def _recipe(recipe: Recipe, tags: PlantTags, demo: Section) -> Section:
+def _work_up_recipe(scenario: Scenario) -> Section:
+    """The order of things behind the reactors, where a batch is on two units while it is pumped."""
+    lines, recipe = scenario.layout.lines, scenario.recipe
+    procedure: list[Plain] = [
+        _unit_procedure("hold", [line.tank for line in lines], HOLDING),
+        _unit_procedure("crystallise", [line.crystalliser for line in lines], recipe.crystallisation),
+        _unit_procedure("distil", [line.still for line in lines], recipe.distillation),
+    ]
+    names = [phase.name for phase in (*HOLDING, *recipe.crystallisation, *recipe.distillation) if phase.code]
+    return {"version": 1, "change": "CR-1234", "procedure": procedure, "phases": {name: {} for name in names}}
+
+
+def _unit_procedure(name: str, units: Sequence[str], phases: Sequence[RecipePhase]) -> Section:
+    """What runs on a unit, in its order; a phase without an operation is of the one named as the procedure."""
+    operations: dict[str, list[Plain]] = {}
+    for phase in phases:
+        if phase.code:
+            operations.setdefault(phase.operation.lower() or name, []).append(phase.name)
+    found: list[Plain] = [{"operation": each, "phases": own} for each, own in operations.items()]
+    return {"unit_procedure": name, "units": list(units), "operations": found}
+
+
+def _recipe(scenario: Scenario, tags: PlantTags, demo: Section) -> Section:
     """The master recipe: durations as the demo's, in proportion; ranges as the plant's own."""
+    recipe = scenario.recipe
     units = {tag.role: tag.unit for tag in tags.measured}
     phases: Section = {}
     for phase in recipe.phases:
@@ -283,9 +329,10 @@ def _recipe(recipe: Recipe, tags: PlantTags, demo: Section) -> Section:
         for (name, role), ranges in recipe.ranges.items():
             if name == phase.name:
                 section[role] = _ranges(ranges, units[role])
-        if section:
+        if phase.code:
             phases[phase.name] = section
-    return {"version": 7, "change": "CR-1234", "phases": phases}
+    procedure: list[Plain] = [_unit_procedure("synthesis", scenario.layout.reactors, recipe.phases)]
+    return {"version": 7, "change": "CR-1234", "procedure": procedure, "phases": phases}
 
 
 def _duration(recipe: Recipe, name: str, demo: Section) -> Section:
@@ -322,20 +369,52 @@ def _ranges(ranges: TrueRanges, unit: str) -> Section:
 
 
 def _holds(scenario: Scenario) -> Section:
-    """A crude waits in each tank, and each reactor is dirty between its use and its cleaning."""
-    limit_s = scenario.recipe.hold_limit_s
+    """What waits in a plant, in every mode.
+
+    A crude waits in each tank, below what a fixed limit allows, and not for long above where it is stable; its slurry
+    waits in the crystalliser; each reactor's reaction goes to its end point, and each reactor is dirty between its use
+    and its cleaning.
+    """
+    recipe = scenario.recipe
     found: Section = {}
     for line in scenario.layout.lines:
-        found[f"{line.tank}_crude"] = {
+        stored: Section = {
             "kind": "intermediate",
             "unit": line.tank,
-            "start": "first_transfer_in",
-            "stop": "last_transfer_out",
-            "limit": f"{limit_s}s",
-            "warn_before": [f"{limit_s // 4}s"],
+            "start": "fill.start" if scenario.servers.events else "first_transfer_in",
+            "stop": "empty.end" if scenario.servers.events else "last_transfer_out",
             "study": "HT-31",
         }
+        found[f"{line.tank}_crude"] = {
+            **stored,
+            "limit": f"{recipe.hold_limit_s}s",
+            "warn_before": [f"{recipe.hold_limit_s // 4}s"],
+            "mode": "in_condition",
+            "condition": {"tag": f"{line.tank}.TT", "unit": "degC", "range": [None, _WARMEST]},
+            "budget": BUDGET,
+        }
+        found[f"{line.tank}_warm"] = {
+            **stored,
+            "limit": f"{recipe.warm_limit_s}s",
+            "warn_before": [f"{recipe.warm_limit_s // 4}s"],
+            "mode": "over_temperature",
+            "condition": {"tag": f"{line.tank}.TT", "unit": "degC", "above": recipe.warm_above_c},
+        }
+        found[f"{line.crystalliser}_slurry"] = {
+            "kind": "step",
+            "unit": line.crystalliser,
+            "start": "seed.start",
+            "stop": "isolate.start",
+            "budget": BUDGET,
+        }
     for reactor in scenario.layout.reactors:
+        found[f"{reactor}_reaction"] = {
+            "kind": "step",
+            "unit": reactor,
+            "start": "react.start",
+            "stop": "react.end",
+            "mode": "endpoint",
+        }
         found[f"{reactor}_dirty"] = {
             "kind": "dirty",
             "unit": reactor,
@@ -346,6 +425,13 @@ def _holds(scenario: Scenario) -> Section:
             "study": "CV-9",
         }
     return found
+
+
+def _budgets(scenario: Scenario) -> Section:
+    """What a batch may wait altogether, in its tank and in the crystalliser."""
+    recipe = scenario.recipe
+    warn_s = recipe.slurry_limit_s // 6
+    return {BUDGET: {"limit": f"{recipe.waiting_limit_s}s", "warn_before": [f"{warn_s}s"], "study": "HT-40"}}
 
 
 def _at(section: Section, *keys: str) -> Section:

@@ -189,6 +189,10 @@ class MqttSupplier:
         """New values of its tags, in order."""
         await self._outlet.write(updates)
 
+    def tell(self, messages: Sequence[Message]) -> None:
+        """Take what a batch system tells; it is sent behind the next values."""
+        self._outlet.beside += messages
+
     async def fault(self, change: FaultChange) -> None:
         """A fault of it begins or ends."""
         if change.spec.kind in NETWORK_KINDS:

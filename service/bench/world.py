@@ -27,7 +27,7 @@ from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
 from records.database import SqlRecords
 from service.bench.accounts import TagAccount, account, all_gaps, gaps_of, stored_keys
-from service.bench.suppliers import Supplier, supplier_of
+from service.bench.suppliers import MqttSupplier, Supplier, supplier_of
 from service.bench.virtual_time import LoopLane, VirtualClock, VirtualLoop, run_virtually
 from service.bench.wires import Network
 from service.config.build import Configuration
@@ -37,6 +37,7 @@ from service.judging import Effects, Rhythm
 from service.parts import Parts
 from simulators.faults.spec import FaultChange
 from simulators.outlets import Update
+from simulators.servers.mqtt_payloads import Message
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ _LOOK_S: Final = 60.0  # between looks at what no bell tells: nobody else is the
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What is new in the plant at one second of the campaign: values of any tags, and faults of network and servers.
+    """What is new in the plant at one second of the campaign: values of any tags, faults of servers, events of batches.
 
     `Update.name` is the tag's name in the configuration, which also says on which server the tag is; an update of a tag
     that is not configured is left out.
@@ -58,6 +59,7 @@ class Happening:
     second: int
     updates: tuple[Update, ...] = ()
     faults: tuple[FaultChange, ...] = ()
+    messages: tuple[Message, ...] = ()  # of a batch system, over MQTT
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,9 @@ class World:
             source = self._source_of.get(update.name)
             if source is not None:
                 by_source.setdefault(source, []).append(update)
+        for supplier in self.suppliers.values():
+            if isinstance(supplier, MqttSupplier):
+                supplier.tell(happening.messages)
         for source, updates in by_source.items():
             await self.suppliers[source].write(updates)
 

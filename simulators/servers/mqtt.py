@@ -152,6 +152,8 @@ class MqttOutlet:
         self.faults = MessageFaults(seed)
         self.sent = 0
         self.refused = 0
+        self.beside: list[Message] = []
+        """What somebody else tells over the same broker; sent behind the next values, and emptied."""
         self._wire = wire
         self._format = form
         self._broker = BrokerFaults(broker)
@@ -166,6 +168,8 @@ class MqttOutlet:
         told = [replace(update, time_ns=None) if {SERVER, update.name} & timeless else update for update in updates]
         self._newest.update((update.name, update) for update in told)
         self._send(self.faults.pass_on(self._format.message(update) for update in told))
+        self._send(self.faults.pass_on(self.beside))
+        self.beside.clear()
 
     async def fault(self, change: FaultChange) -> None:
         """Break or mend; CannotBreak if it needs a broker that somebody else runs."""

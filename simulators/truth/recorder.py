@@ -63,7 +63,10 @@ class TruthRecorder:
         self._excursions = Excursions(self._limits, self._began)
         self._normality = Normality(profile, units, measured)
         self._faults = FaultWatch(self._names, units, scenario.speed if speed is None else speed)
-        self._holds = Holds([line.tank for line in scenario.layout.lines], scenario.recipe.hold_limit_s)
+        self._holds = Holds(scenario.layout, scenario.recipe)
+        self._tank_columns = {
+            tag.place: column for column, tag in enumerate(measured) if tag.quantity == "hold_temperature"
+        }
         self._sigma = np.zeros(len(measured))
         self._seed = scenario.seed
         self._second = -1
@@ -88,6 +91,7 @@ class TruthRecorder:
         self._normality.advance(second)
         value = campaign.true_values()
         self._excursions.advance(second, value)
+        self._holds.observe(second, campaign.situation, lambda tank: float(value[self._tank_columns[tank]]))
         self._watch_faults(campaign, value)
         if self._keep_values and second % VALUES_EVERY_S == 0:
             self._seconds.append(second)
@@ -115,7 +119,6 @@ class TruthRecorder:
         before = self._now.get(unit)
         self._now[unit] = now
         self._normality.enter(unit, now)
-        self._holds.advance(unit, now)
         if before is None or (before.phase, before.since_s) != (now.phase, now.since_s):
             if before is not None:
                 self._running[unit].until_s = now.since_s

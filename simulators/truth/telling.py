@@ -85,25 +85,24 @@ class Teller:
 
     def holds(self, holds: Holds) -> Iterable[Label]:
         """Every long stay: from the second half of its limit on, and from the limit on."""
-        for stay in holds.long(self.second):
-            yield self._stay(stay, LabelKind.WAITING, holds.limit_s / 2)
-            last_s = self.second if stay[3] is None else stay[3]
-            if last_s - stay[2] > holds.limit_s:
-                yield self._stay(stay, LabelKind.HOLD, holds.limit_s)
+        for stay in holds.long():
+            if stay.half_s is not None:
+                yield self._stay(stay, LabelKind.WAITING, stay.half_s, stay.half_in)
+            if stay.over_s is not None:
+                yield self._stay(stay, LabelKind.HOLD, stay.over_s, stay.over_in)
 
-    def _stay(self, stay: Stay, kind: LabelKind, after_s: float) -> Label:
-        tank, batch, came_s, left_s = stay
-        onset_ns = self.ns(came_s + after_s)
+    def _stay(self, stay: Stay, kind: LabelKind, onset_s: int, unit: str) -> Label:
+        onset_ns = self.ns(onset_s)
+        used = "half of its limit" if kind is LabelKind.WAITING else "its limit"
         return Label(
             kind=kind,
-            id=f"{kind} {tank} {batch}",
-            what="hold",
-            subject=tank,
-            unit=tank,
+            id=f"{kind} {stay.hold} {stay.batch}",
+            what=stay.hold,
+            subject=unit,
+            unit=unit,
             onset_ns=onset_ns,
-            end_ns=self._end(left_s),
-            batch=batch,
+            end_ns=self._end(stay.end_s),
+            batch=stay.batch,
             visible_ns=onset_ns,
-            seen_on=(f"{tank}.XFER_IN", f"{tank}.XFER_OUT"),
-            because=f"batch {batch} was in {tank} for longer than {after_s / 3600:.4g} h",
+            because=f"batch {stay.batch} had waited for longer than {used}, {stay.limit_s / 3600:.4g} h",
         )

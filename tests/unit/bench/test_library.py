@@ -98,10 +98,13 @@ def test_durations_follow_the_recipe_in_proportion(tmp_path):
     assert (dose.low, dose.high) == (5 * 3600 * 10**9, 8 * 3600 * 10**9)
 
 
-def test_a_tank_that_reactors_share_has_one_hold(tmp_path):
+def test_a_tank_that_reactors_share_has_its_holds_once(tmp_path):
     holds = loaded(tmp_path, SCENARIOS["parallel-reactors-one-tank"]).rulebook.holds
 
-    assert {name: hold.unit for name, hold in holds.items() if hold.unit.startswith("T")} == {"T101_crude": "T101"}
+    assert {name: hold.unit for name, hold in holds.items() if hold.unit.startswith("T")} == {
+        "T101_crude": "T101",
+        "T101_warm": "T101",
+    }
 
 
 def test_every_alarm_of_a_reactor_says_what_to_do(tmp_path):
@@ -109,7 +112,7 @@ def test_every_alarm_of_a_reactor_says_what_to_do(tmp_path):
 
     assert {
         alarm.name: bool(alarm.cause and alarm.consequence and alarm.action) for alarm in rules["R101.TT"].alarms
-    } == {"high": True, "low": True}
+    } == {"high": True, "low": True, "high_nor": True, "low_nor": True}
 
 
 def test_addresses_and_the_plants_clock_are_the_services(tmp_path):
