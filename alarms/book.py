@@ -23,6 +23,15 @@ LONGEST_SHELF_NS = 24 * HOUR_NS
 
 _ACTIONS_REMEMBERED = 1_000
 
+_SAID_OF = {
+    ActionKind.HOLD_START: "a hold",
+    ActionKind.HOLD_STOP: "a hold",
+    ActionKind.CALIBRATED: "an instrument",
+    ActionKind.CALIBRATION_FAILED: "an instrument",
+    ActionKind.APPROVE_MODEL: "a model",
+    ActionKind.APPROVE_RANGES: "a proposal of ranges",
+}
+
 
 class AlarmBook:
     """Every alarm there is, and what was last said of it."""
@@ -134,11 +143,8 @@ class AlarmBook:
                 what, facts = "unshelved", replace(facts, shelved_until_ns=None, shelved_priority=None)
             case ActionKind.COMMENT:
                 what = "commented"
-            case ActionKind.HOLD_START | ActionKind.HOLD_STOP:
-                message = f"{action.kind} says something of a hold, not of an alarm"
-                raise Refused(message)
-            case ActionKind.CALIBRATED | ActionKind.CALIBRATION_FAILED:
-                message = f"{action.kind} says something of a tag, not of an alarm"
+            case _:
+                message = f"{action.kind} is said of {_SAID_OF[action.kind]}, not of an alarm"
                 raise Refused(message)
         return [alarm.say(what, action.at_ns, facts=facts, person=action.person, comment=action.comment.strip())]
 

@@ -67,7 +67,7 @@ from domain.entries import (
     TagDefined,
     TextBatch,
 )
-from domain.errors import Refused
+from domain.errors import DamagedFile, Refused
 from domain.findings import Conclusion, Finding, FindingId, Recheck, Stage
 from domain.models import Library, no_models
 from domain.rules import Rulebook
@@ -75,6 +75,9 @@ from domain.samples import SampleBatch
 from domain.tags import Tag
 
 DEFAULT_LIMITS = SourceLimits()
+
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, AssertionError)
+"""What the state of another program raises where it is not what this one writes."""
 
 
 class Bank:
@@ -505,17 +508,45 @@ class Bank:
             arrays |= {f"{name}/{key}": array for key, array in own.items()}
         return pack(state, arrays)
 
-    def restore(self, state: bytes) -> None:
-        """Go on as if it had never stopped. Refused if other rules made the state."""
-        with no_collection():
-            self._restore(state)
+    def restore(self, state: bytes) -> str:
+        """Go on as if it had never stopped.
 
-    def _restore(self, state: bytes) -> None:
+        Where another program made the state, returned is a sentence that says so and what begins anew: detectors that
+        it did not have. Refused if other rules made it, or if a program did that has what this one has not or keeps it
+        in another way: then nothing was taken, and `carry_over` takes what may be taken.
+        """
+        with no_collection():
+            return self._restore(state)
+
+    def _restore(self, state: bytes) -> str:
         told, arrays = unpack(state)
         if told["rules"] != self._rulebook.hash:
             raise Refused(
                 f"the state was made by other rules: {told['rules'][:12]!r}, not {self._rulebook.hash[:12]!r}"
             )
+        if told["detectors"] == self.detector_hash:
+            self._load(told, arrays)
+            return ""
+        made_by = f"the state was made by other detectors: {told['detectors'][:12]!r}, not {self.detector_hash[:12]!r}"
+        lost = sorted(told["parts"].keys() - {part.name for part in self._parts})
+        if lost:
+            raise Refused(f"{made_by}; these have no {', '.join(lost)}")
+        tags = list(self._tags.values())
+        try:
+            self._load(told, arrays)
+        except UNREADABLE as error:
+            self._begin(tags)
+            raise Refused(f"{made_by}, and cannot be read by these ({type(error).__name__}: {error})") from error
+        new = [part for part in self._parts if part.name not in told["parts"]]
+        for unit in self._context.units.values():
+            if unit.run is not None:
+                for part in new:
+                    part.phase_starts(unit.run, self._context.parameters(unit))
+        begin = f"; {', '.join(part.name for part in new)} begin anew" if new else ""
+        return f"{made_by}; they go on from it{begin}"
+
+    def _load(self, told: Json, arrays: Arrays) -> None:
+        """Take back a whole state of these rules."""
         self._load_arrivals(told, arrays)
         self._anew_ns = dict(told.get("anew_ns", []))
         self._context.load(told["context"], _part(arrays, "context"))
@@ -541,9 +572,21 @@ class Bank:
 
         `announced` are the findings that people were told of and that are open. Returned are those that are followed
         on: of sources, of quality, and of holds whose limit is the same. The others never get another version.
-        DamagedFile as for `restore`.
+        DamagedFile as for `restore`, and where another program made a state that this one cannot read.
         """
         told, arrays = unpack(state)
+        tags = list(self._tags.values())
+        try:
+            self._carry_over(told, arrays)
+        except UNREADABLE as error:
+            self._begin(tags)
+            if told["detectors"] == self.detector_hash:
+                raise
+            raise DamagedFile(f"a state of other detectors cannot be read ({type(error).__name__}: {error})") from error
+        # The newest first: of two that are open about one thing, only one can be followed.
+        return frozenset(finding.id for finding in reversed(announced) if self._go_on(finding))
+
+    def _carry_over(self, told: Json, arrays: Arrays) -> None:
         self._load_arrivals(told, arrays)
         self._sources.carry_over(told["sources"])
         now = RowPosition(self.position, 0)
@@ -562,8 +605,6 @@ class Bank:
                 skew_ns = self._sources.skew_of.get(unit.source, 0)
                 self._durations.carry_over(told["durations"], unit.run, unit.source, skew_ns)
                 self._start_tags(self._context.parameters(unit), unit.run)
-        # The newest first: of two that are open about one thing, only one can be followed.
-        return frozenset(finding.id for finding in reversed(announced) if self._go_on(finding))
 
     def _go_on(self, finding: Finding) -> bool:
         """Follow on a finding that no rule decides, or one that the rules decide as before."""

@@ -21,6 +21,8 @@ from detectors.multivariate import LEAST_SHARE, Contribution, Numbers
 
 Known = NDArray[np.bool_]
 
+_FARTHEST = 1e150  # its square is still a number
+
 
 @dataclass(frozen=True, slots=True)
 class References:
@@ -87,7 +89,8 @@ def largest(deviations: Numbers) -> float:
 
 def most_off(deviations: Numbers, spreads: Numbers, most: int = 3) -> list[Contribution]:
     """Which columns make a deviation what it is, the largest first; shares of the sum of squares."""
-    squares = np.nan_to_num(np.square(deviations))
+    # A reading of 1e300 is as far off as can be; its square is no number any more.
+    squares = np.square(np.clip(np.nan_to_num(deviations), -_FARTHEST, _FARTHEST))
     total = max(float(squares.sum()), np.finfo(float).tiny)
     order = np.argsort(-squares, kind="stable")[:most]
     named = [

@@ -5,6 +5,7 @@ the newest `MOST_BATCHES`; where more were made since the last good calibration,
 """
 
 from dataclasses import replace
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -119,7 +120,7 @@ class Calibrations(Part):
     def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
         """Say what is overdue by now, and which batches a failed calibration concerns."""
         found: list[Finding] = []
-        for id_, (tag, unit, health) in self._tags.items():
+        for id_, (tag, unit, health) in sorted(self._tags.items(), key=itemgetter(0)):
             if tag.source == heartbeat.source:
                 found += self._overdue(id_, tag, unit, health, heartbeat.now_ns, position)
                 found += self._failed(id_, tag, unit, health, heartbeat.now_ns, position)

@@ -9,6 +9,7 @@ from detectors.hold_saying import Saying
 from detectors.hold_stays import Moment, Stay, Waiting
 from domain.entries import ActionKind, PersonAction, RowPosition
 from domain.findings import Finding, Stage
+from domain.holds import Hold
 from domain.time import format_time
 
 CORRECTED = "hold.corrected"
@@ -22,18 +23,11 @@ class Correcting:
         self._measures = measures
         self._saying = saying
 
-    def correct(
-        self, waiting: Waiting, action: PersonAction, position: RowPosition
-    ) -> tuple[list[Finding], Stay | None]:
-        """Correct one end of the newest stay of a batch; the stay, if there is one that it can be true of."""
-        batch = action.subject.partition("/")[2]
-        stay = _newest(waiting, batch)
+    def correct(self, waiting: Waiting, stay: Stay, action: PersonAction, position: RowPosition) -> list[Finding]:
+        """Correct one end of a stay that has no `fault_of` it."""
         is_start = action.kind is ActionKind.HOLD_START
         true_ns = action.until_ns
-        if true_ns is None or stay is None or not _fits(stay, true_ns, is_start=is_start):
-            return [
-                self._record(waiting, batch, action, position, None, "no such stay is known: nothing changed")
-            ], None
+        assert true_ns is not None
         old = stay.start if is_start else stay.stop
         old_ns = None if old is None or (is_start and not stay.knows_start) else old.time_ns
         self._put(waiting, stay, true_ns, position, is_start=is_start)
@@ -45,9 +39,9 @@ class Correcting:
             "reason": action.comment.strip(),
         }
         until = stay.stop or self._measures.now(stay.start.source, action.at_ns, position)
-        found = [self._record(waiting, batch, action, position, old_ns, "")]
+        found = [self._record(waiting, stay.batch, action, position, old_ns)]
         found += self._saying.corrected(waiting, stay, until, action.at_ns, position, why)
-        return found, stay
+        return found
 
     def _put(self, waiting: Waiting, stay: Stay, true_ns: int, position: RowPosition, *, is_start: bool) -> None:
         """Move an end; by the clock as it was read there, so no leap lies between it and the other end's."""
@@ -73,7 +67,6 @@ class Correcting:
         action: PersonAction,
         position: RowPosition,
         old_ns: int | None,
-        problem: str,
     ) -> Finding:
         """That somebody corrected a hold, whatever follows from it."""
         hold = waiting.hold
@@ -83,7 +76,7 @@ class Correcting:
         told = "nothing" if action.until_ns is None else format_time(action.until_ns)
         was = "" if old_ns is None else f" instead of {format_time(old_ns)}"
         message = f"{action.person} recorded {told}{was} as the true {end} of {hold.name}, batch {batch}"
-        message = f"{message}; {problem}." if problem else f"{message}: {action.comment.strip()}."
+        message = f"{message}: {action.comment.strip()}."
         evidence: Evidence = {
             "corrected": end,
             "corrected_from_ns": old_ns,
@@ -94,7 +87,7 @@ class Correcting:
         return case.say(Stage.CLEARED, action.at_ns, message, evidence, action.at_ns)
 
 
-def _newest(waiting: Waiting, batch: str) -> Stay | None:
+def newest_stay(waiting: Waiting, batch: str) -> Stay | None:
     """The newest stay of a batch: the one that runs, else the last that ended."""
     stays = [*waiting.past]
     if waiting.stay is not None and waiting.stay not in stays:
@@ -102,8 +95,16 @@ def _newest(waiting: Waiting, batch: str) -> Stay | None:
     return next((stay for stay in reversed(stays) if stay.batch == batch), None)
 
 
-def _fits(stay: Stay, true_ns: int, *, is_start: bool) -> bool:
-    """Whether a start still comes before its stop."""
-    if is_start:
-        return stay.stop is None or true_ns <= stay.stop.time_ns
-    return true_ns >= stay.start.time_ns
+def fault_of(hold: Hold, batch: str, stay: Stay | None, action: PersonAction) -> str:
+    """Why a correction can be true of no stay that is known; empty: it can be true."""
+    if stay is None:
+        return f"no stay of batch {batch!r} in hold {hold.name!r} is known"
+    if action.until_ns is None:
+        return "it needs the time that is true"
+    told = format_time(action.until_ns)
+    if action.kind is ActionKind.HOLD_START:
+        if stay.stop is None or action.until_ns <= stay.stop.time_ns:
+            return ""
+        return f"a start at {told} would lie after the stop at {format_time(stay.stop.time_ns)}"
+    is_early = action.until_ns < stay.start.time_ns
+    return f"a stop at {told} would lie before the start at {format_time(stay.start.time_ns)}" if is_early else ""

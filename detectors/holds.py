@@ -20,7 +20,7 @@ from detectors.cases import Json, Origin, Run, case_of
 from detectors.gaps import Gaps
 from detectors.hold_budgets import Budgets, Live, less
 from detectors.hold_clocks import Span
-from detectors.hold_correcting import Correcting
+from detectors.hold_correcting import Correcting, fault_of, newest_stay
 from detectors.hold_events import CLEANING, USE, Activity, Trigger, trigger_of
 from detectors.hold_measures import Measures
 from detectors.hold_saying import BREACH, INDETERMINATE, WARNING, Saying
@@ -31,7 +31,7 @@ from detectors.units import Unit
 from domain.entries import ActionKind, Gap, Heartbeat, PersonAction, RowPosition
 from domain.findings import Conclusion, Finding
 from domain.genealogy import BatchLink, Kinship
-from domain.holds import HoldKind
+from domain.holds import HoldDecision, HoldKind
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import MINUTE_NS
@@ -397,13 +397,24 @@ class Holds(Part):
             if (stay := waiting.running) is not None
         )
 
-    def correct(self, action: PersonAction, position: RowPosition) -> list[Finding]:
-        """Take the true start or stop of a hold from a person: everything said of it gets a new version."""
-        waiting = self._waiting.get(action.subject.partition("/")[0])
-        if waiting is None or action.kind not in (ActionKind.HOLD_START, ActionKind.HOLD_STOP):
+    def correct(self, action: PersonAction, position: RowPosition) -> list[HoldDecision | Finding]:
+        """Take the true start or stop of a hold from a person: everything said of it gets a new version.
+
+        What can be true of no stay is refused, and changes nothing.
+        """
+        if action.kind not in (ActionKind.HOLD_START, ActionKind.HOLD_STOP):
             return []
-        found, stay = self._correcting.correct(waiting, action, position)
-        if stay is not None and stay.stop is not None:
+        name, _, batch = action.subject.partition("/")
+        waiting = self._waiting.get(name)
+        if waiting is None:
+            return [HoldDecision(action, f"no hold is named {name!r}")]
+        stay = newest_stay(waiting, batch)
+        error = fault_of(waiting.hold, batch, stay, action)
+        if stay is None or error:
+            return [HoldDecision(action, error)]
+        found: list[HoldDecision | Finding] = [HoldDecision(action)]
+        found += self._correcting.correct(waiting, stay, action, position)
+        if stay.stop is not None:
             found += self._book(waiting, stay, stay.stop, position)
         return found
 

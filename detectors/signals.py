@@ -253,7 +253,7 @@ class Signals(Part):
         many = f"; {count} such readings so far" if count > 1 else ""
         message = (
             f"One reading of {tag.name}, {quantity(value, tag.unit)}, was {quantity(far, tag.unit)} off its neighbours,"
-            f" {far / sigma:.0f} times its usual scatter{many}."
+            f" {_times(far / sigma)} times its usual scatter{many}."
         )
         return [case.say(Stage.OPEN, at_ns, message, evidence)]
 
@@ -269,7 +269,7 @@ class Signals(Part):
         evidence = {"step": step, "sigma": sigma, "times_sigma": abs(step) / sigma, "limit": limit}
         message = (
             f"{tag.name} went {'up' if step > 0 else 'down'} by {quantity(abs(step), tag.unit)} from one reading to the"
-            f" next and stayed, {abs(step) / sigma:.0f} times its usual scatter."
+            f" next and stayed, {_times(abs(step) / sigma)} times its usual scatter."
         )
         return [*found, case.say(Stage.OPEN, at_ns, message, evidence)]
 
@@ -389,3 +389,8 @@ class Signals(Part):
         """Keep what is learnt of each place."""
         self._scatter.load_places(arrays)
         self._scatter.grow_places(self._places.count)
+
+
+def _times(ratio: float) -> str:
+    """How many times, in whole numbers; a reading of 1e300 has no need of three hundred digits."""
+    return f"{min(ratio, 1e9):.0f}"

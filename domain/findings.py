@@ -8,6 +8,7 @@ from typing import NewType
 from domain.approvals import Decision
 from domain.entries import NOWHERE, BatchEvent, RowPosition
 from domain.genealogy import BatchLink
+from domain.holds import HoldDecision
 from domain.models import ModelDecision
 
 RULES = {
@@ -134,5 +135,5 @@ class BatchTold:
     position: RowPosition
 
 
-Conclusion = Finding | Recheck | PhaseRecord | BatchTold | BatchLink | Decision | ModelDecision
+Conclusion = Finding | Recheck | PhaseRecord | BatchTold | BatchLink | Decision | ModelDecision | HoldDecision
 """Whatever follows from an entry."""

@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass
 
+from domain.entries import PersonAction
+
 USUAL_HEAT_J_PER_MOL = 83_144.0
 """The heat of activation of a mean kinetic temperature where nobody measured the product's own."""
 
@@ -82,3 +84,11 @@ class Hold:
         """After how long each warning is due, shortest first."""
         before = () if self.limit_ns is None else tuple(self.limit_ns - each for each in self.warn_before_ns)
         return tuple(sorted((*before, *self.warn_after_ns)))
+
+
+@dataclass(frozen=True, slots=True)
+class HoldDecision:
+    """What became of what a person said of a hold; `error` is why it changes nothing."""
+
+    action: PersonAction
+    error: str = ""

@@ -213,8 +213,8 @@ class Detector(Protocol):
         """The whole state."""
         ...
 
-    def restore(self, state: bytes) -> None:
-        """Go on as if it had never stopped."""
+    def restore(self, state: bytes) -> str:
+        """Go on as if it had never stopped; what there is to tell of it, in a sentence, or nothing."""
         ...
 
 

@@ -28,12 +28,16 @@ from domain.entries import (
 from domain.errors import DamagedFile, Refused
 from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.genealogy import BatchLink
+from domain.holds import HoldDecision
 from domain.models import ModelDecision
 from domain.ports import Detector, Journal, Records
 
 log = logging.getLogger(__name__)
 
 NAME = "judging"
+
+_OF_DETECTORS = (ActionKind.APPROVE_MODEL, ActionKind.HOLD_START, ActionKind.HOLD_STOP)
+"""Actions that the detectors take, and answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,7 @@ class Rhythm:
     snapshot_every_s: float = 30.0
 
 
-_TOLD_TO_DETECTORS: Final = frozenset(
-    (ActionKind.HOLD_START, ActionKind.HOLD_STOP, ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED)
-)
+_TOLD_TO_DETECTORS: Final = frozenset((ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED))
 
 
 class JudgeRecords(Records, Protocol):
@@ -124,7 +126,7 @@ class Effects:
                 self.told.append(conclusion)
             case BatchLink():
                 self.links.append(conclusion)
-            case ModelDecision(action=action, error=error):
+            case ModelDecision(action=action, error=error) | HoldDecision(action=action, error=error):
                 self.actions.append((action, f"{action.kind}{' refused' if error else ''}", error or None))
             case Recheck():
                 self.rechecks.append(conclusion)
@@ -210,7 +212,9 @@ class Judge:
 
     def _take_over(self, state: bytes) -> None:
         try:
-            self._bank.restore(state)
+            told = self._bank.restore(state)
+            if told:
+                log.warning("%s", told)
         except Refused as error:
             log.warning("%s; phases, batches and holds are carried over, the rest is judged anew", error)
             self._bank.carry_over(state)
@@ -287,7 +291,7 @@ class Judge:
         effects.transitions += self._book.apply(*effects.findings)
         if isinstance(entry, Heartbeat):
             effects.transitions += self._book.tick(entry.now_ns)
-        elif isinstance(entry, PersonAction) and entry.kind is not ActionKind.APPROVE_MODEL:
+        elif isinstance(entry, PersonAction) and entry.kind not in _OF_DETECTORS:
             self._act(entry, effects)
         elif isinstance(entry, BatchEvent) and not entry.source:
             effects.taken.append(entry)

@@ -6,8 +6,8 @@ import pytest
 
 from detectors.hold_clocks import SourceClock, elapsed
 from detectors.kinetic import mean_kinetic_c, rate
-from domain.entries import ActionKind, BatchEvent, EventKind, Gap, GapCause, PersonAction
-from domain.holds import Budget, Condition, Hold, HoldKind, HoldMode, Storage
+from domain.entries import ActionKind, BatchEvent, EventKind, Gap, GapCause, PersonAction, Position
+from domain.holds import Budget, Condition, Hold, HoldDecision, HoldKind, HoldMode, Storage
 from domain.shifts import Shifts
 from tests.unit.detectors.plant import (
     BAD,
@@ -305,14 +305,33 @@ def test_a_missing_start_may_be_recorded_later():
     assert again.evidence["elapsed_min_ns"] == again.evidence["elapsed_max_ns"] == 5 * HOUR
 
 
-def test_a_correction_of_nothing_changes_nothing_and_is_recorded():
+@pytest.mark.parametrize(
+    ("subject", "kind", "hours", "error"),
+    [
+        ("crude/B-99", ActionKind.HOLD_START, 0, "no stay of batch 'B-99' in hold 'crude' is known"),
+        ("cruder/", ActionKind.HOLD_START, 0, "no hold is named 'cruder'"),
+        ("crude/", ActionKind.HOLD_STOP, -1, "a stop at 2025-10-09T08:00:00Z would lie before the start at"),
+    ],
+)
+def test_a_correction_that_can_be_true_of_no_stay_is_refused_and_changes_nothing(subject, kind, hours, error):
     plant = tank()
-    action = PersonAction("c", at(H), "eve", ActionKind.HOLD_START, "crude/B-99", "typed wrongly", at(0))
+    before = plant.detector.snapshot()
+    action = PersonAction("c", at(H), "eve", kind, subject, "typed wrongly", at(hours * H))
 
     (said,) = plant.feed(action)
 
-    assert said.rule == "hold.corrected"
-    assert "nothing changed" in said.message
+    assert isinstance(said, HoldDecision)
+    assert said.action == action
+    assert error in said.error
+    plant.detector.position = Position(plant.position - 1)
+    assert plant.detector.snapshot() == before
+
+
+def test_a_correction_that_counts_is_answered():
+    (answer, *_) = correct(tank(), ActionKind.HOLD_START, 2, 10.1)
+
+    assert isinstance(answer, HoldDecision)
+    assert not answer.error
 
 
 def beats(plant: Plant, *moments: tuple[float, int]) -> list:
