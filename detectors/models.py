@@ -250,7 +250,7 @@ class Models(Part):
             "references": ", ".join(verdict.before),
             "reference_batches": len(verdict.before),
         }
-        words = _WORDS["batch.feature"].format(unit=run.unit, ratio=verdict.ratio)
+        words = _WORDS["batch.feature"].format(unit=run.unit, ratio=min(verdict.ratio, 1e9))
         count = len(verdict.before)
         against = f"{count} batches before" if count else "the runs that the model was fitted on"
         words = f"{words}: {names}, against {against},{run.place}"
@@ -307,7 +307,7 @@ class Models(Part):
         return case
 
     def _say(self, watcher: Watcher, reading: Reading, followed: Open, run: Run) -> Finding:
-        words = _WORDS[followed.case.rule].format(unit=run.unit, ratio=followed.ratio)
+        words = _WORDS[followed.case.rule].format(unit=run.unit, ratio=min(followed.ratio, 1e9))
         names = self._names(watcher, reading.unit, followed.told, followed.case.rule)
         evidence = {**_evidence(watcher, followed), **self._tops(watcher, reading.unit, followed.told)}
         text = watcher.says(f"{words}: {names},{run.place}" if names else f"{words},{run.place}")
