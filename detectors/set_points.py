@@ -399,7 +399,8 @@ class SetPoints(Part):
             what = f"{finding.subject} was {words} {quantity(limit, unit, signed=True)} from its set point"
             message = f"{what} for {for_how_long}, {far},{where}."
         # The value itself may leave its range with the same row: that is another finding.
-        id_ = FindingId(f"around/{finding.id}")
+        # One that was judged again has its name already.
+        id_ = FindingId(f"around/{finding.id.removeprefix('around/')}")
         return replace(finding, id=id_, message=message, evidence={**evidence, **more})
 
     def gap(self, gap: Gap) -> None:
