@@ -331,7 +331,7 @@ class Plant:
         )
         hold = f"{chance.choice((*HOLDS, 'none'))}/{chance.choice(('', 'B-1', 'B-2', 'B-9'))}"
         subject = chance.choice((FIT.hash, TUBE.hash, "0" * 64)) if kind is ActionKind.APPROVE_MODEL else hold
-        person = chance.choice(("Ruth", "Ines"))
+        person = chance.choice(("Ruth", "Iris"))
         until_ns = T0 + (self._now_s - chance.choice((0, 30, 300))) * SECOND
         self._made.append(
             PersonAction(f"a{len(self._made)}", T0 + self._now_s * SECOND, person, kind, subject, "seen", until_ns)
