@@ -439,6 +439,9 @@ class Ranges(Part):
             run if run is not None else self.runs.get(tag),
             self._units[tag],
         )
+        if self._limits_for is not None:
+            # The value itself may leave its range with the same row: that is another finding.
+            case.id = f"derived/{case.id}"
         place = "" if run is None else run.place
         excursion = Excursion(limit, case, definition.unit, place, earliest_ns, now.time_ns, now.value, now.time_ns)
         excursion.area = _triangle(limit, area_from, now)

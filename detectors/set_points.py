@@ -28,7 +28,7 @@ from detectors.rejudging import Verdict
 from detectors.versions import Versions
 from domain.entries import NOWHERE, Gap, RowPosition
 from domain.equipment import UnitModel
-from domain.findings import Finding, FindingId, Recheck, Stage
+from domain.findings import Finding, Recheck, Stage
 from domain.recipes import ParameterRanges, RangeKind
 from domain.rules import Rulebook
 from domain.tags import Tag
@@ -398,10 +398,7 @@ class SetPoints(Part):
             far = f"{'at most' if is_high else 'at least'} {quantity(peak, unit, signed=True)}"
             what = f"{finding.subject} was {words} {quantity(limit, unit, signed=True)} from its set point"
             message = f"{what} for {for_how_long}, {far},{where}."
-        # The value itself may leave its range with the same row: that is another finding.
-        # One that was judged again has its name already.
-        id_ = FindingId(f"around/{finding.id.removeprefix('around/')}")
-        return replace(finding, id=id_, message=message, evidence={**evidence, **more})
+        return replace(finding, message=message, evidence={**evidence, **more})
 
     def gap(self, gap: Gap) -> None:
         """Take note of a gap that hides part of what was judged already."""

@@ -202,7 +202,7 @@ def test_around_a_set_point_that_stands_it_says_what_absolute_ranges_say(seed):
 
     relative_said, absolute_said = plant().samples(*rows), plant(absolute).samples(*rows)
 
-    assert [(each.id.removeprefix("around/"), each.version, each.stage) for each in relative_said] == [
+    assert [(each.id.removeprefix("derived/"), each.version, each.stage) for each in relative_said] == [
         (each.id, each.version, each.stage) for each in absolute_said
     ]
     for one, other in zip(relative_said, absolute_said, strict=True):
