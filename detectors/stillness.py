@@ -300,9 +300,10 @@ class Stillness(Part):
         return [[tag, case.state()] for tag, case in self._cases.items()]
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Runs, and what is learnt of them."""
-        self._gather(self._learning.nonzero()[0])
+        """Runs, and what is learnt of them; what is new stays apart until a heartbeat: findings tell what was known."""
         return {
+            "at": self._at,
+            "new": self._new,
             "run": self._run,
             "since_ns": self._since_ns,
             "readings": self._readings,
@@ -319,14 +320,22 @@ class Stillness(Part):
         self._is_open[list(self._cases)] = True
         self._run = arrays["run"].astype(np.int64)
         self._since_ns = arrays["since_ns"].astype(np.int64)
-        self.carry_over(state, arrays)
+        self._keep(arrays)
+        self._begin()
 
     def carry_over(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Keep what is learnt of each place."""
-        for name in ("readings", "repeats", "longest", "judged", "limit"):
-            setattr(self, f"_{name}", arrays[name].astype(np.int64))
-        self._grow_places()
-        self._new[:] = 0
+        self._keep(arrays)
+        self._gather(np.arange(self._new.shape[1]))
         watched = self._watched.nonzero()[0]
         self._at[watched] = self._places.of[watched]
-        self._refresh(watched)
+        self._begin()
+
+    def _keep(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+        for name in ("readings", "repeats", "longest", "judged", "limit", "new"):
+            setattr(self, f"_{name}", arrays[name].astype(np.int64))
+        self._at = arrays["at"].astype(np.intp)
+        self._grow_places()
+
+    def _begin(self) -> None:
+        self._refresh(self._watched.nonzero()[0])
