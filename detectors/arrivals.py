@@ -15,7 +15,7 @@ from detectors.cases import Json
 from domain.entries import Position, RowPosition, TextBatch
 from domain.findings import Recheck
 from domain.samples import SampleBatch
-from domain.status import BAD, UNCERTAIN
+from domain.status import BAD, CODE, UNCERTAIN, UNCERTAIN_RANGE
 
 NEVER_NS = np.iinfo(np.int64).min
 """Before any time: a tag that has not been heard."""
@@ -149,11 +149,11 @@ def arrived_samples(position: Position, batch: SampleBatch) -> Arrived:
 
 
 def _uncertain(status: NDArray[np.uint32]) -> Mask | None:
-    """Rows whose quality is Uncertain; None: no row's is."""
+    """Rows whose quality is Uncertain; None: no row's is. Beyond the end of the range is `sensor.range`, not this."""
     not_good = status >= np.uint32(UNCERTAIN)
     if not np.count_nonzero(not_good):
         return None
-    uncertain: Mask = not_good & (status < np.uint32(BAD))
+    uncertain: Mask = not_good & (status < np.uint32(BAD)) & ((status & np.uint32(CODE)) != np.uint32(UNCERTAIN_RANGE))
     return uncertain if np.count_nonzero(uncertain) else None
 
 

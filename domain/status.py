@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 GOOD = 0x0000_0000
 UNCERTAIN = 0x4000_0000
+UNCERTAIN_RANGE = 0x4094_0000  # Uncertain_EngineeringUnitsExceeded: beyond the end of its range
+CODE = 0xFFFF_0000  # of a status: the rest are bits about the value
 BAD = 0x8000_0000
 BAD_NO_COMMUNICATION = 0x8031_0000
 BAD_ENCODING = 0x8006_0000
