@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Arrived, Frame, Mask, group, grown
+from detectors.arrivals import Arrived, Frame, Mask, grown
 from detectors.cases import Json, Origin, Run
-from detectors.derived import DerivedRanges, no_rows
+from detectors.derived import ByTag, DerivedRanges, no_rows
 from detectors.excursions import Sample
 from detectors.gaps import Gaps
 from detectors.late_derived import Alone
 from detectors.limits import Limit, limits_of
-from detectors.part import Part, Said
+from detectors.part import Said
 from detectors.rejudging import Verdict
 from detectors.versions import Versions
 from domain.entries import Gap, RowPosition
@@ -54,7 +54,7 @@ class Window:
         return (now.value - then) / (window_ns / MINUTE_NS)
 
 
-class Additions(Part):
+class Additions(ByTag):
     """Excursions of addition rates."""
 
     name = "additions"
@@ -162,19 +162,6 @@ class Additions(Part):
     def alone(self) -> "Additions":
         """The same rules, of which nothing is known yet but the gaps."""
         return Additions(self._rulebook, self._origin, self._gaps, self._versions, {})
-
-    def judge_rows(self, rows: Arrived) -> list[Finding]:
-        """Judge rows that stand alone."""
-        self.grow(int(rows.tag.max()) + 1)
-        return [finding for _, finding in self.judge(group(rows))]
-
-    def begin(self, run: Run, tags: list[Tag]) -> None:
-        """Judge one tag alone in a run."""
-        for tag in tags:
-            self.grow(tag.id + 1)
-            self._runs[tag.id] = run
-            self.bind(tag, run.unit)
-        self.phase_starts(run, tags)
 
     def over(self, run: Run, tag: int) -> list[Finding] | None:
         """What was said of a rate in a run and is over."""

@@ -187,11 +187,8 @@ class Bank:
             return self._event(entry, RowPosition(position, 0))
         if isinstance(entry, Gap):
             self._gaps.take(entry)
-            self._ranges.gap(entry)
-            self._set_points.gap(entry)
-            self._additions.gap(entry)
-            self._rhythms.gap(entry)
-            self._holds.gap(entry)
+            for part in self._parts:
+                part.gap(entry)
         elif isinstance(entry, PersonAction):
             return self._act(entry, RowPosition(position, 0))
         elif isinstance(entry, TagDefined):

@@ -7,7 +7,6 @@ from typing import Any
 from domain.entries import Position, RowPosition
 from domain.findings import Finding, FindingId, Stage
 from domain.recipes import RangeKind, Recipe
-from domain.time import HOUR_NS, MINUTE_NS, format_duration
 
 Json = Any
 """What a detector's state is made of, apart from arrays: whatever `json.loads` gives back."""
@@ -158,9 +157,3 @@ def open_case(
 def quantity(value: float, unit: str, *, signed: bool = False) -> str:
     """A value as people write it: `65.4 degC`, as a difference `+2 degC`; pH has no unit."""
     return f"{value:{'+' if signed else ''}.6g} {unit}".rstrip()
-
-
-def roughly(duration_ns: int) -> str:
-    """A forecast's time, no finer than it is known: `1 h 40 min`, `12 min`."""
-    step_ns = 10 * MINUTE_NS if duration_ns >= HOUR_NS else MINUTE_NS
-    return format_duration(max(round(duration_ns / step_ns), 1) * step_ns)

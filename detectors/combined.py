@@ -5,14 +5,14 @@ stretches in which two or more were. So an excursion that is judged again, in wh
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS
-from detectors.cases import Case, Json, Origin, Run, case_from
+from detectors.cases import Case, Json, Origin, Run, case_from, case_of
 from detectors.part import Part
 from detectors.past import MOST_RUNS
 from detectors.rejudging import is_withdrawn
@@ -177,19 +177,15 @@ def _case(origin: Origin, stretch: Stretch, finding: Finding) -> Case:
     """Begin a finding: the excursion that makes it two detects it."""
     label = finding.phase_instance.rsplit("/", 1)[-1]
     entry, row = stretch.detected
-    return Case(
+    return replace(
+        case_of(finding),
         id=f"outside_nor/{finding.unit}/{finding.batch}/{label}/{entry}.{row}",
         rule="outside_nor",
         subject=finding.unit,
         onset_ns=stretch.start_ns,
         detected=RowPosition(Position(entry), row),
-        unit=finding.unit,
-        batch=finding.batch,
-        phase=finding.phase,
-        phase_instance=finding.phase_instance,
-        ranges_version=finding.ranges_version,
-        rules_hash=finding.rules_hash,
         detector_hash=origin.detector_hash,
+        version=0,
     )
 
 

@@ -11,7 +11,7 @@ from detectors.arrivals import NEVER_NS, Arrived, Index, LastSamples, group
 from detectors.cases import Json, Origin, Run
 from detectors.gaps import Gaps
 from detectors.late_derived import identify
-from detectors.part import Said
+from detectors.part import Part, Said
 from detectors.ranges import LimitsFor, Ranges
 from detectors.rejudging import Verdict
 from detectors.versions import Versions
@@ -19,6 +19,25 @@ from domain.entries import Gap, RowPosition
 from domain.findings import Finding
 from domain.rules import Rulebook
 from domain.tags import Tag
+
+
+class ByTag(Part):
+    """A part that follows each tag by itself, and can judge one alone; `_runs` are the runs of the tags' units."""
+
+    _runs: dict[int, Run]
+
+    def judge_rows(self, rows: Arrived) -> list[Finding]:
+        """Judge rows that stand alone."""
+        self.grow(int(rows.tag.max()) + 1)
+        return [finding for _, finding in self.judge(group(rows))]
+
+    def begin(self, run: Run, tags: list[Tag]) -> None:
+        """Judge one tag alone in a run."""
+        for tag in tags:
+            self.grow(tag.id + 1)
+            self._runs[tag.id] = run
+            self.bind(tag, run.unit)
+        self.phase_starts(run, tags)
 
 
 @dataclass(slots=True)

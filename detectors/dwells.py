@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Arrived, Frame, Mask, group, grown
+from detectors.arrivals import Arrived, Frame, Mask, grown
 from detectors.cases import IN_WORDS, Case, Evidence, Json, Origin, Run, case_from, open_case, quantity
+from detectors.derived import ByTag
 from detectors.excursions import Sample
 from detectors.gaps import Gaps
 from detectors.late_derived import Alone, identify
-from detectors.part import Part, Said
+from detectors.part import Said
 from detectors.past import Past
 from detectors.rejudging import Verdict
 from detectors.versions import Versions
@@ -70,7 +71,7 @@ def within_ns(one: Sample, other: Sample, within: Limits) -> int:
     return round(max(part, 0.0) * span_ns)
 
 
-class Dwells(Part):
+class Dwells(ByTag):
     """Times within an interval, of the phases that run."""
 
     name = "dwells"
@@ -227,19 +228,6 @@ class Dwells(Part):
     def alone(self) -> "Dwells":
         """The same rules, of which nothing is known yet but the gaps."""
         return Dwells(self._rulebook, self._origin, self._gaps, self._versions, {})
-
-    def judge_rows(self, rows: Arrived) -> list[Finding]:
-        """Count rows that stand alone."""
-        self.grow(int(rows.tag.max()) + 1)
-        return [finding for _, finding in self.judge(group(rows))]
-
-    def begin(self, run: Run, tags: list[Tag]) -> None:
-        """Count one tag alone in a run."""
-        for tag in tags:
-            self.grow(tag.id + 1)
-            self._runs[tag.id] = run
-            self.bind(tag, run.unit)
-        self.phase_starts(run, tags)
 
     def over(self, run: Run, tag: int) -> list[Finding] | None:
         """What was said of a tag's times in a run and is over; None where not all of it is known any more."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from detectors.arrivals import NEVER_NS
 from detectors.cases import IN_WORDS, Run
-from domain.equipment import UnitModel
 from domain.recipes import ParameterRanges, RangeKind, Ranges
 from domain.rules import TagRules
 from domain.tags import Tag
@@ -91,8 +90,3 @@ def limits_of(ranges: Ranges, from_ns: int, study: str, rules: TagRules | None) 
                 deadband = _deadband(rules, rule) if deadbands else 0.0
                 limits.append(Limit(rule, name, sign, value, interval.width, from_ns, deadband, study))
     return tuple(limits)
-
-
-def parameters_of(model: UnitModel) -> dict[str, str]:
-    """The roles of a unit's parameters by tag name."""
-    return {tag: role for role, tag in model.parameters.items()}

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from detectors.arrivals import Frame
 from detectors.cases import Json, Run
-from domain.entries import Heartbeat, RowPosition
+from domain.entries import Gap, Heartbeat, RowPosition
 from domain.findings import Finding
 from domain.tags import Tag
 
@@ -43,6 +43,9 @@ class Part:
     def hear(self, finding: Finding, run: Run | None) -> list[Finding]:
         """Take what another part said of a unit that is in this run."""
         return []
+
+    def gap(self, gap: Gap) -> None:
+        """Take note of a gap, or of its end; it may hide part of what was judged already."""
 
     def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
         """Let time go by."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from alarms.book import AlarmBook
 from detectors.rejudging import RowsOfTag
@@ -39,6 +39,9 @@ NAME = "judging"
 _OF_DETECTORS = (ActionKind.APPROVE_MODEL, ActionKind.HOLD_START, ActionKind.HOLD_STOP)
 """Actions that the detectors take, and answer."""
 
+_TOLD_TO_DETECTORS = (ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED)
+"""Actions that the detectors take without an answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
@@ -47,9 +50,6 @@ class Rhythm:
     now_s: Callable[[], float] = time.monotonic
     cursor_every_s: float = 1.0  # where nothing else is to be written
     snapshot_every_s: float = 30.0
-
-
-_TOLD_TO_DETECTORS: Final = frozenset((ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED))
 
 
 class JudgeRecords(Records, Protocol):

@@ -19,7 +19,6 @@ from domain.entries import (
     TagDefined,
     TextBatch,
 )
-from domain.errors import DamagedFile
 from domain.tags import Tag, TagId
 from historian.journal.fields import Fields, Writable, number_text
 
@@ -65,17 +64,13 @@ def gap_fields(entry: Gap) -> Writable:
 
 def gap_entry(fields: Fields) -> Gap:
     """The inverse of `gap_fields`."""
-    try:
-        cause = GapCause(fields.text("cause"))
-    except ValueError as error:
-        raise DamagedFile(str(error)) from error
     return Gap(
         id=fields.text("id"),
         source=fields.text("source"),
         tag=fields.integer_or_none("tag"),
         start_ns=fields.integer("start_ns"),
         end_ns=fields.integer_or_none("end_ns"),
-        cause=cause,
+        cause=fields.one_of(GapCause, "cause"),
         detail=fields.text("detail"),
     )
 
@@ -218,15 +213,11 @@ def action_fields(entry: PersonAction) -> Writable:
 
 def action_entry(fields: Fields) -> PersonAction:
     """The inverse of `action_fields`."""
-    try:
-        kind = ActionKind(fields.text("kind"))
-    except ValueError as error:
-        raise DamagedFile(str(error)) from error
     return PersonAction(
         id=fields.text("id"),
         at_ns=fields.integer("at_ns"),
         person=fields.text("person"),
-        kind=kind,
+        kind=fields.one_of(ActionKind, "kind"),
         subject=fields.text("subject"),
         comment=fields.text("comment"),
         until_ns=fields.integer_or_none("until_ns"),
@@ -257,14 +248,10 @@ def batch_fields(entry: BatchEvent) -> Writable:
 
 def batch_entry(fields: Fields) -> BatchEvent:
     """The inverse of `batch_fields`."""
-    try:
-        kind = EventKind(fields.text("kind"))
-    except ValueError as error:
-        raise DamagedFile(str(error)) from error
     return BatchEvent(
         id=fields.text("id"),
         source=fields.text("source"),
-        kind=kind,
+        kind=fields.one_of(EventKind, "kind"),
         time_ns=fields.integer("time_ns"),
         recorded_ns=fields.integer("recorded_ns"),
         unit=fields.text("unit"),

@@ -4,12 +4,15 @@ import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TypeVar
 
 import orjson
 
 from domain.errors import DamagedFile
 
 Writable = Mapping[str, object]
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def to_json(fields: Writable) -> bytes:
@@ -43,6 +46,13 @@ class Fields:
         if not isinstance(value, str):
             raise _mistyped(name, "text", value)
         return value
+
+    def one_of(self, choices: type[Choice], name: str) -> Choice:
+        """A member of an enum of strings, by its value."""
+        try:
+            return choices(self.text(name))
+        except ValueError as error:
+            raise DamagedFile(str(error)) from error
 
     def integer(self, name: str) -> int:
         """A whole number."""

@@ -5,8 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bank import Bank
-from domain.entries import Entry, Position, Rejudge
+from domain.entries import Entry
 from domain.findings import Finding
 from domain.recipes import DwellRanges, Limits, ParameterRanges, Phase, RangeKind, RateRanges, Recipe
 from domain.status import BAD
@@ -18,7 +17,6 @@ from tests.unit.detectors.plant import (
     SECOND,
     STEP,
     TT,
-    Plant,
     at,
     batch,
     findings,
@@ -26,7 +24,7 @@ from tests.unit.detectors.plant import (
     rulebook,
     texts,
 )
-from tests.unit.detectors.record import rows_as_of
+from tests.unit.detectors.record import judged
 
 _PROVEN = {RangeKind.VALIDATED: Limits(30 * SECOND, 120 * SECOND)}
 _RATE = RateRanges("feed", "PT", "bar/min", 20 * SECOND, falling=False, ranges={RangeKind.NOR: Limits(-9.0, 9.0)})
@@ -55,26 +53,6 @@ row = st.tuples(
     st.booleans(),
 )
 rows = st.lists(row, min_size=1, max_size=40, unique_by=lambda each: each[0])
-
-
-def judged(entries: list[Entry], ask_after: set[int]) -> tuple[list[Finding], Plant]:
-    """Feed entries; after some of them, and at the end, answer what is asked until nothing is."""
-    plant = Plant(rules())
-    assert isinstance(plant.detector, Bank)
-    fed: list[Entry] = []
-    said: list[Finding] = []
-    for number, entry in enumerate(entries):
-        fed.append(entry)
-        said += findings(plant.feed(entry))
-        if number not in ask_after and number < len(entries) - 1:
-            continue
-        plant.detector._watermarks.rechecks(plant.detector._ranges.is_judged)  # as a heartbeat tells them
-        for asked in plant.detector.rechecks_asked():
-            fed.append(Rejudge(asked.tag, asked.start_ns, asked.end_ns))
-            plant.position += 1
-            position = Position(plant.position)
-            said += findings(plant.detector.rejudge(position, fed[-1], rows_as_of(fed, position)))
-    return said, plant
 
 
 def newest(said: list[Finding]) -> list[tuple[object, ...]]:
@@ -115,8 +93,10 @@ def test_set_points_rates_and_times_are_judged_as_if_no_row_had_been_late(given_
         order.insert(chance.randint(min(earliest, len(order)), len(order)), second)
     over: list[Entry] = [batch([(STEP, 320, 77.0)]), batch([(TT, 340, 9.0)])] if ends else []
 
-    expected, _ = judged([*first, *(entry[second] for second in sorted(entry)), *last, *over], set())
-    said, _ = judged([*first, *(entry[second] for second in order), *last, *over], {chance.randrange(len(order))})
+    expected, _ = judged(rules(), [*first, *(entry[second] for second in sorted(entry)), *last, *over], set())
+    said, _ = judged(
+        rules(), [*first, *(entry[second] for second in order), *last, *over], {chance.randrange(len(order))}
+    )
 
     assert newest(said) == newest(expected)
 
@@ -128,9 +108,9 @@ def test_what_follows_and_a_restart_go_on_from_what_was_judged_again(given_rows,
     order = [each[0] for each in given_rows]
     chance.shuffle(order)
     over: list[Entry] = [batch([(TT, 320, 12.0)]), batch([(STEP, 330, 77.0)]), batch([(TT, 350, 9.0)])]
-    expected, _ = judged([*first, *(entry[second] for second in sorted(entry)), *last, *over], set())
+    expected, _ = judged(rules(), [*first, *(entry[second] for second in sorted(entry)), *last, *over], set())
 
-    said, plant = judged([*first, *(entry[second] for second in order), *last], set())
+    said, plant = judged(rules(), [*first, *(entry[second] for second in order), *last], set())
     again = plant.restarted()
     more = findings(again.feed(*over))
 
@@ -144,8 +124,8 @@ def both(*rows: tuple[int, float, float]) -> list[Entry]:
 def test_late_rows_make_and_unmake_two_parameters_outside_at_once():
     first, _, _ = timeline([])
     live = both((PT, 10, 12.0), (TT, 10, 9.0), (PT, 40, 12.0), (TT, 40, 9.0))
-    made, _ = judged([*first, *live, *both((TT, 20, 15.0))], set())
-    unmade, _ = judged([*first, *both((PT, 10, 12.0), (TT, 10, 9.0), (TT, 40, 15.0), (LT, 10, 15.0))], set())
+    made, _ = judged(rules(), [*first, *live, *both((TT, 20, 15.0))], set())
+    unmade, _ = judged(rules(), [*first, *both((PT, 10, 12.0), (TT, 10, 9.0), (TT, 40, 15.0), (LT, 10, 15.0))], set())
 
     together = [each for each in made if each.rule == "outside_nor"]
     assert [(str(each.stage), each.evidence["tags"]) for each in together] == [("cleared", "R101.PT, R101.TT")]
@@ -156,7 +136,7 @@ def test_late_rows_make_and_unmake_two_parameters_outside_at_once():
 
 def test_a_set_point_that_comes_after_a_later_sample_counts_from_its_own_time_once_judged_again():
     first, _, _ = timeline([])
-    said, _ = judged([*first, *both((TT, 10, 10.0), (TT, 20, 10.0), (LT, 15, 5.0), (TT, 25, 10.0))], set())
+    said, _ = judged(rules(), [*first, *both((TT, 10, 10.0), (TT, 20, 10.0), (LT, 15, 5.0), (TT, 25, 10.0))], set())
 
     newest_one = [each for each in said if each.rule == "excursion.nor.high"][-1]
     assert newest_one.onset_ns == at(15)

@@ -6,12 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bank import Bank
-from domain.entries import Entry, Gap, GapCause, Position, Rejudge
+from domain.entries import Entry, Gap, GapCause
 from domain.findings import Finding
 from domain.status import BAD
-from tests.unit.detectors.plant import LT, SECOND, STEP, T0, TAGS, TT, Plant, at, batch, findings, rulebook
-from tests.unit.detectors.record import rows_as_of
+from tests.unit.detectors.plant import LT, SECOND, STEP, T0, TAGS, TT, at, batch, findings, rulebook
+from tests.unit.detectors.record import judged
 
 EXCURSIONS = ("excursion.", "fixed.")
 
@@ -59,26 +58,6 @@ def _figures(each: Finding) -> tuple[object, ...]:
     return (*figures, Area(area))
 
 
-def judged(entries: list[Entry], ask_after: set[int]) -> tuple[list[Finding], Plant]:
-    """Feed entries; after some of them, and at the end, answer what is asked."""
-    plant = Plant(rulebook())
-    assert isinstance(plant.detector, Bank)
-    fed: list[Entry] = []
-    said: list[Finding] = []
-    for number, entry in enumerate(entries):
-        fed.append(entry)
-        said += findings(plant.feed(entry))
-        if number not in ask_after and number < len(entries) - 1:
-            continue
-        plant.detector._watermarks.rechecks(plant.detector._ranges.is_judged)  # as a heartbeat tells them
-        for asked in plant.detector.rechecks_asked():
-            fed.append(Rejudge(asked.tag, asked.start_ns, asked.end_ns))
-            plant.position += 1
-            position = Position(plant.position)
-            said += findings(plant.detector.rejudge(position, fed[-1], rows_as_of(fed, position)))
-    return said, plant
-
-
 @settings(deadline=None)
 @given(rows, gaps, st.randoms(use_true_random=False))
 def test_a_fixed_limit_is_judged_as_if_no_row_had_been_late(given_rows, given_gaps, chance):
@@ -90,8 +69,8 @@ def test_a_fixed_limit_is_judged_as_if_no_row_had_been_late(given_rows, given_ga
     in_time = hidden + [entry[time_s] for time_s in sorted(entry)]
     arrived = hidden + _arrival(given_rows, entry, chance)
 
-    expected, _ = judged(in_time, set())
-    said, _ = judged(arrived, {chance.randrange(len(arrived)) for _ in range(3)})
+    expected, _ = judged(rulebook(), in_time, set())
+    said, _ = judged(rulebook(), arrived, {chance.randrange(len(arrived)) for _ in range(3)})
 
     assert newest(said, "T7.LT") == newest(expected, "T7.LT")
 
@@ -112,8 +91,8 @@ def test_ranges_of_phases_are_judged_as_if_no_row_had_been_late(given_rows, chan
     arrived = [each[2] for each in merged] + [entry[each.time_s] for each in late] + last
     every = sorted([*((s, 0, timeline[s]) for s in timeline), *((s, 1, entry[s]) for s in entry)], key=lambda e: e[:2])
 
-    expected, _ = judged([each[2] for each in every] + last, set())
-    said, _ = judged(arrived, {chance.randrange(len(arrived)) for _ in range(2)})
+    expected, _ = judged(rulebook(), [each[2] for each in every] + last, set())
+    said, _ = judged(rulebook(), arrived, {chance.randrange(len(arrived)) for _ in range(2)})
 
     assert others
     assert newest(said, "R101.TT") == newest(expected, "R101.TT")
@@ -125,9 +104,9 @@ def test_what_comes_after_is_judged_as_if_no_row_had_been_late(given_rows, chanc
     entry = {each.time_s: batch([(LT, each.time_s, each.value, each.status)]) for each in given_rows}
     later: list[Entry] = [batch([(LT, 500, value)]) for value in (10.0,)] + [batch([(LT, 600, 5.0)])]
     arrived = _arrival(given_rows, entry, chance)
-    expected, _ = judged([*(entry[time_s] for time_s in sorted(entry)), *later], set())
+    expected, _ = judged(rulebook(), [*(entry[time_s] for time_s in sorted(entry)), *later], set())
 
-    said, plant = judged(arrived, set())
+    said, plant = judged(rulebook(), arrived, set())
     more = findings(plant.feed(*later))
 
     assert newest([*said, *more], "T7.LT") == newest(expected, "T7.LT")

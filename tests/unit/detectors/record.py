@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from domain.entries import Entry, Position
+from detectors.bank import Bank
+from domain.entries import Entry, Position, Rejudge
+from domain.findings import Finding
 from domain.ports import Rows
+from domain.rules import Rulebook
 from domain.samples import SampleBatch
 from domain.status import BAD
+from tests.unit.detectors.plant import Plant, findings
 
 _Row = tuple[int, float, int, int, int]  # time, value, status, entry, row
 
@@ -40,3 +44,23 @@ def _rows(entries: Sequence[Entry], tag: int) -> list[_Row]:
                 time_ns, value, status = int(entry.time_ns[index]), float(entry.value[index]), int(entry.status[index])
                 found.append((time_ns, value, status, number, index))
     return found
+
+
+def judged(rules: Rulebook, entries: list[Entry], ask_after: set[int]) -> tuple[list[Finding], Plant]:
+    """Feed entries; after some of them, and at the end, answer what is asked until nothing is."""
+    plant = Plant(rules)
+    assert isinstance(plant.detector, Bank)
+    fed: list[Entry] = []
+    said: list[Finding] = []
+    for number, entry in enumerate(entries):
+        fed.append(entry)
+        said += findings(plant.feed(entry))
+        if number not in ask_after and number < len(entries) - 1:
+            continue
+        plant.detector._watermarks.rechecks(plant.detector._ranges.is_judged)  # as a heartbeat tells them
+        for asked in plant.detector.rechecks_asked():
+            fed.append(Rejudge(asked.tag, asked.start_ns, asked.end_ns))
+            plant.position += 1
+            position = Position(plant.position)
+            said += findings(plant.detector.rejudge(position, fed[-1], rows_as_of(fed, position)))
+    return said, plant
