@@ -8,8 +8,6 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.additions import Additions
-from detectors.advice import Advice
 from detectors.arrivals import (
     NEVER_NS,
     Arrived,
@@ -20,37 +18,39 @@ from detectors.arrivals import (
     arrived_texts,
     group,
 )
-from detectors.calibration import Calibrations
 from detectors.cases import Json, Origin, Run
-from detectors.combined import Combined
-from detectors.comparisons import Comparisons
-from detectors.context import Context
-from detectors.drift import Drifts
-from detectors.duration import Durations
-from detectors.dwells import Dwells
+from detectors.context.context import Context
+from detectors.context.told import Told
+from detectors.context.units import Switch, Transfer, Unit, phase_record
+from detectors.drift.advice import Advice
+from detectors.drift.drift import Drifts
 from detectors.gaps import Gaps
-from detectors.holds import CLEANING, USE, Activity, Holds, Row
+from detectors.health.calibration import Calibrations
+from detectors.health.places import Places
+from detectors.health.quality import BadQuality, Frozen, UncertainQuality
+from detectors.health.rhythm import Rhythms
+from detectors.health.sensor_range import SensorRanges
+from detectors.health.signals import Signals
+from detectors.health.silence import SourceLimits, Sources, Stale
+from detectors.health.stillness import Stillness
+from detectors.holds.holds import CLEANING, USE, Activity, Holds, Row
 from detectors.identity import detector_hash
-from detectors.late import rejudge
-from detectors.late_derived import Derived, Record, rejudge_run
-from detectors.models import Models
+from detectors.late.derived import Derived, Record, rejudge_run
+from detectors.late.excursions import rejudge
+from detectors.late.rejudging import RowsOfTag, Stretch
+from detectors.models.models import Models
 from detectors.part import Part, Said
-from detectors.places import Places
-from detectors.quality import BadQuality, Frozen, UncertainQuality
-from detectors.ranges import Ranges
-from detectors.rate import Rates
-from detectors.rejudging import RowsOfTag, Stretch
-from detectors.rhythm import Rhythms
-from detectors.sensor_range import SensorRanges
-from detectors.set_points import SetPoints
-from detectors.signals import Signals
-from detectors.silence import SourceLimits, Sources, Stale
+from detectors.ranges.additions import Additions
+from detectors.ranges.combined import Combined
+from detectors.ranges.duration import Durations
+from detectors.ranges.dwells import Dwells
+from detectors.ranges.ranges import Ranges
+from detectors.ranges.rate import Rates
+from detectors.ranges.set_points import SetPoints
+from detectors.ranges.unjudged import Unjudged
+from detectors.relations.comparisons import Comparisons
+from detectors.relations.verdicts import Verdicts
 from detectors.snapshots import Arrays, no_collection, pack, unpack
-from detectors.stillness import Stillness
-from detectors.told import Told
-from detectors.units import Switch, Transfer, Unit, phase_record
-from detectors.unjudged import Unjudged
-from detectors.verdicts import Verdicts
 from detectors.versions import Versions
 from domain.entries import (
     START,

@@ -2,14 +2,14 @@
 
 import hashlib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 
 @cache
 def detector_hash() -> str:
-    """SHA-256 over the source of this package, file by file in the order of their names."""
+    """SHA-256 over the sources of this package and of those within it, file by file in the order of their paths."""
+    room = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in sorted(files("detectors").iterdir(), key=lambda each: each.name):
-        if source.name.endswith(".py"):
-            digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    for name, source in sorted((source.relative_to(room).as_posix(), source) for source in room.rglob("*.py")):
+        digest.update(name.encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from alarms.book import AlarmBook
-from detectors.rejudging import RowsOfTag
+from detectors.late.rejudging import RowsOfTag
 from domain.alarms import Notice, Transition
 from domain.approvals import Decision
 from domain.entries import (

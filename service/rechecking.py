@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from detectors.rejudging import RowsOfTag
+from detectors.late.rejudging import RowsOfTag
 from domain.entries import START, Entry, Position, Rejudge
 from domain.findings import Recheck
 from domain.ports import HistoryReader, JournalReader, Rows

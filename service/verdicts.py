@@ -5,7 +5,7 @@ from collections.abc import Callable
 from alarms.book import AlarmBook
 from alarms.routing import notices_for_all
 from detectors.bank import DEFAULT_LIMITS, Bank
-from detectors.silence import SourceLimits
+from detectors.health.silence import SourceLimits
 from domain.ports import Journal
 from domain.tags import TagTable
 from records.database import SqlRecords

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.confirm import Confirmed, confirmed_arl0
+from detectors.drift.confirm import Confirmed, confirmed_arl0
 from domain.errors import Refused
 from domain.rules import DriftRule
 from domain.status import BAD

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from detectors.model_watch import fitted
+from detectors.models.watch import fitted
 from domain.approvals import same_person
 from domain.entries import ActionKind, PersonAction
 from domain.errors import Refused

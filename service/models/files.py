@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from detectors.model_watch import fitted
-from detectors.multivariate import Multivariate
+from detectors.models.multivariate import Multivariate
+from detectors.models.watch import fitted
 from domain.errors import DamagedFile
 from domain.models import Library, Model, ModelKind
 

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from detectors.batch import BatchModel, References
-from detectors.batch_fitting import BatchFitting, batch_scores, fit_batch
-from detectors.fitting import Fitting, calibrated, fit, judged
 from detectors.identity import detector_hash
-from detectors.latch import Latch, Patience
-from detectors.multivariate import Multivariate
+from detectors.models.batch import BatchModel, References
+from detectors.models.batch_fitting import BatchFitting, batch_scores, fit_batch
+from detectors.models.fitting import Fitting, calibrated, fit, judged
+from detectors.models.latch import Latch, Patience
+from detectors.models.multivariate import Multivariate
 from domain.errors import Refused
 from domain.models import ModelKind
 from service.config.model import ModelText

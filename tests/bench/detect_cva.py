@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 
-from detectors.fitting import calibrated, fit
-from detectors.grid import Closed
-from detectors.model_watch import ModelWatch
-from detectors.multivariate import Multivariate
+from detectors.models.fitting import calibrated, fit
+from detectors.models.grid import Closed
+from detectors.models.multivariate import Multivariate
+from detectors.models.watch import ModelWatch
 from domain.models import Model, ModelKind
 
 UNITS, TAGS = 100, 20

@@ -9,8 +9,8 @@ import argparse
 
 import numpy as np
 
-from detectors.charts import Charts
-from detectors.forecast import forecast
+from detectors.drift.charts import Charts
+from detectors.drift.forecast import forecast
 from domain.rules import DriftRule
 from tests.bench.intervals import wilson
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.charts import SIDES, Charts
+from detectors.drift.charts import SIDES, Charts
 from domain.rules import DriftRule
 from tests.bench.intervals import Z95
 

@@ -31,7 +31,7 @@ Fed = list[tuple[Entry, list[int]]]  # each entry with the places of its rows in
 def found_detectors() -> list[type]:
     """Every class of the detectors' package that offers the port."""
     found: dict[str, type] = {}
-    for module in pkgutil.iter_modules(detectors.__path__, "detectors."):
+    for module in pkgutil.walk_packages(detectors.__path__, "detectors."):
         for _, each in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             offers = all(callable(getattr(each, verb, None)) for verb in ("update", "snapshot", "restore"))
             if offers and each.__module__.startswith("detectors."):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detectors.batch import (
+from detectors.models.batch import (
     References,
     deviation,
     deviations_from_before,
@@ -19,7 +19,7 @@ from detectors.batch import (
     features,
     largest,
 )
-from detectors.multivariate import Numbers
+from detectors.models.multivariate import Numbers
 from tests.bench.detection.intervals import shared
 from tests.bench.detection.rows import Told, write_rows
 from tests.bench.detection.section import Goal, Run, Section

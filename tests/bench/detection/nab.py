@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.novelty import Novelty, NoveltyRule
+from detectors.drift.novelty import Novelty, NoveltyRule
 from tests.bench.detection.intervals import drawn
 from tests.bench.detection.nab_files import Series, series
 from tests.bench.detection.nab_score import Worth, best_limit, counts, probation, score, worth

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.changes import ChangeReference, ChangeRule, Changes
-from detectors.shift import Shift, ShiftReference, ShiftRule
+from detectors.models.changes import ChangeReference, ChangeRule, Changes
+from detectors.models.shift import Shift, ShiftReference, ShiftRule
 from tests.bench.detection.intervals import drawn
 from tests.bench.detection.rows import Told, told, write_rows
 from tests.bench.detection.section import Goal, Run, Section

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from detectors.shift import Shift, ShiftReference, ShiftRule
+from detectors.models.shift import Shift, ShiftReference, ShiftRule
 from tests.bench.detection.skab_files import WaterRun, filled
 from tests.bench.detection.skab_score import Counts, f1, far, mar, outlier_counts
 

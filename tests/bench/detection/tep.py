@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.fitting import calibrated, fit
-from detectors.latch import Latch, Patience
-from detectors.multivariate import Multivariate, Numbers, Statistics
+from detectors.models.fitting import calibrated, fit
+from detectors.models.latch import Latch, Patience
+from detectors.models.multivariate import Multivariate, Numbers, Statistics
 from tests.bench.detection.intervals import drawn, rated, shared
 from tests.bench.detection.rows import Told, write_rows
 from tests.bench.detection.section import Goal, Run, Section

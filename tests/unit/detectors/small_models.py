@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from detectors.batch import References
-from detectors.batch_fitting import fit_batch
-from detectors.fitting import Fitting, calibrated, fit
+from detectors.models.batch import References
+from detectors.models.batch_fitting import fit_batch
+from detectors.models.fitting import Fitting, calibrated, fit
 from domain.models import Model, ModelKind
 from tests.unit.detectors.plant import SECOND
 

@@ -10,7 +10,7 @@ import pytest
 
 from alarms.book import AlarmBook
 from detectors.bank import Bank
-from detectors.silence import SourceLimits
+from detectors.health.silence import SourceLimits
 from domain.alarms import Transition
 from domain.entries import Entry, Heartbeat, Position
 from domain.findings import Finding, PhaseRecord, Stage

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from detectors.model_watch import ModelWatch
+from detectors.models.watch import ModelWatch
 from domain.errors import DamagedFile
 from domain.models import ModelKind
 from service.config.model import ModelText

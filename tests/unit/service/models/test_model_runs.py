@@ -1,7 +1,7 @@
 import numpy as np
 
 from detectors.arrivals import arrived_samples, group
-from detectors.grid import Grid
+from detectors.models.grid import Grid
 from domain.entries import Position
 from domain.findings import PhaseRecord
 from domain.ports import Rows

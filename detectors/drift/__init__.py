@@ -1,0 +1,1 @@
+"""Parameters that leave their usual course within their ranges."""

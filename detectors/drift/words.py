@@ -1,0 +1,135 @@
+"""What a drift finding says: the sentence for the operator, and the numbers that prove it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.cases import Evidence, quantity
+from detectors.drift.charts import KEPT, Charts, slope_per_ns
+from detectors.drift.forecast import SURE, Forecast, forecast
+from detectors.ranges.limits import Limit
+from domain.rules import DriftRule
+from domain.shifts import Shifts
+from domain.tags import Tag
+from domain.time import DAY_NS, MINUTE_NS, format_duration, format_time
+
+_MOST_OF = 0.5  # of the way from the target, made since the drift began: it moves; else it stands apart
+
+
+@dataclass(frozen=True, slots=True)
+class Drifting:
+    """A tag's drift at the end of a window, as one of its charts sees it."""
+
+    tag: Tag
+    rule: DriftRule
+    limits: tuple[Limit, ...]
+    charts: Charts
+    place: int
+    side: int | None  # of the CUSUMs; None: the EWMA
+    since_ns: int
+    baseline: str
+
+    @property
+    def target(self) -> float:
+        """Where the parameter should be by its baseline, at the newest window."""
+        charts, place = self.charts, np.array([self.place])
+        newest = (int(charts.windows[self.place]) - 1) % KEPT
+        return float(charts.expected(place, charts.at_ns[place, newest])[0] + charts.offset[self.place])
+
+    @property
+    def sign(self) -> int:
+        """1 where it drifts up."""
+        if self.side is None:
+            return 1 if self.charts.ewma[self.place] >= 0.0 else -1
+        return -1 if self.side % 2 else 1
+
+    def line(self) -> tuple[float, float]:
+        """The straight line since it began: slope per ns, and its value at the newest window."""
+        return slope_per_ns(*self.charts.recent(self.place, self.since_ns))
+
+    def ahead(self, level: float) -> tuple[Limit, Forecast] | None:
+        """The nearest limit ahead and when the mean meets it; None where that is not sure."""
+        ahead = [limit for limit in self.limits if limit.sign == self.sign and limit.excess(level) < 0]
+        if not ahead:
+            return None
+        nearest = max(ahead, key=lambda limit: limit.excess(level))
+        meets = forecast(self.charts, self.place, nearest.value, self.sign, self.since_ns)
+        return None if meets is None else (nearest, meets)
+
+    @property
+    def chart(self) -> str:
+        """The chart and its in-control run length, in windows and as a time."""
+        name = f"EWMA λ {self.rule.lam:g}" if self.side is None else f"CUSUM k {self.rule.k[self.side // 2]:g}"
+        return f"{name}, ARL₀ {self.rule.arl0:,.0f} windows = {format_duration(self._alarms_every_ns)}"
+
+    @property
+    def _alarms_every_ns(self) -> int:
+        return round(self.rule.arl0 * self.rule.every_ns)
+
+
+def sentence(drifting: Drifting, at_ns: int, where: str, shifts: Shifts | None) -> str:
+    """`R101.PT has risen 0.8 kPa/min for 14 min, now 338 kPa; it reaches 350 kPa at 14:32 ± 4 min …`."""
+    slope, level = drifting.line()
+    unit, target, sign = drifting.tag.unit, drifting.target, drifting.sign
+    lasting_ns = max(at_ns - drifting.since_ns, drifting.rule.every_ns)
+    lasts = format_duration(lasting_ns)
+    if sign * slope * lasting_ns >= _MOST_OF * abs(level - target):
+        moves = "risen" if sign > 0 else "fallen"
+        rate = f"{abs(slope) * MINUTE_NS:.2g} {unit}".rstrip()
+        said = f"{drifting.tag.name} has {moves} {rate}/min for {lasts}, now {quantity(level, unit)}"
+    else:
+        side = "above" if sign > 0 else "below"
+        said = (
+            f"{drifting.tag.name} has been {side} its usual {quantity(target, unit)} for {lasts}, "
+            f"now {quantity(level, unit)}"
+        )
+    ahead = drifting.ahead(level)
+    if ahead is not None:
+        limit, meets = ahead
+        half_ns = max(meets.at_ns - meets.early_ns, meets.late_ns - meets.at_ns)
+        minutes = max(-(-half_ns // MINUTE_NS), 1)
+        said += f"; it reaches {quantity(limit.value, unit)} at {_clock(meets.at_ns, at_ns, shifts)} ± {minutes} min"
+    return f"{said},{where} ({drifting.chart})."
+
+
+def _clock(time_ns: int, now_ns: int, shifts: Shifts | None) -> str:
+    """A time of day as the plant's clock shows it; with its date where a day lies between."""
+    if time_ns - now_ns >= DAY_NS:
+        return format_time(time_ns // MINUTE_NS * MINUTE_NS)
+    return format_time(time_ns)[11:16] + " UTC" if shifts is None else shifts.local_clock(time_ns)
+
+
+def evidence(drifting: Drifting, *, goes_on: bool) -> Evidence:
+    """The numbers; with the time to the limit while it goes on."""
+    charts, place, side = drifting.charts, drifting.place, drifting.side
+    slope, level = drifting.line()
+    threshold = float(charts.edge[place] if side is None else charts.h[place, side])
+    stated = float(charts.stated_edge[place] if side is None else charts.stated_h[place, side])
+    learnt = float(charts.learnt_from[place])
+    told: dict[str, float | int | str | None] = {
+        "arl0": drifting.rule.arl0,
+        "chart": drifting.chart,
+        "statistic": float(abs(charts.ewma[place]) if side is None else charts.sums[place, side]),
+        "threshold": threshold,
+        "widened": threshold / stated,
+        "target": drifting.target,
+        "sigma": float(charts.sigma[place]),
+        "autocorrelation": float(charts.phi[place]),
+        "learnt": f"from {learnt:.0f} windows" if learnt else "no",
+        "baseline": drifting.baseline,
+        "mean": level,
+        "slope_per_min": slope * MINUTE_NS,
+        "unit": drifting.tag.unit,
+    }
+    ahead = drifting.ahead(level) if goes_on else None
+    if ahead is not None:
+        limit, meets = ahead
+        told |= {
+            "limit": limit.value,
+            "range": limit.kind,
+            "forecast_ns": meets.at_ns,
+            "forecast_early_ns": meets.early_ns,
+            "forecast_late_ns": meets.late_ns,
+            "forecast_sure": SURE,
+        }
+    return told

@@ -1,0 +1,1 @@
+"""Whether an instrument can be believed, whatever the process does."""

@@ -1,0 +1,1 @@
+"""How long material and equipment wait."""

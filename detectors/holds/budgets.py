@@ -1,0 +1,209 @@
+"""Budgets: what several holds of one batch take together, and what it inherits from the batches that it was made of.
+
+A batch begins with as much as its oldest parent had taken when it was made (the largest of them, never their sum).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from detectors.cases import Case, Evidence, Json, Origin, case_from, open_case
+from detectors.holds.clocks import NOTHING, Span
+from domain.entries import RowPosition
+from domain.findings import Finding, Stage
+from domain.holds import Budget
+from domain.time import format_duration
+
+_BATCHES_KEPT = 512  # of one budget; the one that was longest not heard of goes first
+
+Part = tuple[str, int, int]
+"""A hold and where its stay's start stands in the journal."""
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """What one batch has taken of one budget."""
+
+    inherited: Span = NOTHING
+    parts: dict[Part, Span] = field(default_factory=dict)  # stays that have ended
+    warned: int = 0
+    cases: dict[str, Case] = field(default_factory=dict)
+
+    def total(self, live: list[Span]) -> Span:
+        """All of it; `live` are the stays that run."""
+        return added([self.inherited, *self.parts.values(), *live])
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A stay that runs now and counts to a budget."""
+
+    part: Part
+    unit: str
+    spent: Span
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a batch stands with a budget."""
+
+    budget: Budget
+    account: Account
+    batch: str
+    unit: str
+    total: Span
+
+    def evidence(self) -> Evidence:
+        """What a person needs to check a statement about it."""
+        return {
+            "elapsed_min_ns": self.total.low_ns,
+            "elapsed_max_ns": self.total.high_ns,
+            "inherited_min_ns": self.account.inherited.low_ns,
+            "inherited_max_ns": self.account.inherited.high_ns,
+            "limit_ns": self.budget.limit_ns,
+            "stays": len(self.account.parts),
+            "study": self.budget.study or None,
+        }
+
+
+class Budgets:
+    """All budgets of the rulebook."""
+
+    def __init__(self, budgets: dict[str, Budget], origin: Origin) -> None:
+        self._origin = origin
+        self.budgets = budgets
+        self._accounts: dict[str, dict[str, Account]] = {name: {} for name in budgets}
+
+    def account(self, budget: str, batch: str) -> Account:
+        """A batch's account, made where there is none."""
+        accounts = self._accounts[budget]
+        account = accounts.pop(batch, None) or Account()
+        accounts[batch] = account
+        while len(accounts) > _BATCHES_KEPT:
+            del accounts[next(iter(accounts))]
+        return account
+
+    def total(self, budget: str, batch: str, live: list[Span]) -> Span:
+        """What a batch has taken so far."""
+        known = self._accounts[budget].get(batch)
+        return (Account() if known is None else known).total(live)
+
+    def inherit(self, parent: str, child: str, live: Callable[[str, str], list[Span]]) -> None:
+        """A batch comes to be of another; `live` gives the stays of a batch that run now, by budget."""
+        for name in self.budgets:
+            taken = self.total(name, parent, live(name, parent))
+            if taken != (0, 0):
+                account = self.account(name, child)
+                account.inherited = largest(account.inherited, taken)
+
+    def judge(
+        self, name: str, batch: str, live: list[Live], at_ns: int, position: RowPosition, unit: str
+    ) -> list[Finding]:
+        """Say what a batch's budget has come to; without a stay that runs what was open is closed."""
+        budget, account = self.budgets[name], self.account(name, batch)
+        total = account.total([each.spent for each in live])
+        named = _Standing(budget, account, batch, unit, total)
+        found: list[Finding] = []
+        worst_ns = total.low_ns if total.high_ns is None else total.high_ns
+        if worst_ns > budget.limit_ns:
+            if "hold.breach" not in account.cases:
+                message = self._over(budget, batch, total)
+                found.append(self._say(named, "hold.breach", message, at_ns, position))
+                found += self._clear(named, "hold.warning", at_ns)
+        else:
+            due = sum(worst_ns >= budget.limit_ns - before_ns for before_ns in budget.warn_before_ns)
+            if due > account.warned and live:
+                found += self._clear(named, "hold.warning", at_ns)
+                account.warned = due
+                left = format_duration(budget.limit_ns - worst_ns)
+                message = (
+                    f"{name}: {_long(total)} are used, {left} are left of {format_duration(budget.limit_ns)}, "
+                    f"batch {batch}."
+                )
+                found.append(self._say(named, "hold.warning", message, at_ns, position))
+        if not live:
+            for rule in list(account.cases):
+                found += self._clear(named, rule, at_ns)
+        return found
+
+    def _over(self, budget: Budget, batch: str, total: Span) -> str:
+        over = "over" if total.low_ns > budget.limit_ns else "perhaps over"
+        limit = format_duration(budget.limit_ns)
+        return f"{budget.name}: {_long(total)} are used, {over} the limit of {limit}, batch {batch}."
+
+    def _say(self, now: "_Standing", rule: str, message: str, at_ns: int, position: RowPosition) -> Finding:
+        case = open_case(self._origin, rule, now.budget.name, at_ns, position, None, now.unit)
+        case.batch = now.batch
+        case.id = f"{rule}/{now.budget.name}/{now.batch}//{position.entry}.{position.row}"
+        now.account.cases[rule] = case
+        return case.say(Stage.OPEN, at_ns, message, now.evidence())
+
+    def _clear(self, now: "_Standing", rule: str, at_ns: int) -> list[Finding]:
+        case = now.account.cases.pop(rule, None)
+        if case is None:
+            return []
+        limit = format_duration(now.budget.limit_ns)
+        message = f"{now.budget.name}: {_long(now.total)} are used of {limit}, batch {now.batch}."
+        return [case.say(Stage.CLEARED, at_ns, message, now.evidence(), at_ns)]
+
+    def state(self) -> Json:
+        """All of it."""
+        return {
+            name: [
+                [
+                    batch,
+                    list(account.inherited),
+                    [[list(part), list(spent)] for part, spent in account.parts.items()],
+                    account.warned,
+                    {rule: case.state() for rule, case in account.cases.items()},
+                ]
+                for batch, account in accounts.items()
+            ]
+            for name, accounts in self._accounts.items()
+        }
+
+    def load(self, state: Json) -> None:
+        """Take back what `state` told, as far as the rules still have the budget."""
+        for name, accounts in state.items():
+            if name in self._accounts:
+                self._accounts[name] = {
+                    batch: Account(
+                        Span(*inherited),
+                        {(part[0], part[1], part[2]): Span(*spent) for part, spent in parts},
+                        warned,
+                        {rule: case_from(case) for rule, case in cases.items()},
+                    )
+                    for batch, inherited, parts, warned, cases in accounts
+                }
+
+    def forget_said(self) -> None:
+        """Begin to announce anew: the limits are others."""
+        for accounts in self._accounts.values():
+            for account in accounts.values():
+                account.warned, account.cases = 0, {}
+
+
+def added(spans: list[Span]) -> Span:
+    """All together."""
+    highs = [span.high_ns for span in spans if span.high_ns is not None]
+    return Span(sum(span.low_ns for span in spans), sum(highs) if len(highs) == len(spans) else None)
+
+
+def largest(one: Span, other: Span) -> Span:
+    """The larger of each bound."""
+    high_ns = None if one.high_ns is None or other.high_ns is None else max(one.high_ns, other.high_ns)
+    return Span(max(one.low_ns, other.low_ns), high_ns)
+
+
+def less(one: Span, credit: Span) -> Span:
+    """What came after a part of it."""
+    if one.high_ns is None or credit.high_ns is None:
+        return Span(max(0, one.low_ns - credit.low_ns), None)
+    return Span(max(0, one.low_ns - credit.low_ns), max(0, one.high_ns - credit.high_ns))
+
+
+def _long(total: Span) -> str:
+    low = format_duration(total.low_ns)
+    if total.high_ns is None:
+        return f"at least {low}"
+    high = format_duration(total.high_ns)
+    return low if low == high else f"{low} to {high}"

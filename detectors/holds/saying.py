@@ -1,0 +1,330 @@
+"""Findings about one stay: warnings, breaches, excursions from its condition, and how it ended."""
+
+from detectors.cases import Case, Evidence, Origin, open_case, quantity
+from detectors.holds import words
+from detectors.holds.clocks import Span
+from detectors.holds.measures import Measures
+from detectors.holds.stays import Moment, Stay, Waiting
+from detectors.holds.strips import INSIDE, OUTSIDE, Strip
+from domain.entries import RowPosition
+from domain.findings import Finding, Stage
+from domain.holds import Hold, HoldMode
+from domain.rules import Rulebook
+from domain.shifts import Shifts
+from domain.time import format_duration
+
+BREACH = "hold.breach"
+WARNING = "hold.warning"
+INDETERMINATE = "hold.indeterminate"
+CONDITION = "hold.out_of_condition"
+RECORD = "hold.record"
+
+
+class Saying:
+    """What is said of stays. Times of findings are the heartbeat's while a stay runs, and its own once it has ended."""
+
+    def __init__(self, rulebook: Rulebook, origin: Origin, measures: Measures) -> None:
+        self._origin = origin
+        self._measures = measures
+        self._shifts: Shifts | None = rulebook.shifts
+
+    def running(self, waiting: Waiting, stay: Stay, now: Moment, now_ns: int) -> list[Finding]:
+        """Judge a stay that runs: over its limit, near it, or near it before the shift ends."""
+        hold, limit_ns = waiting.hold, waiting.hold.limit_ns
+        used = self._measures.used(hold, stay, now)
+        worst_ns = used.low_ns if used.high_ns is None else used.high_ns
+        if limit_ns is None or worst_ns <= limit_ns:
+            return self._warn(hold, stay, used, now, now_ns)
+        if BREACH not in stay.cases:
+            return [self._breach(hold, stay, used, now, now_ns), *self.quiet(hold, stay, WARNING, now, now_ns)]
+        if not stay.is_proven and words.is_proven(hold, used):
+            stay.is_proven = True
+            message = words.breached(hold, stay, used, self._measures.unit(hold))
+            return [stay.cases[BREACH].say(Stage.OPEN, now_ns, message, self._evidence(hold, stay, used, now))]
+        return []
+
+    def _breach(self, hold: Hold, stay: Stay, used: Span, until: Moment, at_ns: int) -> Finding:
+        case = self._open(hold, stay, BREACH, stay.start.time_ns, until.position)
+        stay.is_proven = words.is_proven(hold, used)
+        message = words.breached(hold, stay, used, self._measures.unit(hold))
+        return case.say(Stage.OPEN, at_ns, message, self._evidence(hold, stay, used, until))
+
+    def _warn(self, hold: Hold, stay: Stay, used: Span, now: Moment, now_ns: int) -> list[Finding]:
+        """Give the next warning that is due; of several at once the last."""
+        worst_ns = used.low_ns if used.high_ns is None else used.high_ns
+        due = sum(worst_ns >= after_ns for after_ns in hold.warnings_ns)
+        runs_out_ns = self._runs_out_ns(hold, stay, used, now_ns)
+        forecast = not stay.forecast and runs_out_ns is not None
+        if due <= stay.warned and not forecast:
+            return []
+        # An earlier warning ends first, so that the next one is heard.
+        found = self.quiet(hold, stay, WARNING, now, now_ns)
+        stay.warned = max(due, stay.warned)
+        stay.forecast = stay.forecast or runs_out_ns is not None
+        case = self._open(hold, stay, WARNING, stay.start.time_ns, now.position)
+        message = words.warned(hold, stay, used, self._measures.unit(hold))
+        evidence = dict(self._evidence(hold, stay, used, now))
+        if runs_out_ns is not None and self._shifts is not None:
+            message = f"{message[:-1]}. It runs out at {self._shifts.local_clock(runs_out_ns)}, before this shift ends."
+            evidence |= {"runs_out_ns": runs_out_ns, "shift_end_ns": self._shifts.end_ns(now_ns)}
+        return [*found, case.say(Stage.OPEN, now_ns, message, evidence)]
+
+    def _runs_out_ns(self, hold: Hold, stay: Stay, used: Span, now_ns: int) -> int | None:
+        """When a hold runs out, where that is within this shift and half of it is used; None otherwise."""
+        runs_out_ns = self.forecast_ns(hold, used, now_ns)
+        if runs_out_ns is None or self._shifts is None or hold.limit_ns is None or used.high_ns is None:
+            return None
+        is_near = 2 * used.high_ns >= hold.limit_ns and runs_out_ns < self._shifts.end_ns(now_ns)
+        return runs_out_ns if is_near else None
+
+    def forecast_ns(self, hold: Hold, used: Span, now_ns: int) -> int | None:
+        """When a hold is over its limit if all goes on as it does; None: not so, or nobody can say."""
+        if hold.limit_ns is None or used.high_ns is None:
+            return None
+        strip = self._measures.strip(hold)
+        if strip is not None:
+            counts_outside = hold.mode is HoldMode.OVER_TEMPERATURE
+            stands = strip.is_outside_now() is not counts_outside
+            if stands and (counts_outside or hold.counts_in_condition):
+                return None
+        return now_ns + max(0, hold.limit_ns - used.high_ns)
+
+    def quiet(self, hold: Hold, stay: Stay, rule: str, now: Moment, at_ns: int) -> list[Finding]:
+        """End what was announced because something worse, or nothing, is to be said."""
+        case = stay.cases.pop(rule, None)
+        if case is None:
+            return []
+        used = self._measures.used(hold, stay, now)
+        message = f"{hold.name} is now nearer its limit{words.place(stay)}."
+        return [case.say(Stage.CLEARED, at_ns, message, self._evidence(hold, stay, used, now), at_ns)]
+
+    def excursions(
+        self, waiting: Waiting, stay: Stay, strip: Strip, at_ns: int, position: RowPosition, value: float | None
+    ) -> list[Finding]:
+        """Tell what the strip of a condition has come to since it was last told, within the stay."""
+        hold = waiting.hold
+        if hold.mode is not HoldMode.IN_CONDITION or strip.proven_ns is None:
+            return []
+        end_ns = strip.proven_ns if stay.stop is None else min(strip.proven_ns, stay.stop.time_ns)
+        from_ns = max(stay.start.time_ns, stay.told_ns)
+        found: list[Finding] = []
+        if from_ns > end_ns:
+            return found
+        if CONDITION in stay.cases and value is not None and strip.side(value):
+            stay.peak = _further(strip, stay.peak, value)
+        for state, begin_ns, until_ns in list(strip.stretches(from_ns, end_ns)):
+            if state == OUTSIDE and CONDITION not in stay.cases and until_ns >= begin_ns:
+                found.append(self._leaves(hold, stay, strip, begin_ns, at_ns, position, value))
+            elif state == INSIDE and CONDITION in stay.cases:
+                found.append(self._returns(hold, stay, strip, begin_ns, at_ns))
+        stay.told_ns = end_ns
+        return found
+
+    def _leaves(
+        self,
+        hold: Hold,
+        stay: Stay,
+        strip: Strip,
+        onset_ns: int,
+        at_ns: int,
+        position: RowPosition,
+        value: float | None,
+    ) -> Finding:
+        assert hold.condition is not None
+        stay.excursions += 1
+        stay.peak = value if value is not None and strip.side(value) else None
+        case = open_case(self._origin, CONDITION, hold.name, onset_ns, position, None, hold.unit)
+        case.batch = stay.batch
+        case.id = f"{CONDITION}/{hold.name}/{stay.batch}/{stay.excursions}/{position.entry}.{position.row}"
+        stay.cases[CONDITION] = case
+        shown = "outside" if stay.peak is None else quantity(stay.peak, strip.unit)
+        within = words.in_words(hold.condition, strip.unit)
+        message = f"{hold.name}: {hold.condition.tag} is {shown}, not {within}{words.place(stay)}. The clock goes on."
+        if hold.counts_in_condition:
+            message = message.replace("The clock goes on.", "Only time in its condition counts.")
+        return case.say(Stage.OPEN, max(at_ns, onset_ns), message, self._outside(hold, stay, strip, onset_ns, at_ns))
+
+    def _returns(self, hold: Hold, stay: Stay, strip: Strip, end_ns: int, at_ns: int) -> Finding:
+        assert hold.condition is not None
+        case = stay.cases.pop(CONDITION)
+        evidence = self._outside(hold, stay, strip, case.onset_ns, end_ns)
+        spent = format_duration(int(evidence["outside_max_ns"] or 0))
+        message = (
+            f"{hold.name}: {hold.condition.tag} was not {words.in_words(hold.condition, strip.unit)} "
+            f"for {spent}{words.place(stay)}."
+        )
+        return case.say(Stage.CLEARED, max(at_ns, end_ns), message, evidence, end_ns)
+
+    def _outside(self, hold: Hold, stay: Stay, strip: Strip, onset_ns: int, until_ns: int) -> Evidence:
+        """Minutes outside: of this excursion, and of the stay so far."""
+        assert hold.condition is not None
+        this = strip.outside(onset_ns, max(until_ns, onset_ns))
+        whole = strip.outside(stay.start.time_ns, max(until_ns, stay.start.time_ns), stay.base)
+        return {
+            "tag": hold.condition.tag,
+            "low": hold.condition.low,
+            "high": hold.condition.high,
+            "unit": strip.unit,
+            "peak": stay.peak,
+            "outside_min_ns": this.low_ns,
+            "outside_max_ns": this.high_ns,
+            "hold_outside_min_ns": whole.low_ns,
+            "hold_outside_max_ns": whole.high_ns,
+            "excursions": stay.excursions,
+            "study": hold.study or None,
+        }
+
+    def ended(self, waiting: Waiting, stay: Stay, stop: Moment, position: RowPosition) -> list[Finding]:
+        """Judge the whole of a stay by its own ends, and close what is open about it."""
+        hold, at_ns = waiting.hold, stop.time_ns
+        found: list[Finding] = []
+        strip = self._measures.strip(hold)
+        if strip is not None:
+            found += self.excursions(waiting, stay, strip, at_ns, position, None)
+            if CONDITION in stay.cases:
+                found.append(self._returns(hold, stay, strip, max(at_ns, stay.cases[CONDITION].onset_ns), at_ns))
+        used = self._measures.used(hold, stay, stop)
+        found += self._judged(hold, stay, used, stop, position)
+        evidence = self._evidence(hold, stay, used, stop)
+        message = words.ended(hold, stay, used, self._measures.unit(hold))
+        for rule in list(stay.cases):
+            case = stay.said[rule] = stay.cases.pop(rule)
+            found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+        if hold.mode is HoldMode.ENDPOINT or hold.storage is not None:
+            case = self._open(hold, stay, RECORD, stay.start.time_ns, position)
+            stay.said[RECORD] = stay.cases.pop(RECORD)
+            found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+        return found
+
+    def _judged(self, hold: Hold, stay: Stay, used: Span, stop: Moment, position: RowPosition) -> list[Finding]:
+        """A breach that no heartbeat announced."""
+        worst_ns = used.low_ns if used.high_ns is None else used.high_ns
+        if hold.limit_ns is None or worst_ns <= hold.limit_ns or BREACH in stay.cases:
+            return []
+        case = self._open(hold, stay, BREACH, stay.start.time_ns, position)
+        message = words.breached(hold, stay, used, self._measures.unit(hold))
+        return [case.say(Stage.OPEN, stop.time_ns, message, self._evidence(hold, stay, used, stop))]
+
+    def unknown_start(self, waiting: Waiting, stay: Stay, at_ns: int, position: RowPosition) -> Finding:
+        """Say that something waits whose start nobody recorded: nobody can prove how long, and it goes on."""
+        hold = waiting.hold
+        case = self._open(hold, stay, INDETERMINATE, stay.start.time_ns, position)
+        message = (
+            f"{hold.name} waits, and its {hold.start} was not recorded: nobody can prove since when{words.place(stay)}."
+        )
+        return case.say(Stage.OPEN, at_ns, message, self.missing(hold, stay, hold.start, Span(0, None)))
+
+    def missing_start(self, waiting: Waiting, stay: Stay, stop: Moment) -> Finding:
+        """Say that a stop came without a start: it is not zero, and nobody can prove how long it was."""
+        hold = waiting.hold
+        case = self._open(hold, stay, INDETERMINATE, stop.time_ns, stop.position)
+        stay.said[INDETERMINATE] = stay.cases.pop(INDETERMINATE)
+        message = f"{hold.name}: {hold.start} was not recorded, so nobody can prove how long it waited."
+        evidence = self.missing(hold, stay, hold.start, Span(0, None))
+        return case.say(Stage.CLEARED, stop.time_ns, message, evidence, stop.time_ns)
+
+    def missing_stop(self, waiting: Waiting, stay: Stay, over: Moment) -> list[Finding]:
+        """Say that a stay is over, though nobody recorded its stop: it ended between its last sight and `over`."""
+        hold = waiting.hold
+        used = self._measures.used(hold, stay, over)
+        seen_ns = max(stay.start.time_ns, min(stay.sighted_ns or stay.start.time_ns, over.time_ns))
+        seen = Moment(seen_ns, seen_ns, over.position, over.source, over.stamp)
+        used = Span(min(self._measures.used(hold, stay, seen).low_ns, used.low_ns), used.high_ns)
+        case = open_case(self._origin, INDETERMINATE, hold.name, over.time_ns, over.position, None, hold.unit)
+        case.batch = stay.batch
+        case.id = f"{INDETERMINATE}/{hold.name}/{stay.batch}//{over.position.entry}.{over.position.row}"
+        stay.said[INDETERMINATE] = case
+        message = (
+            f"{hold.name}: {hold.stop} was not recorded, so nobody can prove how long it waited{words.place(stay)}."
+        )
+        evidence = self.missing(hold, stay, hold.stop, used)
+        found = [case.say(Stage.CLEARED, over.time_ns, message, evidence, over.time_ns)]
+        for rule in list(stay.cases):
+            known = stay.said[rule] = stay.cases.pop(rule)
+            found.append(known.say(Stage.CLEARED, over.time_ns, message, evidence, over.time_ns))
+        return found
+
+    def missing(self, hold: Hold, stay: Stay, event: str, used: Span) -> Evidence:
+        """The evidence of a hold that misses an end."""
+        return {
+            "missing": event,
+            "started_ns": stay.start.time_ns if stay.knows_start else None,
+            "stopped_ns": None if stay.stop is None else stay.stop.time_ns,
+            "elapsed_min_ns": used.low_ns,
+            "elapsed_max_ns": used.high_ns,
+            "limit_ns": hold.limit_ns,
+            "kind": str(hold.kind),
+            "mode": str(hold.mode),
+            "study": hold.study or None,
+        }
+
+    def withdrawn(self, waiting: Waiting, stay: Stay, at_ns: int, why: str) -> list[Finding]:
+        """Take back what is open about a stay."""
+        found = []
+        for rule in list(stay.cases):
+            case = stay.said[rule] = stay.cases.pop(rule)
+            found.append(case.say(Stage.CLEARED, at_ns, f"{waiting.hold.name}: {why}.", {}, at_ns))
+        return found
+
+    def corrected(
+        self, waiting: Waiting, stay: Stay, until: Moment, at_ns: int, position: RowPosition, why: Evidence
+    ) -> list[Finding]:
+        """The next version of everything that was said of a stay, by its corrected ends."""
+        hold = waiting.hold
+        used = self._measures.used(hold, stay, until)
+        evidence = {**self._evidence(hold, stay, used, until), **why}
+        unit = self._measures.unit(hold)
+        worst_ns = used.low_ns if used.high_ns is None else used.high_ns
+        is_over = hold.limit_ns is not None and worst_ns > hold.limit_ns
+        found: list[Finding] = []
+        message = words.ended(hold, stay, used, unit)
+        if stay.stop is None:
+            message = words.breached(hold, stay, used, unit) if is_over else words.warned(hold, stay, used, unit)
+        message = f"{message[:-1]}, by a corrected time."
+        if is_over and BREACH not in stay.cases and BREACH not in stay.said:
+            case = self._open(hold, stay, BREACH, stay.start.time_ns, position)
+            found.append(case.say(Stage.OPEN, at_ns, message, evidence))
+            if stay.stop is not None:
+                stay.said[BREACH] = stay.cases.pop(BREACH)
+                found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+        elif BREACH in stay.cases and is_over:
+            found.append(stay.cases[BREACH].say(Stage.OPEN, at_ns, message, evidence))
+        for rule in [rule for rule in stay.cases if rule != BREACH or not is_over]:
+            if rule != CONDITION:
+                case = stay.cases.pop(rule)
+                found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+        if stay.stop is not None:
+            again = [case for rule, case in stay.said.items() if rule != WARNING and case.id not in _ids(found)]
+            found += [case.say(Stage.CLEARED, at_ns, message, evidence, at_ns) for case in again]
+        stay.warned = sum(worst_ns >= after_ns for after_ns in hold.warnings_ns)
+        stay.forecast = False
+        return found
+
+    def _open(self, hold: Hold, stay: Stay, rule: str, onset_ns: int, position: RowPosition) -> Case:
+        case = open_case(self._origin, rule, hold.name, onset_ns, position, None, hold.unit)
+        case.batch = stay.batch
+        case.id = f"{rule}/{hold.name}/{stay.batch}//{position.entry}.{position.row}"
+        stay.cases[rule] = case
+        return case
+
+    def _evidence(self, hold: Hold, stay: Stay, used: Span, until: Moment) -> Evidence:
+        told = dict(words.evidence(hold, stay, used, self._measures.lasted(stay, until)))
+        if hold.condition is not None:
+            spent = self._measures.outside(hold, stay, until)
+            told |= {"outside_min_ns": spent.low_ns, "outside_max_ns": spent.high_ns}
+        if hold.storage is not None:
+            kinetic = self._measures.kinetics[hold.storage]
+            mean_c, seconds = kinetic.over(stay.start.time_ns, until.time_ns)
+            told |= {"mean_kinetic_degC": mean_c, "mean_kinetic_of_s": round(seconds, 3)}
+        return told
+
+
+def _further(strip: Strip, peak: float | None, value: float) -> float:
+    """The value that is further outside."""
+    if peak is None or strip.side(peak) != strip.side(value):
+        return value
+    return max(peak, value) if strip.side(value) > 0 else min(peak, value)
+
+
+def _ids(found: list[Finding]) -> set[str]:
+    return {str(finding.id) for finding in found}

@@ -1,0 +1,147 @@
+"""One time that something waits: its two ends, and what has been said of it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from detectors.cases import Case, Json, case_from
+from detectors.holds.clocks import NOTHING, Span, Stamp
+from domain.entries import Position, RowPosition
+from domain.holds import Hold
+
+PAST_KEPT = 16
+"""Stays of one hold that have ended and may still be corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An end of a stay, by its source's clock; `earliest_ns` is before it where a gap hides when it really was."""
+
+    time_ns: int
+    earliest_ns: int
+    position: RowPosition
+    source: str
+    stamp: Stamp
+
+    def state(self) -> Json:
+        """All of it."""
+        return [self.time_ns, self.earliest_ns, list(self.position), self.source, list(self.stamp)]
+
+
+def moment_from(state: Json) -> Moment:
+    """The moment that `Moment.state` told."""
+    time_ns, earliest_ns, (entry, row), source, stamp = state
+    return Moment(time_ns, earliest_ns, RowPosition(Position(entry), row), source, Stamp(*stamp))
+
+
+@dataclass(slots=True, eq=False)
+class Stay:
+    """A hold of one batch, from its start to its stop.
+
+    Where `knows_start` is False nobody saw the start: `start` is then the first sight of what waits, or its stop.
+    """
+
+    start: Moment
+    batch: str
+    knows_start: bool = True
+    batch_is_certain: bool = False  # the batch's tag has had its time to settle
+    stop: Moment | None = None
+    is_judged: bool = False  # after its stop, as a whole
+    warned: int = 0  # how many of the warnings have been given
+    forecast: bool = False  # that it runs out in this shift has been said
+    is_proven: bool = False  # that it is over its limit was said, and is certain even in the best case
+    cases: dict[str, Case] = field(default_factory=dict)  # open, by rule
+    said: dict[str, Case] = field(default_factory=dict)  # cleared, by rule: a correction makes their next version
+    base: tuple[int, int] | None = None  # of its condition's strip at the start
+    excursions: int = 0
+    told_ns: int = 0  # up to here its condition's excursions have been told
+    peak: float | None = None
+    credit: Span = NOTHING  # what of it counts to a budget of the batch that it was before
+    last_seen_ns: int | None = None  # by the source's clock
+    sighted_ns: int | None = None  # as long as nothing could have been the next batch's
+    again: Moment | None = None  # the newest start while it runs: that of the next batch, if it was one
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it runs, as far as anybody knows."""
+        return self.stop is None
+
+    def state(self) -> Json:
+        """All of it."""
+        return {
+            "start": self.start.state(),
+            "batch": self.batch,
+            "knows_start": self.knows_start,
+            "batch_is_certain": self.batch_is_certain,
+            "stop": None if self.stop is None else self.stop.state(),
+            "is_judged": self.is_judged,
+            "warned": self.warned,
+            "forecast": self.forecast,
+            "is_proven": self.is_proven,
+            "cases": {rule: case.state() for rule, case in self.cases.items()},
+            "said": {rule: case.state() for rule, case in self.said.items()},
+            "base": None if self.base is None else list(self.base),
+            "excursions": self.excursions,
+            "told_ns": self.told_ns,
+            "peak": self.peak,
+            "credit": list(self.credit),
+            "last_seen_ns": self.last_seen_ns,
+            "sighted_ns": self.sighted_ns,
+            "again": None if self.again is None else self.again.state(),
+        }
+
+
+def stay_from(state: Json) -> Stay:
+    """The stay that `Stay.state` told."""
+    return Stay(
+        **{
+            **state,
+            "start": moment_from(state["start"]),
+            "stop": None if state["stop"] is None else moment_from(state["stop"]),
+            "cases": {rule: case_from(case) for rule, case in state["cases"].items()},
+            "said": {rule: case_from(case) for rule, case in state["said"].items()},
+            "base": None if state["base"] is None else tuple(state["base"]),
+            "credit": Span(*state["credit"]),
+            "again": None if state["again"] is None else moment_from(state["again"]),
+        }
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """One hold: its present or last stay, and those before."""
+
+    hold: Hold
+    stay: Stay | None = None
+    stopped_batch: str | None = None  # of the last stop; None: none since the last start
+    is_known: bool = False  # an event of it was seen, or somebody looked
+    past: deque[Stay] = field(default_factory=lambda: deque(maxlen=PAST_KEPT))
+
+    @property
+    def running(self) -> Stay | None:
+        """The stay that runs now."""
+        return self.stay if self.stay is not None and self.stay.is_open else None
+
+    def state(self) -> Json:
+        """All of it, and what makes it the same hold under other rules."""
+        return {
+            "events": events_of(self.hold),
+            "stay": None if self.stay is None or self.stay in self.past else self.stay.state(),
+            "stay_is_past": None if self.stay is None or self.stay not in self.past else self.past.index(self.stay),
+            "stopped_batch": self.stopped_batch,
+            "is_known": self.is_known,
+            "past": [stay.state() for stay in self.past],
+        }
+
+    def load(self, state: Json) -> None:
+        """Take back what `state` told."""
+        self.stopped_batch, self.is_known = state["stopped_batch"], state["is_known"]
+        self.past.clear()
+        self.past.extend(stay_from(stay) for stay in state["past"])
+        self.stay = None if state["stay"] is None else stay_from(state["stay"])
+        if state["stay_is_past"] is not None:
+            self.stay = self.past[state["stay_is_past"]]
+
+
+def events_of(hold: Hold) -> list[str]:
+    """What makes a hold the same under other rules, whatever its limit."""
+    return [hold.unit, hold.start, hold.stop]

@@ -1,0 +1,1 @@
+"""What rows that came late change in what was said."""

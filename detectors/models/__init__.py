@@ -1,0 +1,1 @@
+"""Frozen models of many tags at once, and what fits them."""

@@ -1,0 +1,1 @@
+"""Excursions of validated ranges: of tags, set points, rates, times and durations."""
