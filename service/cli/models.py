@@ -1,11 +1,9 @@
 """Learned models: train one on a span of the record, evaluate it on another, approve it as a second person, list."""
 
 import argparse
-import contextlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 from detectors.models.watch import fitted
@@ -13,19 +11,18 @@ from domain.approvals import same_person
 from domain.entries import ActionKind, PersonAction
 from domain.errors import Refused
 from domain.tags import TagTable
-from domain.time import format_time, parse_time_ns
+from domain.time import format_time
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.database import SqlRecords
-from service.cli.ranges import TOKEN, acting_person, answer_of
+from service.cli.acting import acting_person, add_common, answer_of, do, moment
 from service.clock import make_clock
-from service.config.build import Configuration, load
+from service.config.build import Configuration
 from service.config.model import ModelText
 from service.files import Files
 from service.models.files import installed, read_model, write_model
 from service.models.runs import PhaseRun, runs_of
 from service.models.training import Training, alarms_in, measured, ratios_of, train
-from service.wake import Waker
 
 MAY_CHANGE_MODELS = ("process engineer", "QA")
 _MOST_AUDIT = 10_000
@@ -33,8 +30,7 @@ _MOST_AUDIT = 10_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Train, evaluate, approve, list."""
-    parser.add_argument("--config", type=Path, metavar="FILE", default=Path("thermowell.yaml"))
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help=f"your personal token; default: ${TOKEN}")
+    add_common(parser)
     verbs = parser.add_subparsers(dest="what", required=True, metavar="train|evaluate|approve|list")
     training = verbs.add_parser("train", help="fit a model of the configuration to a span of the record")
     training.add_argument("name")
@@ -53,33 +49,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what is asked; exit 2 where it is refused."""
-    configuration = load(options.config)
-    files = Files(configuration.data).made()
-    verbs: dict[str, Callable[[argparse.Namespace, Configuration, Files, SqlRecords], int]] = {
-        "train": _train,
-        "evaluate": _evaluate,
-        "approve": _approve,
-        "list": _list,
-    }
-    with SqlRecords.open(files.records) as records:
-        return verbs[options.what](options, configuration, files, records)
+    return do({"train": _train, "evaluate": _evaluate, "approve": _approve, "list": _list}, options)
 
 
 def _span(options: argparse.Namespace) -> tuple[int, int]:
-    try:
-        return parse_time_ns(options.start), parse_time_ns(options.end)
-    except ValueError as error:
-        raise Refused(str(error)) from error
+    return moment("--from", options.start), moment("--to", options.end)
 
 
 def _runs(
     options: argparse.Namespace, text: ModelText, configuration: Configuration, files: Files, records: SqlRecords
 ) -> list[PhaseRun]:
+    span = _span(options)
     journal = ReadOnlyJournal(files.journal)
     history = HistoryView(files.history, journal)
     history.refresh()
     tags = TagTable(journal.tags())
-    return runs_of(text, configuration.rulebook, tags, records, history, _span(options), options.without)
+    return runs_of(text, configuration.rulebook, tags, records, history, span, options.without)
 
 
 def _text(configuration: Configuration, name: str) -> ModelText:
@@ -138,11 +123,7 @@ def _approve(options: argparse.Namespace, configuration: Configuration, files: F
         uuid.uuid4().hex, now_ns, person.name, ActionKind.APPROVE_MODEL, model.hash, options.reason.strip()
     )
     records.request(action)
-    with contextlib.suppress(OSError):  # no core runs: it finds the request when it starts
-        waker = Waker(files.run, "core.sock")
-        waker.wake()
-        waker.close()
-    answer = answer_of(records, action.id)
+    answer = answer_of(files, records, action)
     if answer is not None and answer.state == "refused":
         raise Refused(f"{model.version}: {answer.error}")
     when = "from the next run of its phase on" if answer else "once the service runs, from the next run of its phase on"
@@ -159,7 +140,10 @@ def _list(_: argparse.Namespace, configuration: Configuration, files: Files, rec
     approved = [each.model for each in installed(files.models) if each.model.hash in approvals]
     approved.sort(key=lambda model: approvals[model.hash].at_ns)
     newest = {model.name: model.hash for model in approved}
-    for each in installed(files.models):
+    present = installed(files.models)
+    if not present and not configuration.models:
+        print("no model: the configuration has no `models` section, and none is approved")
+    for each in present:
         entry = approvals.get(each.model.hash)
         standing = "waits for the service"
         if entry is not None:

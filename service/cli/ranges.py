@@ -1,42 +1,31 @@
 """Versions of ranges: list, put a draft forward, compare, approve as a second person, see what would change."""
 
 import argparse
-import contextlib
-import os
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 from domain.approvals import Standing
 from domain.errors import Refused
-from domain.ports import Person
 from domain.recipe_content import recipe_of
 from domain.recipes import Recipe
 from domain.tags import TagTable
-from domain.time import SECOND_NS, format_time, parse_duration_s, parse_time_ns
+from domain.time import SECOND_NS, format_time, parse_duration_s
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.database import SqlRecords
-from records.requests import Answer
+from service.cli.acting import acting_person, add_common, answer_of, do, moment
 from service.clock import make_clock
-from service.config.build import Configuration, load
+from service.config.build import Configuration
 from service.files import Files
 from service.ranges.changing import approve, propose
 from service.ranges.difference import difference
 from service.ranges.impact import Past, impact
 from service.ranges.standing import judging_recipes, standings_of
-from service.wake import Waker
 
-TOKEN = "THERMOWELL_TOKEN"  # noqa: S105  the name of the variable that holds it
-_ANSWER_WITHIN_S = 5.0
-_LOOK_EVERY_S = 0.1
 _MOST_RUNS = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """List, propose, diff, approve, impact."""
-    parser.add_argument("--config", type=Path, metavar="FILE", default=Path("thermowell.yaml"))
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help=f"your personal token; default: ${TOKEN}")
+    add_common(parser)
     verbs = parser.add_subparsers(dest="what", required=True, metavar="list|propose|diff|approve|impact")
     verbs.add_parser("list", help="what is in force, what comes, what waits")
     proposing = verbs.add_parser("propose", help="put the file's recipe forward")
@@ -55,37 +44,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what is asked; exit 2 where it is refused."""
-    configuration = load(options.config)
-    files = Files(configuration.data).made()
-    verbs: dict[str, Callable[[argparse.Namespace, Configuration, Files, SqlRecords], int]] = {
-        "list": _list,
-        "propose": _propose,
-        "diff": _diff,
-        "approve": _approve,
-        "impact": _impact,
-    }
-    with SqlRecords.open(files.records) as records:
-        return verbs[options.what](options, configuration, files, records)
+    verbs = {"list": _list, "propose": _propose, "diff": _diff, "approve": _approve, "impact": _impact}
+    return do(verbs, options)
 
 
 def _standings(configuration: Configuration, records: SqlRecords) -> list[Standing]:
     return standings_of(configuration, records, make_clock(configuration.clock).now_ns())
 
 
-def acting_person(options: argparse.Namespace, records: SqlRecords) -> Person:
-    """Who acts. Refused without a valid token."""
-    try:
-        token = options.token_file.read_text(encoding="utf-8") if options.token_file else os.environ.get(TOKEN, "")
-    except OSError as error:
-        raise Refused(f"the token cannot be read: {error}") from error
-    person = records.person_of(token.strip())
-    if person is None:
-        raise Refused(f"nobody has this token: give --token-file or ${TOKEN}; `thermowell token add NAME` makes one")
-    return person
-
-
 def _list(_: argparse.Namespace, configuration: Configuration, __: Files, records: SqlRecords) -> int:
-    for each in _standings(configuration, records):
+    standings = _standings(configuration, records)
+    if not standings:
+        print("no ranges: the configuration has no `recipes` section, and none is approved")
+    for each in standings:
         judges = each.in_force
         if not each.required:
             print(f"{each.product}: approval is off: the file judges (v{each.draft_version})")
@@ -140,34 +111,16 @@ def _diff(options: argparse.Namespace, configuration: Configuration, _: Files, r
 
 def _approve(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
     clock = make_clock(configuration.clock)
-    try:
-        valid_from_ns = None if options.valid_from is None else parse_time_ns(options.valid_from)
-    except ValueError as error:
-        raise Refused(str(error)) from error
+    valid_from_ns = None if options.valid_from is None else moment("--valid-from", options.valid_from)
     person = acting_person(options, records)
     action = approve(records, options.proposal, person, options.reason, valid_from_ns, clock.now_ns())
-    with contextlib.suppress(OSError):  # no core runs: it finds the request when it starts
-        waker = Waker(files.run, "core.sock")
-        waker.wake()
-        waker.close()
-    answer = answer_of(records, action.id)
+    answer = answer_of(files, records, action)
     if answer is not None and answer.state == "refused":
         raise Refused(f"{options.proposal}: {answer.error}")
     assert action.until_ns is not None
     since = f"in force from {format_time(action.until_ns)}"
     print(f"{options.proposal}: {since}" if answer else f"{options.proposal}: {since}, once the service runs")
     return 0
-
-
-def answer_of(records: SqlRecords, id_: str) -> Answer | None:
-    """What the core says of a request; None if it says nothing in time."""
-    until_s = time.monotonic() + _ANSWER_WITHIN_S
-    while time.monotonic() < until_s:
-        answer = records.request_answer(id_)
-        if answer is not None and answer.state != "waiting":
-            return answer
-        time.sleep(_LOOK_EVERY_S)
-    return None
 
 
 def _impact(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:

@@ -26,7 +26,7 @@ class Site:
         self.folder, self.capsys = folder, capsys
         self.write(REQUIRED)
         monkeypatch.chdir(folder)
-        monkeypatch.setattr("service.cli.ranges._ANSWER_WITHIN_S", 0.0)
+        monkeypatch.setattr("service.cli.acting._ANSWER_WITHIN_S", 0.0)
 
     def write(self, text: str) -> None:
         (self.folder / "thermowell.yaml").write_text(text, encoding="utf-8")

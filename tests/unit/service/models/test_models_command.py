@@ -29,7 +29,7 @@ models:
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("service.cli.ranges._ANSWER_WITHIN_S", 0.0)
+    monkeypatch.setattr("service.cli.acting._ANSWER_WITHIN_S", 0.0)
     (tmp_path / "thermowell.yaml").write_text(GOOD + MODELS)
     text = load(tmp_path / "thermowell.yaml").models["dose"]
     made = train(text, runs(), Training("dose", "Anna", 5, 0, 10**18))
@@ -98,6 +98,21 @@ def test_the_list_tells_what_judges_what_advises_and_what_is_not_trained(site, c
     told = capsys.readouterr().out
     assert "trained by Anna\tjudges, approved by Ruth" in told
     assert told.count("\n") == 1
+
+
+def test_a_list_of_nothing_says_so(site, capsys):
+    (site / "thermowell.yaml").write_text(GOOD)
+
+    run("list")
+
+    assert "no model: the configuration has no `models` section" in capsys.readouterr().out
+
+
+def test_a_time_that_is_none_is_told_with_its_option(site, capsys):
+    code = run("--token-file", "Anna", "train", "dose", "--from", "yesterday", "--to", "2026-02-01", "--out", "x.npz")
+
+    assert code == 2
+    assert "--from:" in capsys.readouterr().err
 
 
 def test_training_without_runs_is_refused_in_words(site, capsys):
