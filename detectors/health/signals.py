@@ -8,7 +8,8 @@
   between two readings that was learnt in this phase, while two readings before and two after agree. It clears after ten
   minutes.
 
-Sigma is the tag's own scatter in its phase. A phase begins with no past: what changes with the phase is no jump.
+Sigma is the tag's own scatter in its phase. A phase begins with no past, and so does what follows a gap:
+what changes with the phase, or while nothing was recorded, is no jump.
 """
 
 from typing import Final
@@ -22,7 +23,7 @@ from detectors.health.places import Places
 from detectors.health.quality import proven
 from detectors.health.scatter import Scatter
 from detectors.part import Part, Said
-from domain.entries import RowPosition
+from domain.entries import Gap, RowPosition
 from domain.findings import Finding, Stage
 from domain.health import NOTHING
 from domain.rules import Rulebook
@@ -340,13 +341,22 @@ class Signals(Part):
             found.append(case.say(Stage.OPEN, at_ns, message, evidence))
         return found
 
+    def gap(self, gap: Gap) -> None:
+        """What changed while nothing was recorded is no jump."""
+        of_gap = (id_ for id_, (tag, _) in self._tags.items() if gap.tag in (None, id_) and tag.source == gap.source)
+        self._forget(list(of_gap))
+
     def phase_starts(self, run: Run, tags: list[Tag]) -> None:
         """A phase begins with no past."""
         self._scatter.grow_places(self._places.count)
         for tag in tags:
             self._scatter.begin(tag.id)
-            self._past[:, tag.id] = np.nan
-            self._past_ns[:, tag.id] = NEVER_NS
+        self._forget([tag.id for tag in tags])
+
+    def _forget(self, ids: list[int]) -> None:
+        """Go on with no past."""
+        self._past[:, ids] = np.nan
+        self._past_ns[:, ids] = NEVER_NS
 
     def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
         """What was open is moot: another phase scatters otherwise."""

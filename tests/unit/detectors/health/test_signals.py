@@ -7,6 +7,7 @@ import pytest
 
 from detectors.bank import Bank
 from detectors.health.scatter import BIAS, DEVIATION, UNIT, WINDOW, Scatter
+from domain.entries import Gap, GapCause
 from domain.health import TagHealth
 from domain.rules import TagRules
 from domain.status import BAD
@@ -147,6 +148,17 @@ def test_what_changes_with_the_phase_is_no_jump():
     readings(made, end + 10, [0.9] * 5)
 
     assert of_rule(made.said, "jump") == []
+
+
+def test_what_changed_in_a_gap_is_no_jump():
+    made = plant()
+    end = readings(made, 10, scatter(100))
+    made.feed(Gap("g", "train1", None, at(end), at(end + 60), GapCause.DISCONNECT))
+    readings(made, end + 60, [0.9] * 5)
+
+    assert of_rule(made.said, "jump") == []
+    readings(made, end + 65, [1.4] * 5)
+    assert len(of_rule(made.said, "jump")) == 1
 
 
 def test_bad_readings_are_no_spikes():
