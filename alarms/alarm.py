@@ -61,6 +61,7 @@ class Alarm:
         self._members: dict[FindingId, Member] = {}
         self._unjudged: set[FindingId] = set()  # taken since the last judgement
         self._over: set[FindingId] = set()  # of these, those that were over before they were heard of
+        self._left: list[Member] = []  # those that stopped keeping it active, since the last judgement
 
     @property
     def facts(self) -> AlarmFacts:
@@ -156,9 +157,10 @@ class Alarm:
 
     def _difference(self, at_ns: int) -> list[Transition]:
         self._pass(at_ns)
+        left, self._left = self._left, []
         counted = [member for member in self._members.values() if member.counted]
         if not counted:
-            return [self.say("returned", at_ns, facts=replace(self.facts, active=False))] if self.facts.active else []
+            return [self._return(left, at_ns)] if self.facts.active else []
         # The newest of the worst: it is what a person can still look at.
         worst = max(counted, key=lambda member: (member.step.severity, member.finding.onset_ns, member.finding.id))
         if not self.facts.active:
@@ -170,12 +172,21 @@ class Alarm:
             return [self.say("eased", at_ns, facts=self.facts, member=worst)]
         return []
 
+    def _return(self, left: Sequence[Member], at_ns: int) -> Transition:
+        """Say that it is back to normal, in the words of what ended now: what it began with may be over for long."""
+        assert self.newest is not None
+        facts, ids = replace(self.facts, active=False), {member.finding.id for member in left}
+        if not left or FindingId(self.newest.finding) in ids:
+            return self.say("returned", at_ns, facts=facts)
+        worst = max(left, key=lambda member: (member.step.severity, member.finding.onset_ns, member.finding.id))
+        return self.say("returned", at_ns, facts=facts, member=worst)
+
     def _pass(self, now_ns: int) -> None:
         """Let the delays end that end at this moment."""
         for id_, member in list(self._members.items()):
             if member.off_due_ns is not None and member.off_due_ns <= now_ns:
                 self.newest = self.newest and self._told(None)  # its last words, for what is said next
-                del self._members[id_]
+                self._left.append(self._members.pop(id_))
             elif member.on_due_ns is not None and member.on_due_ns <= now_ns:
                 self._members[id_] = replace(member, counted=True)
 

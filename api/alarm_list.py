@@ -11,7 +11,7 @@ from domain.ports import RecordsReader
 
 HISTORY_PER_ALARM = 100
 REMEMBERED = 2_000
-_TELLING = ("activated", "severity", "eased")
+_TELLING = ("activated", "severity", "eased", "returned")
 
 
 class AlarmList:
@@ -40,7 +40,8 @@ class AlarmList:
         shape["transition"] = newest.id
         # A later transition (an acknowledgement) may speak of something else: the list tells what happened.
         shape["message"] = newest.message if told is None else told.message
-        shape |= form.put(since=_since_ns(newest, history))
+        back = None if newest.facts.active else _newest(history, ("returned",), newest.occurrence)
+        shape |= form.put(since=_since_ns(newest, history), returned=None if back is None else back.at_ns)
         shape["acknowledged_by"] = _deed(taken, form)
         shape["shelved_by"] = _deed(shelved, form)
         return shape

@@ -45,6 +45,7 @@ async function openTrend(nowMs) {
   box.querySelector("[data-unit-label]").textContent = tag.unit_label;
   const shape = { tag: tag.name, title: tag.description || tag.name, unit: tag.unit_label };
   parameter = new Parameter(box, shape, connection);
+  parameter.trend.isWhole = true; // what is told of was perhaps in an earlier phase
   const windowMs = Math.min(Math.max((nowMs - Number(box.dataset.since)) * 1.5, 3600e3), 7 * 86400e3);
   await parameter.load(windowMs, nowMs);
   return tag.name;

@@ -1,7 +1,8 @@
 // The alarm list: what needs a person first, each with the words to act on, and acknowledging in its place.
 
+import { AlarmGroup, arrange, grouped } from "./alarm-groups.js";
 import { ask, send } from "./ask.js";
-import { clockTime, duration, element, exactTime, localTime, timeElement } from "./format.js";
+import { batchLink, clockTime, duration, element, exactTime, localTime, timeElement } from "./format.js";
 import { shapeOf } from "./shape.js";
 import { forget, keep, token } from "./token.js";
 
@@ -22,6 +23,7 @@ export class AlarmList {
   constructor(list, { only = null, tally = null, note = null, changed = () => {} } = {}) {
     Object.assign(this, { list, only, tally, note, changed });
     this.items = new Map();
+    this.groups = new Map();
     this.known = null;
     this.spoken = document.getElementById("spoken");
     this.siteTitle = document.title;
@@ -47,18 +49,28 @@ export class AlarmList {
         this.items.delete(id);
       }
     }
-    this.list.querySelectorAll(".empty").forEach((empty) => empty.remove());
     if (!alarms.length) {
-      this.list.append(element("li", { class: "empty" }, "No alarms. What leaves its range, waits too long or falls silent appears here."));
+      const words = "No alarms. What leaves its range, waits too long or falls silent appears here.";
+      arrange(this.list, [element("li", { class: "empty" }, words)]);
+    } else {
+      arrange(this.list, grouped(alarms).flatMap((group) => this.boxesOf(group, nowMs)));
     }
-    alarms.forEach((alarm, place) => {
+    this.announce(alarms);
+  }
+
+  boxesOf({ key, alarms }, nowMs) {
+    const boxes = alarms.map((alarm) => {
       if (!this.items.has(alarm.id)) this.items.set(alarm.id, new AlarmItem(alarm.id, () => this.read()));
       const item = this.items.get(alarm.id);
       item.show(alarm, nowMs);
-      // Moving an element would take the focus from a person who types in it.
-      if (this.list.children[place] !== item.box) this.list.insertBefore(item.box, this.list.children[place] ?? null);
+      return item.box;
     });
-    this.announce(alarms);
+    if (key === null) return boxes;
+    if (!this.groups.has(key)) this.groups.set(key, new AlarmGroup());
+    const group = this.groups.get(key);
+    group.show(alarms);
+    arrange(group.inner, boxes);
+    return [group.box];
   }
 
   announce(alarms) {
@@ -66,7 +78,10 @@ export class AlarmList {
     const keys = new Set(waiting.map((alarm) => `${alarm.id} ${alarm.occurrence} ${alarm.priority}`));
     if (this.known !== null && this.only === null) {
       const fresh = waiting.filter((alarm) => !this.known.has(`${alarm.id} ${alarm.occurrence} ${alarm.priority}`));
-      fresh.forEach((alarm) => this.items.get(alarm.id).box.classList.add("is-new"));
+      for (const { box } of fresh.map((alarm) => this.items.get(alarm.id))) {
+        box.classList.add("is-new");
+        box.closest(".alarm-group")?.classList.add("is-new");
+      }
       if (fresh.length) {
         const words = fresh.slice(0, 3).map((alarm) => `Alarm, priority ${alarm.priority}: ${alarm.message}`);
         this.spoken.textContent = words.join(" ") + (fresh.length > 3 ? ` And ${fresh.length - 3} more.` : "");
@@ -86,7 +101,7 @@ export class AlarmList {
         const active = alarms.filter((alarm) => alarm.priority === priority && alarm.state === "UNACK").length;
         const shape = shapeOf(priority, { isSmall: true });
         shape.classList.toggle("is-none", active === 0);
-        return element("span", { class: `tally-one${active ? "" : " is-none"}`, title: `${active} not acknowledged of priority ${priority}` }, shape, String(active));
+        return element("span", { class: `tally-one${active ? "" : " is-none"}`, title: `${active} of priority ${priority} that last and nobody has acknowledged` }, shape, String(active));
       }),
     );
   }
@@ -112,13 +127,16 @@ class AlarmItem {
     this.box.classList.toggle("is-acknowledged", !isWaiting);
     this.mark.replaceChildren(shapeOf(alarm.priority, { isCalm: !isWaiting || !alarm.active }));
     this.link.textContent = alarm.message;
-    const place = [alarm.unit, alarm.batch, alarm.phase].filter(Boolean).join(" · ");
+    const place = [alarm.unit, alarm.batch && batchLink(alarm.batch), alarm.phase].filter(Boolean);
+    const isOver = alarm.returned_ms !== null;
+    const lasted = duration((isOver ? alarm.returned_ms : nowMs) - alarm.since_ms);
     this.where.replaceChildren(
       element("span", { class: "alarm-state" }, STATES[alarm.state] ?? alarm.state),
-      place ? ` · ${place}` : "",
-      " · since ",
+      ...place.flatMap((part) => [" · ", part]),
+      isOver ? " · " : " · since ",
       timeElement(alarm.since_ms, false),
-      ` (${duration(nowMs - alarm.since_ms)})`,
+      ...(isOver ? [" to ", timeElement(alarm.returned_ms, false)] : []),
+      ` (${lasted})`,
       alarm.occurrence > 1 ? ` · ${alarm.occurrence} times` : "",
       alarm.shelved_until_ms ? ` · until ${clockTime(alarm.shelved_until_ms, false)}` : "",
     );

@@ -58,6 +58,11 @@ export function timeElement(ms, withSeconds = true) {
   return element("time", { datetime: iso, title: `${exactTime(ms)}\n${localTime(ms)}` }, clockTime(ms, withSeconds));
 }
 
+// The name of a batch, as a link to its page.
+export function batchLink(batch) {
+  return element("a", { href: `/batches/${encodeURIComponent(batch)}`, class: "batch-link" }, batch);
+}
+
 export function putTime(target, ms, text) {
   target.dateTime = new Date(ms).toISOString();
   target.title = localTime(ms);

@@ -3,7 +3,7 @@
 import { AlarmList } from "./alarms.js";
 import { ask, calmly } from "./ask.js";
 import { Connection } from "./connection.js";
-import { duration, element } from "./format.js";
+import { batchLink, duration, element } from "./format.js";
 import { Parameter } from "./parameter.js";
 import { readHolds, readNotices, readSources } from "./side.js";
 import { listen } from "./stream.js";
@@ -36,7 +36,7 @@ function showPhases(batches) {
     const shape = plan.units.find((one) => one.name === unit.dataset.unit);
     unit.dataset.since = phase ? phase.start_ms : "";
     const recipe = phase?.recipe ? element("span", { class: "unit-recipe" }, ` · ${phase.recipe}`) : "";
-    unit.querySelector("[data-batch]").replaceChildren(...(phase ? [phase.batch, recipe] : []));
+    unit.querySelector("[data-batch]").replaceChildren(...(phase?.batch ? [batchLink(phase.batch), recipe] : []));
     if (!phase) unit.querySelector("[data-phase]").textContent = shape.is_source ? "source" : "no batch";
     else unit.querySelector("[data-phase]").replaceChildren(phase.phase, element("span", { class: "note", "data-lasting": "" }));
   }

@@ -1,7 +1,7 @@
 // Holds, messages to people, and sources with their gaps and ledger.
 
 import { ask } from "./ask.js";
-import { duration, element, exactTime, timeElement } from "./format.js";
+import { batchLink, duration, element, exactTime, timeElement } from "./format.js";
 
 const HOLD_STATES = {
   breached: "over its limit",
@@ -38,13 +38,13 @@ function holdItem(hold) {
   const elapsed = bounds(hold, elapsedMs);
   const of = limitMs === null ? "" : ` of ${duration(limitMs)}`;
   const track = element("div", { class: "hold-track", role: "img", "aria-label": `${elapsed}${of}` }, fill, ...marks);
-  const place = [hold.unit, hold.batch, hold.study].filter(Boolean).join(" · ");
+  const place = [hold.unit, hold.batch && batchLink(hold.batch), hold.study].filter(Boolean);
   return element(
     "li",
     { class: `hold is-${hold.state}`, title: hold.message || null },
     element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, hold.hold), element("span", { class: "hold-state" }, HOLD_STATES[hold.state])),
     track,
-    element("div", { class: "note" }, `${elapsed}${of}${left(limitMs, elapsedMs)}${outside(hold)} · ${place}`),
+    element("div", { class: "note" }, `${elapsed}${of}${left(limitMs, elapsedMs)}${outside(hold)}`, ...place.flatMap((part) => [" · ", part])),
     hold.runs_out_ms ? element("div", { class: "note" }, "runs out ", timeElement(hold.runs_out_ms, false)) : "",
   );
 }

@@ -1,7 +1,7 @@
 // Batches as bars on a time axis, one lane for each unit.
 
 import { ask } from "./ask.js";
-import { clockTime, duration, element, exactTime } from "./format.js";
+import { batchLink, clockTime, duration, element, exactTime } from "./format.js";
 
 const AHEAD = 0.06; // of the axis stays free, so that the name of a phase that has just begun has room
 const STEP_HOURS = [0.25, 0.5, 1, 2, 3, 4, 6, 12, 24];
@@ -48,7 +48,7 @@ function placed(made, from, to, { start, nowMs, whole }) {
 
 function drawBatch(track, batch, axis) {
   const { start, nowMs } = axis;
-  track.append(placed(element("div", { class: "run-batch", title: batch.batch }, batch.batch), batch.start_ms, batch.end_ms ?? nowMs, axis));
+  track.append(placed(element("div", { class: "run-batch", title: batch.batch }, batch.batch ? batchLink(batch.batch) : ""), batch.start_ms, batch.end_ms ?? nowMs, axis));
   for (const phase of batch.phases) {
     const end = phase.end_ms ?? nowMs;
     if (end < start) continue;

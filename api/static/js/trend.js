@@ -33,6 +33,7 @@ export class Trend {
     this.isDirty = true;
     this.drawnMs = -Infinity;
     this.isSeen = true;
+    this.isWhole = false; // whether the value axis is for all that is shown, not for the running phase alone
     new ResizeObserver(() => this.touch()).observe(canvas);
     const seen = ([entry]) => {
       this.isSeen = entry.isIntersecting;
@@ -196,7 +197,7 @@ export class Trend {
       high = Math.max(high, value);
     };
     const band = this.bandAt(end);
-    const from = band && (band.validated || band.nor) ? Math.max(start, band.start) : start;
+    const from = !this.isWhole && band && (band.validated || band.nor) ? Math.max(start, band.start) : start;
     for (const point of this.points) if (point.t >= from) include(point.v);
     if (band) [...(band.validated ?? []), ...(band.nor ?? [])].forEach(include);
     if (low > high) [low, high] = [0, 1];
