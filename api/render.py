@@ -55,9 +55,9 @@ class Pages:
         """Which versions of the ranges judge, and what waits."""
         return self._render("recipes.html", {}, recipes=recipes, iso=lambda ms: format_time(int(ms) * 1_000_000))
 
-    def batch(self, told: Shape, lanes: list[Shape], back: Shape, forward: Shape) -> str:
-        """One batch with its phases, findings, relatives and events."""
-        return self._render("batch.html", {}, told=told, lanes=lanes, back=back, forward=forward)
+    def batch(self, told: Shape, lanes: list[Shape], review: Shape, back: Shape, forward: Shape) -> str:
+        """One batch with its phases, versions, findings, holds, relatives and events."""
+        return self._render("batch.html", {}, told=told, lanes=lanes, review=review, back=back, forward=forward)
 
     def problem(self, status: int, detail: str) -> str:
         """What a person reads when a page does not exist."""

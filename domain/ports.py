@@ -371,6 +371,10 @@ class RecordsReader(Protocol):
         """The history of an alarm, or of all."""
         ...
 
+    def transitions_of(self, batch: str, limit: int) -> Sequence[Transition]:
+        """What was said of a batch by alarms, and what people did then, newest first."""
+        ...
+
     def list_phases(
         self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
     ) -> Sequence[PhaseRecord]:

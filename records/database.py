@@ -108,6 +108,11 @@ class SqlRecords:
             newest = transitions.newest_sequence(connection)
             return self._transitions_memo.answer((alarm, limit, after), newest, ask)
 
+    def transitions_of(self, batch: str, limit: int) -> Sequence[Transition]:
+        """What was said of a batch by alarms, and what people did then, newest first."""
+        with self._database.reading() as connection:
+            return transitions.transitions_of_batch(connection, batch, limit)
+
     def list_phases(
         self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
     ) -> Sequence[PhaseRecord]:

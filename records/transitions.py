@@ -72,6 +72,13 @@ def listed_transitions(connection: Connection, alarm: str | None, limit: int, af
     return [_from_row(row) for row in connection.execute(query).mappings()][::-1]
 
 
+def transitions_of_batch(connection: Connection, batch: str, limit: int) -> list[Transition]:
+    """The transitions that name a batch, newest first."""
+    query = select(transitions).where(transitions.c.batch == batch)
+    query = query.order_by(transitions.c.sequence.desc()).limit(limit)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
 def newest_sequence(connection: Connection) -> int:
     """The number of the row that was written last; 0 before the first."""
     return connection.execute(select(func.max(transitions.c.sequence))).scalar() or 0

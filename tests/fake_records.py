@@ -103,6 +103,10 @@ class MemoryRecords:
         found = [each for each in every if alarm in (None, each.alarm)]
         return found[:limit][::-1] if after is not None else found[::-1][:limit]
 
+    def transitions_of(self, batch: str, limit: int) -> Sequence[Transition]:
+        with self._lock:
+            return [each for each in self._decided.transitions.values() if each.batch == batch][::-1][:limit]
+
     def list_phases(
         self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
     ) -> Sequence[PhaseRecord]:

@@ -147,6 +147,9 @@ class RecordsInMemory:
             found = found[[one.id for one in found].index(after) + 1 :][:limit]
         return found[::-1][:limit]
 
+    def transitions_of(self, batch: str, limit: int) -> Sequence[Transition]:
+        return [one for one in self.all_transitions if one.batch == batch][::-1][:limit]
+
     def list_phases(
         self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int
     ) -> Sequence[PhaseRecord]:

@@ -12,6 +12,7 @@ from api.batches import batch_shape, genealogy_shape, timeline
 from api.context import Here
 from api.problems import Problem
 from api.render import Pages
+from api.review import review_shape
 from api.routes.alarms import alarm_told
 from api.routes.recipes import recipe_shapes
 from api.times import TimeForm
@@ -66,5 +67,7 @@ async def batch(here: Here, request: Request, batch: str) -> Response:
         )
         for back in (True, False)
     ]
-    lanes = timeline(phases, here.now_ns())
-    return HTMLResponse(_pages(request).batch(told, lanes, back, forward), headers=_UNSTORED)
+    now_ns = here.now_ns()
+    review = await here.lanes.light.run(lambda: review_shape(here.deps, batch, phases, _BATCH_ROWS, now_ns))
+    lanes = timeline(phases, now_ns)
+    return HTMLResponse(_pages(request).batch(told, lanes, review, back, forward), headers=_UNSTORED)

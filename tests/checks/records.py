@@ -361,6 +361,14 @@ def transitions_are_listed_newest_first_and_after_one(records: CoreRecords) -> N
     assert records.transitions(None, 10, "other.1") == []
 
 
+def transitions_of_a_batch_are_those_that_name_it(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.transitions([transition(number=1), transition(number=2, batch="B-2"), transition(number=3)])
+
+    assert [each.number for each in records.transitions_of("B-1", 10)] == [3, 1]
+    assert [each.number for each in records.transitions_of("B-1", 1)] == [3]
+
+
 def open_findings_are_those_that_are_not_cleared(records: CoreRecords) -> None:
     with records.unit_of_work() as work:
         work.findings([finding("open"), finding("ended", stage=Stage.ENDED), finding("gone", stage=Stage.CLEARED)])

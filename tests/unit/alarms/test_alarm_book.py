@@ -35,6 +35,19 @@ def test_an_excursion_is_announced_acknowledged_and_over(shift: Shift) -> None:
     assert [each.id for each in shift.log] == [f"{HIGH}.1", f"{HIGH}.2", f"{HIGH}.3"]
 
 
+def test_what_is_over_is_told_in_the_words_of_what_ended_not_of_what_began() -> None:
+    """Two excursions overlap by the off-delay: the first is over for long when the second one ends."""
+    shift = delayed(off_s=10)
+    shift.opens(10, NOR)
+    shift.clears(20, NOR)
+    shift.opens(25, NOR)
+    shift.ticks(40)
+    shift.clears(90, NOR)
+
+    assert shift.ticks(100) == ["returned"]
+    assert shift.last.finding == f"{NOR} at 25"
+
+
 def test_what_nobody_acknowledged_stays_on_the_list_after_it_is_over(shift: Shift) -> None:
     shift.opens(10, NOR)
     shift.clears(20, NOR)

@@ -9,7 +9,7 @@ import pytest
 from api.batches import MOST_DEPTH, genealogy_shape, timeline
 from api.times import TimeForm
 from domain.entries import BatchEvent, EventKind, Position, RowPosition
-from domain.findings import BatchTold
+from domain.findings import BatchTold, FindingId
 from domain.genealogy import BatchLink, Kinship
 from domain.ports import Person
 from domain.time import HOUR_NS
@@ -207,3 +207,39 @@ async def test_the_page_of_a_batch_shows_it(world: World, client: httpx.AsyncCli
     for words in ("Batch B1", "API-1 v7", 'data-width="50.0"', "crude waits too long", "A&lt;b&gt;"):
         assert words in page.text
     assert " style=" not in page.text
+
+
+async def test_who_releases_a_batch_sees_versions_numbers_and_what_people_said(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    put_phases(world, DOSE)
+    outside = replace(
+        BREACH,
+        id=FindingId("outside"),
+        rule="excursion.validated.high",
+        subject="R101.TT",
+        batch="B1",
+        ranges_version="API-1 v7",
+        version=3,
+        evidence={
+            "limit": 65.0,
+            "peak": 66.5,
+            "area": 2.25,
+            "unit": "degC",
+            "dur_min_ns": HOUR_NS,
+            "dur_max_ns": HOUR_NS,
+        },
+    )
+    world.records.all_findings.append(outside)
+    world.alarm(person="Ada", comment="<i>seen</i>")
+
+    page = (await client.get("/batches/B1")).text
+
+    for words in (
+        "<strong>1</strong> outside the action, validated or proven ranges, <strong>1 not over</strong>",
+        "limit 65 degC · peak 66.5 degC · area 2.25 degC·min · outside for 1 h",
+        "version 3 of what was said",
+        "nobody&#39;s approval of it is known",
+        "<strong>Ada</strong> “&lt;i&gt;seen&lt;/i&gt;”",
+    ):
+        assert words in page
