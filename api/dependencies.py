@@ -56,6 +56,20 @@ class TextReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SetPointStep:
+    """From when on a set point had a value; None: it was not proven."""
+
+    time_ns: int
+    value: float | None
+
+
+def no_steps(tag: int, start_ns: int, end_ns: int) -> Sequence[SetPointStep]:
+    """Stand in where nobody follows set points: none is proven."""
+    del tag, end_ns
+    return (SetPointStep(start_ns, None),)
+
+
 def nothing_quarantined(limit: int) -> Sequence[Quarantined]:
     """Stand in where nobody keeps refused messages."""
     del limit
@@ -109,7 +123,8 @@ class Dependencies:
     service behind a proxy that checks it. `wake_core` tells the core that a person's request waits. `quarantine`
     returns the newest refused messages, newest first. `refusal` tells why the core refused a person's request, if it
     did, by the request's id. `standings` tells which version of each product's ranges is in force at a time, and what
-    waits; `judging` returns every recipe that judges or judged (None: those of the files).
+    waits; `set_points` tells the steps of a set point's tag from a time to another, the first of them at the start,
+    as the detectors judge by them; `judging` returns every recipe that judges or judged (None: those of the files).
     """
 
     site: str
@@ -129,6 +144,7 @@ class Dependencies:
     refusal: Callable[[str], str | None] = nobody_refuses
     standings: Callable[[int], Sequence[Standing]] = no_standings
     judging: Callable[[], Sequence[Recipe]] | None = None
+    set_points: Callable[[int, int, int], Sequence[SetPointStep]] = no_steps
     texts: TextReader | None = None
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())

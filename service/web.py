@@ -19,6 +19,7 @@ from service.config.build import Configuration
 from service.files import Files
 from service.gauges import as_prometheus, read_report, record_counts
 from service.ranges.standing import judging_recipes, standings_of
+from service.set_points import recorded_steps
 from service.version import VERSION
 from service.wake import Waker, listening
 
@@ -56,6 +57,7 @@ async def run_web(configuration: Configuration) -> None:
         metrics=lambda: as_prometheus(read_report(files.run)),
         ready=lambda: _ready(files),
         holds=lambda: _holds(files),
+        set_points=partial(recorded_steps, history),
         texts=JournaledTexts(journal),
         standings=partial(standings_of, configuration, records),
         judging=partial(judging_recipes, configuration, records),

@@ -1,6 +1,7 @@
 """Batches with their phases, the ranges in force over them, and the holds between them."""
 
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,7 +11,8 @@ from starlette.responses import Response
 
 from api.auth import Somebody, must_act
 from api.bands import bands_of
-from api.context import Here, SomeEnd, SomeStart, Time, answer
+from api.context import Context, Here, SomeEnd, SomeStart, Time, answer
+from api.dependencies import SetPointStep
 from api.holds import hold_shapes
 from api.problems import bad, missing
 from api.shapes import Shape, phase_shape
@@ -71,7 +73,11 @@ async def bands(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
     time: Time = TimeForm.NS,
 ) -> Response:
-    """The ranges in force on a tag over time: one band for each phase run whose recipe has ranges for it."""
+    """The ranges in force on a tag over time: one band for each phase run whose recipe has ranges for it.
+
+    `ranges` are limits. `around` has ranges around a set point that moves: `value` is what it was from each `time` on
+    (null: not proven, and so is what lies around it), and its `ranges` are differences from it.
+    """
     start_ns, end_ns = parse_open_span(start, end, here.now_ns())
     known = await here.tag(tag)
     units = [unit.name for unit in here.deps.rulebook.units.values() if known.name in unit.parameters.values()]
@@ -83,13 +89,30 @@ async def bands(
         )
         is_cut = is_cut or len(phases) > limit
         found.extend(phases[:limit])
-    recipes = await here.lanes.light.run(here.deps.recipes)
-    shapes = [shape for phase in found for shape in bands_of(here.deps.rulebook, known.name, phase, time, recipes)]
+
+    def shaped() -> list[Shape]:
+        recipes = here.deps.recipes()
+        steps_of = partial(_steps, here, start_ns, end_ns)
+        rulebook = here.deps.rulebook
+        return [shape for phase in found for shape in bands_of(rulebook, known.name, phase, time, recipes, steps_of)]
+
+    shapes = await here.lanes.light.run(shaped)
     rules = here.deps.rulebook.tags.get(known.name)
     fixed = None if rules is None else [rules.fixed_low, rules.fixed_high]
     return answer(
         {"tag": known.name, "unit": known.unit, "fixed": fixed, "bands": shapes, "cut": is_cut},
     )
+
+
+def _steps(
+    here: Context, start_ns: int | None, end_ns: int | None, name: str, from_ns: int, to_ns: int | None
+) -> Sequence[SetPointStep]:
+    """The steps of a tag in a band, as far as the band lies in the span that is asked for; blocks."""
+    tag = here.deps.feed.tags.find(name)
+    to_ns = here.now_ns() + 1 if to_ns is None else to_ns
+    to_ns = to_ns if end_ns is None else min(to_ns, end_ns)
+    from_ns = from_ns if start_ns is None else max(from_ns, start_ns)
+    return () if tag is None or from_ns >= to_ns else here.deps.set_points(tag.id, from_ns, to_ns)
 
 
 @router.get("/holds")

@@ -46,6 +46,28 @@ class Step(NamedTuple):
     at: tuple[int, int] = NOWHERE
 
 
+def is_step(before: float, value: float) -> bool:
+    """Whether a value of a set point differs from the one before; what is not proven (NaN) is like itself."""
+    return value != before and not (math.isnan(value) and math.isnan(before))
+
+
+def steps_of(rows: Arrived, start_ns: int) -> list[Step]:
+    """The steps of a set point from a time on, by its rows in the order of time, from the one that held then on.
+
+    So it was judged by: an unproven row is a step to NaN, and before the first row nothing is proven.
+    """
+    ok = np.ones(len(rows), dtype=np.bool_) if rows.ok is None else rows.ok
+    values = np.where(ok, rows.value, np.nan).tolist()
+    places = zip(rows.entry.tolist(), rows.row.tolist(), strict=True)
+    steps = [Step(start_ns, math.nan)]
+    for time_ns, value, at in zip(rows.time_ns.tolist(), values, places, strict=True):
+        if time_ns <= start_ns:
+            steps[0] = Step(start_ns, value)
+        elif is_step(steps[-1].value, value):
+            steps.append(Step(time_ns, value, at))
+    return steps
+
+
 @dataclass(slots=True, eq=False)
 class Around:
     """A parameter's set point: what it was at the parameter's last sample, then its steps since."""
@@ -66,8 +88,7 @@ class Around:
 
     def take(self, step: Step) -> None:
         """Take a step; the same value again is none."""
-        value = step.value
-        if value == self.now or (value != value and self.now != self.now):  # noqa: PLR0124  NaN is like NaN here
+        if not is_step(self.now, step.value):
             return
         self.steps.append(step)
         if len(self.steps) > MOST_STEPS:
@@ -336,9 +357,7 @@ class SetPoints(Part):
     def _ask(self, follower: int, time_ns: int, value: float, told: _Told) -> None:
         """Ask again where the parameter's samples are past this step already."""
         newest_ns = told.newest_ns.get(follower, int(self._last.time_ns[follower]))
-        now = self._around[follower].now
-        is_step = value != now and (value == value or now == now)  # noqa: PLR0124  NaN is like NaN here
-        if is_step and newest_ns > time_ns:
+        if is_step(self._around[follower].now, value) and newest_ns > time_ns:
             self._asked.append(Recheck(follower, time_ns, newest_ns))
 
     def _take_parameter(self, tag: int, now: Sample, at: tuple[int, int], place: int, told: _Told) -> None:

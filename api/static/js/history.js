@@ -49,14 +49,27 @@ export async function exactAt(tag, ms, withinMs) {
 
 export async function bandsOf(tag, startMs) {
   const found = await ask("/v1/bands", { tag, start: new Date(startMs).toISOString(), time: "ms" });
-  const bands = found.bands.map((band) => ({
-    start: band.start_ms,
-    end: band.end_ms,
-    phase: band.phase,
-    validated: band.ranges.validated ?? band.ranges.action ?? null,
-    nor: band.ranges.nor ?? null,
-  }));
-  return bands.sort((one, other) => one.start - other.start);
+  return found.bands.flatMap(pieces).sort((one, other) => one.start - other.start);
+}
+
+// A band whose limits stand still is one piece; around a set point that moves there is one for each of its steps.
+function pieces(band) {
+  const { ranges, around } = band;
+  const piece = (start, end, told, setPoint) => {
+    const outer = told("validated") ?? told("action");
+    return { start, end, since: band.start_ms, phase: band.phase, validated: outer, nor: told("nor"), setPoint };
+  };
+  if (around === null) return [piece(band.start_ms, band.end_ms, (kind) => ranges[kind] ?? null, null)];
+  const starts = around.time_ms;
+  return starts.map((start, at) => {
+    const setPoint = around.value[at];
+    const moved = (kind) => {
+      if (!around.ranges[kind]) return ranges[kind] ?? null;
+      return setPoint === null ? null : around.ranges[kind].map((limit) => (limit === null ? null : setPoint + limit));
+    };
+    const end = at + 1 < starts.length ? starts[at + 1] : band.end_ms;
+    return piece(start, end, moved, { value: setPoint, ranges: around.ranges });
+  });
 }
 
 export async function gapsOf(tag, startMs) {

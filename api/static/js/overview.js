@@ -84,6 +84,11 @@ const wantBatches = whenHeard((nowMs) => timeline.read(windowMs, nowMs));
 const wantBands = calmly(async () => {
   for (const parameter of byId.values()) await parameter.loadBands(windowMs, connection.nowMs);
 }, 500);
+const wantMovingBands = calmly(async () => {
+  for (const parameter of byId.values()) {
+    if (parameter.hasMovingBands) await parameter.loadBands(windowMs, connection.nowMs);
+  }
+}, 1000);
 const wantGaps = calmly(async () => {
   for (const parameter of byId.values()) await parameter.loadGaps(windowMs, connection.nowMs);
 }, 1000);
@@ -155,7 +160,7 @@ setInterval(() => {
 }, 1000);
 // What no event tells: how long things last.
 setInterval(() => {
-  if (!connection.isStale && !document.hidden) [wantHolds, wantSources, wantAlarms, wantNotices].forEach((want) => want());
+  if (!connection.isStale && !document.hidden) [wantHolds, wantSources, wantAlarms, wantNotices, wantMovingBands].forEach((want) => want());
 }, 5000);
 
 // Only tags that exist can be listened to; a unit may name one that its source has not delivered yet.

@@ -38,6 +38,11 @@ export class Parameter {
     this.judge();
   }
 
+  // Whether limits of it move with a set point: no event tells that.
+  get hasMovingBands() {
+    return this.trend?.bands.some((band) => band.setPoint !== null) ?? false;
+  }
+
   async loadGaps(windowMs, nowMs) {
     if (this.trend) this.trend.show({ gaps: await gapsOf(this.tag, nowMs - windowMs) });
   }
@@ -77,7 +82,7 @@ export class Parameter {
         ? `unchanged for ${duration(silentMs)}`
         : isOutside
           ? `${side(v, band.validated)} ${spoken(band.validated)}`
-          : band
+          : band?.validated || band?.nor
             ? `${spoken(band.validated ?? band.nor)} ${band.validated ? "validated" : "NOR"}`
             : "no range in this phase";
     if (this.range.textContent !== text) this.range.textContent = text;

@@ -197,16 +197,18 @@ export class Trend {
       high = Math.max(high, value);
     };
     const band = this.bandAt(end);
-    const from = !this.isWhole && band && (band.validated || band.nor) ? Math.max(start, band.start) : start;
+    const from = !this.isWhole && band && (band.validated || band.nor) ? Math.max(start, band.since) : start;
     for (const point of this.points) if (point.t >= from) include(point.v);
-    if (band) [...(band.validated ?? []), ...(band.nor ?? [])].forEach(include);
+    const running = this.bands.filter((one) => one.since === band?.since);
+    for (const one of running) [...(one.validated ?? []), ...(one.nor ?? [])].forEach(include);
     if (low > high) [low, high] = [0, 1];
     const least = 10 ** -this.decimals * 4;
     const pad = Math.max((high - low) * 0.12, least / 2);
     const isOutgrown = !this.range || low < this.range[0] || high > this.range[1];
     const isTooWide = this.range && high - low + 2 * pad < (this.range[1] - this.range[0]) * 0.6;
-    if (isOutgrown || isTooWide || this.rangeOf !== band) this.range = [low - pad, high + pad];
-    this.rangeOf = band;
+    const rangeOf = band?.since ?? null;
+    if (isOutgrown || isTooWide || this.rangeOf !== rangeOf) this.range = [low - pad, high + pad];
+    this.rangeOf = rangeOf;
     const [bottom, top] = this.range;
     const [plotWidth, plotHeight] = [width - RIGHT, height - BOTTOM - TOP];
     return {
@@ -230,7 +232,7 @@ export class Trend {
         const bottom = band[kind][0] === null ? height : toY(band[kind][0]);
         pen.fillStyle = colours()[fill];
         pen.fillRect(left, top, right - left, bottom - top);
-        if (kind !== "validated") continue;
+        if (kind !== "validated" && !band.setPoint?.ranges[kind]) continue; // limits that move are lines, also NOR
         pen.strokeStyle = colours()["band-edge"];
         pen.lineWidth = 1;
         pen.beginPath();
@@ -311,9 +313,12 @@ export class Trend {
   }
 
   isOutside(point) {
-    const limits = this.bandAt(point.t)?.validated;
-    if (!limits || point.v === null) return false;
-    return !((limits[0] === null || point.v >= limits[0]) && (limits[1] === null || point.v <= limits[1]));
+    const band = this.bandAt(point.t);
+    if (!band?.validated || point.v === null) return false;
+    // Around a set point the deviation is judged: so is it here.
+    const around = band.setPoint?.ranges.validated;
+    const [value, [low, high]] = around ? [point.v - band.setPoint.value, around] : [point.v, band.validated];
+    return !((low === null || value >= low) && (high === null || value <= high));
   }
 
   drawMarks(pen, height) {

@@ -185,6 +185,50 @@ def test_an_alarm_has_a_page_with_its_history(server: Server, browser: Browser) 
     assert browser.complaints == []
 
 
+def test_limits_around_a_set_point_move_with_it(server: Server, browser: Browser) -> None:
+    """Pieces between its steps: proven inside at the limit, nothing where the set point is not proven."""
+    browser.open(server.url, 1600, 1000)
+    told = browser.evaluate("""(async () => {
+      const { bandsOf } = await import('/static/js/history.js');
+      const { Trend } = await import('/static/js/trend.js');
+      const around = { ranges: { validated: [-2, 2] }, time_ms: [100, 200, 300], value: [60, null, 61.5] };
+      const band = { start_ms: 100, end_ms: null, phase: 'dose', ranges: { nor: [58, null] }, around };
+      window.fetch = async () => new Response(JSON.stringify({ bands: [band] }));
+      const trend = new Trend(document.createElement('canvas'), { title: '', unit: '', exact: null });
+      trend.bands = await bandsOf('R101.TT', 0);
+      const outside = [[150, 62], [150, 62.1], [250, 99], [350, 63.5], [350, 59.4]];
+      return {
+        pieces: trend.bands.map((one) => [one.start, one.end, one.validated, one.nor]),
+        outside: outside.map(([t, v]) => trend.isOutside({ t, v })),
+      };
+    })()""")
+
+    assert told == {
+        "pieces": [
+            [100, 200, [58, 62], [58, None]],
+            [200, 300, None, [58, None]],
+            [300, None, [59.5, 63.5], [58, None]],
+        ],
+        "outside": [False, True, False, False, True],
+    }
+
+
+def test_a_flood_puts_lesser_alarms_of_one_rule_together(server: Server, browser: Browser) -> None:
+    browser.open(server.url, 1600, 1000)
+    told = browser.evaluate("""(async () => {
+      const { grouped } = await import('/static/js/alarm-groups.js');
+      const alarms = (count, rule, priority) =>
+        Array.from({ length: count }, (_, at) => ({ id: `${rule}${priority}${at}`, rule, priority, acknowledged: false }));
+      const sizes = (list) => grouped(list).map((group) => group.alarms.length);
+      return [
+        sizes([...alarms(5, 'par', 1), ...alarms(6, 'stale', 3), ...alarms(3, 'jump', 3)]),
+        sizes(alarms(10, 'stale', 3)).length,
+      ];
+    })()""")
+
+    assert told == [[1, 1, 1, 1, 1, 6, 1, 1, 1], 10]
+
+
 def _filled(token: str, comment: str) -> str:
     return f"""(() => {{
       const form = document.querySelector('form.answer');

@@ -3,13 +3,14 @@ from dataclasses import replace
 import httpx
 
 from api.bands import bands_of
-from api.dependencies import HoldRun
+from api.dependencies import HoldRun, SetPointStep
 from api.holds import hold_shapes
 from api.times import TimeForm
 from domain.entries import NOWHERE
 from domain.findings import Finding, FindingId, PhaseRecord, Stage
+from domain.recipes import Limits, ParameterRanges, Phase, RangeKind
 from domain.time import HOUR_NS, MINUTE_NS
-from tests.unit.api.conftest import NOW_NS, RULEBOOK, World
+from tests.unit.api.conftest import NOW_NS, RULEBOOK, World, a_client
 
 DOSE = PhaseRecord("R101/B1/dose", "R101", "B1", "dose", "API-1 v7", NOW_NS - HOUR_NS)
 CHARGE = PhaseRecord("R101/B1/charge", "R101", "B1", "charge", "API-1 v7", NOW_NS - 2 * HOUR_NS, NOW_NS - HOUR_NS)
@@ -104,3 +105,35 @@ async def test_findings_come_with_their_evidence_and_can_be_read_on(world: World
     assert ([one["id"] for one in first["findings"]], first["cut"]) == (["f2"], True)
     assert ([one["id"] for one in second["findings"]], second["cut"]) == (["f1"], False)
     assert second["findings"][0]["evidence"] == {"started_ns": NOW_NS - 80 * HOUR_NS}
+
+
+async def test_a_band_around_a_set_point_tells_its_steps_as_the_detectors_know_them(world: World) -> None:
+    """The span that is asked for narrows what is read, not where the band begins."""
+    asked: list[tuple[int, int, int]] = []
+
+    def steps(tag: int, start_ns: int, end_ns: int) -> list[SetPointStep]:
+        asked.append((tag, start_ns, end_ns))
+        return [SetPointStep(start_ns, 60.0), SetPointStep(start_ns + 5, None)]
+
+    relative = {RangeKind.NOR: Limits(-2, 2), RangeKind.ALERT: Limits(None, 3)}
+    ranges = ParameterRanges("TT", "degC", "", {}, 0, "", "TSP", relative)
+    recipe = replace(RULEBOOK.recipes["API-1"], phases={"dose": Phase("dose", {"TT": ranges})})
+    unit = replace(RULEBOOK.units["R101"], parameters={"TT": "R101.TT", "TSP": "R101.PT"})
+    rules = replace(RULEBOOK, recipes={"API-1": recipe}, units={"R101": unit})
+    put_phases(world, DOSE)
+    world.deps = replace(world.deps, rulebook=rules, set_points=steps)
+    await world.feed.start()
+    async with a_client(world) as client:
+        answer = await client.get("/v1/bands", params={"tag": "R101.TT", "start": str(NOW_NS - MINUTE_NS)})
+
+    world.feed.shut()
+    (band,) = answer.json()["bands"]
+    assert asked == [(1, NOW_NS - MINUTE_NS, NOW_NS + 1)]
+    assert (band["start_ns"], band["ranges"]) == (DOSE.start_ns, {})
+    assert band["around"] == {
+        "set_point": "R101.PT",
+        "ranges": {"nor": [-2, 2], "alert": [None, 3]},
+        "time_ns": [NOW_NS - MINUTE_NS, NOW_NS - MINUTE_NS + 5],
+        "value": [60.0, None],
+        "cut": False,
+    }
