@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from alarms.defaults import Step, default_step
+from alarms.defaults import Step, default_step, is_hint
 from domain.alarms import AlarmFacts, Transition
 from domain.findings import Finding, FindingId, Stage
 from domain.rules import Priority
+from domain.time import format_time
 
 _LONGEST_SUBJECT = 60
 _NOT_IN_A_URL = re.compile(r"[^A-Za-z0-9._-]")
@@ -77,6 +78,19 @@ class Alarm:
     def due_ns(self) -> int | None:
         """The next moment at which a delay ends; shelves are the book's."""
         return min((due for member in self._members.values() if (due := member.due_ns) is not None), default=None)
+
+    @property
+    def shelf(self) -> Priority:
+        """What a shelf that is made now covers. One made of a hint covers hints alone: whatever leaves a range ends it.
+
+        That is told as the priority of an event: every alarm is worse.
+        """
+        assert self.newest is not None
+        return Priority.EVENT if is_hint(self.newest.rule) else self.newest.priority
+
+    def has(self, finding: FindingId) -> bool:
+        """Whether this finding concerns it."""
+        return finding in self._members
 
     def take(self, step: Step, finding: Finding) -> None:
         """Take a new version of a finding; `judge` says what follows, once all of this moment are taken."""
@@ -166,7 +180,7 @@ class Alarm:
         if not self.facts.active:
             return [self._activate(worst, at_ns)]
         if worst.step.severity > self._said_severity:
-            facts = self._out_of_its_shelf(replace(self.facts, acknowledged=False), worst.step.rule.priority)
+            facts = self._out_of_its_shelf(replace(self.facts, acknowledged=False), worst.step)
             return [self.say("severity", at_ns, facts=facts, member=worst)]
         if worst.step.severity < self._said_severity:
             return [self.say("eased", at_ns, facts=self.facts, member=worst)]
@@ -192,12 +206,15 @@ class Alarm:
 
     def _activate(self, worst: Member, at_ns: int) -> Transition:
         facts = replace(self.facts, active=True, acknowledged=False)
-        facts = self._out_of_its_shelf(facts, worst.step.rule.priority)
+        facts = self._out_of_its_shelf(facts, worst.step)
         return self.say("activated", at_ns, facts=facts, member=worst)
 
-    def _out_of_its_shelf(self, facts: AlarmFacts, priority: Priority) -> AlarmFacts:
+    def _out_of_its_shelf(self, facts: AlarmFacts, step: Step) -> AlarmFacts:
         """A shelf covers what was shelved: something worse takes the alarm out of it."""
-        if facts.shelved_priority is None or priority >= facts.shelved_priority:
+        shelved = facts.shelved_priority
+        covers_hints_alone = shelved is Priority.EVENT
+        is_covered = step.rank < 0 if covers_hints_alone else shelved is None or step.rule.priority >= shelved
+        if is_covered:
             return facts
         return replace(facts, shelved_until_ns=None, shelved_priority=None)
 
@@ -234,7 +251,8 @@ class Alarm:
             known = self._members.get(FindingId(self.newest.finding))
             if known is None:
                 return self.newest
-            return replace(self.newest, message=known.finding.message, finding_version=known.finding.version)
+            message = self._with_its_hints(known.finding)
+            return replace(self.newest, message=message, finding_version=known.finding.version)
         finding, rule, active = member.finding, member.step.rule, self.facts.active
         occurrence = 0 if self.newest is None else self.newest.occurrence
         return Transition(
@@ -248,7 +266,7 @@ class Alarm:
             rule=finding.rule,
             subject=finding.subject,
             name=rule.name,
-            message=finding.message,
+            message=self._with_its_hints(finding),
             unit=finding.unit,
             batch=finding.batch,
             phase=finding.phase,
@@ -261,6 +279,16 @@ class Alarm:
             occurrence=occurrence if active else occurrence + 1,
             since_ns=self.newest.since_ns if active and self.newest is not None else finding.onset_ns,
         )
+
+    def _with_its_hints(self, finding: Finding) -> str:
+        """A finding's sentence, and since when which hints go with it: one cause is told once."""
+        others = [each for each in self._members.values() if each.counted and each.finding.id != finding.id]
+        hints = sorted((each.finding.onset_ns, each.step.rule.name) for each in others if each.step.rank < 0)
+        if not hints or is_hint(finding.rule):
+            return finding.message
+        since_ns = {name: onset_ns for onset_ns, name in reversed(hints)}  # of two charts the first
+        told = ", ".join(f"{name} since {format_time(since_ns[name])[11:16]} UTC" for name in sorted(since_ns))
+        return f"{finding.message} With it: {told}."
 
 
 def worst_first(transitions: Sequence[Transition]) -> list[Transition]:

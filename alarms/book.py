@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from alarms.alarm import Alarm, alarm_id, worst_first
-from alarms.defaults import step_for
+from alarms.defaults import Step, default_step, step_for
 from domain.alarms import AlarmState, Transition
 from domain.entries import ActionKind, PersonAction
 from domain.errors import Refused
@@ -84,7 +84,7 @@ class AlarmBook:
                 step = step_for(self._rulebook, finding)
                 if step.rule.priority is Priority.EVENT:
                     continue
-                alarm = self._alarm(alarm_id(finding.subject, step.alarm))
+                alarm = self._alarm_of(finding, step)
                 if alarm.id not in touched:
                     touched[alarm.id] = alarm
                     transitions += alarm.settle(at_ns)
@@ -133,10 +133,8 @@ class AlarmBook:
                     return []
                 what, facts = "acknowledged", replace(facts, acknowledged=True)
             case ActionKind.SHELVE:
-                assert alarm.newest is not None
                 until_ns = _shelf_end(action)
-                priority = alarm.newest.priority
-                what, facts = "shelved", replace(facts, shelved_until_ns=until_ns, shelved_priority=priority)
+                what, facts = "shelved", replace(facts, shelved_until_ns=until_ns, shelved_priority=alarm.shelf)
             case ActionKind.UNSHELVE:
                 if facts.shelved_until_ns is None:
                     return []
@@ -152,6 +150,13 @@ class AlarmBook:
         """The newest transition of every alarm that is not normal, unacknowledged and severe first."""
         newest = [alarm.newest for alarm in self._alarms.values() if alarm.newest is not None]
         return worst_first([said for said in newest if said.facts.state is not AlarmState.NORMAL])
+
+    def _alarm_of(self, finding: Finding, step: Step) -> Alarm:
+        """The alarm that a finding concerns. Of a hint it is the one that it began with: older ones told no side."""
+        first = self._alarms.get(alarm_id(finding.subject, default_step(finding.rule).alarm))
+        return (
+            first if first is not None and first.has(finding.id) else self._alarm(alarm_id(finding.subject, step.alarm))
+        )
 
     def _alarm(self, id_: str) -> Alarm:
         alarm = self._alarms.get(id_)

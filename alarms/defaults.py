@@ -1,8 +1,12 @@
 """What each rule means to people where the configuration says nothing: priority, delays and the texts of the response.
 
 One alarm stands for everything that can be wrong with one subject on one side. Its steps are ordered from the inside
-out: a temperature above NOR, then above its alert limit, then above its validated range is one alarm that becomes more
-severe, not three horns. `bad`, `stale` and `disconnected` are alarms of their own and hide nothing.
+out: a temperature that drifts up, then is above NOR, then above its alert limit, then above its validated range is one
+alarm that becomes more severe, not four horns. `bad`, `stale` and `disconnected` are alarms of their own and hide
+nothing.
+
+A drift and an expectation that is not met are hints: they say on which side (`side` of their evidence) and are the
+innermost steps of that side. So one that comes before the excursion alarms, and one that comes during it goes with it.
 """
 
 from collections.abc import Sequence
@@ -134,6 +138,17 @@ _DRIFT = (
         consequence="Still within its range; it may leave it.",
         action="Look for the cause before the range is left.",
         respond_within_ns=30 * MINUTE_NS,
+    ),
+)
+
+_EXPECTATION = (
+    AlarmRule(
+        "not as expected",
+        "phase.expectation",
+        Priority.MEDIUM,
+        consequence="The phase does not do what its recipe says.",
+        action="Check the equipment that should do it.",
+        respond_within_ns=15 * MINUTE_NS,
     ),
 )
 
@@ -340,14 +355,6 @@ _SINGLE = (
         respond_within_ns=20 * MINUTE_NS,
     ),
     AlarmRule(
-        "not as expected",
-        "phase.expectation",
-        Priority.MEDIUM,
-        consequence="The phase does not do what its recipe says.",
-        action="Check the equipment that should do it.",
-        respond_within_ns=15 * MINUTE_NS,
-    ),
-    AlarmRule(
         "calibration overdue",
         "calibration.overdue",
         Priority.LOW,
@@ -430,15 +437,18 @@ _SINGLE = (
 )
 
 
-def _steps(alarm: str, rules: Sequence[AlarmRule]) -> dict[str, Step]:
-    return {rule.rule: Step(alarm, rank, rule) for rank, rule in enumerate(rules, start=1)}
+def _steps(alarm: str, rules: Sequence[AlarmRule], first: int = 1) -> dict[str, Step]:
+    return {rule.rule: Step(alarm, rank, rule) for rank, rule in enumerate(rules, start=first)}
 
+
+_SIDES = ("high", "low")
 
 DEFAULTS: dict[str, Step] = {
     **_steps("high", _excursions("high")),
     **_steps("low", _excursions("low")),
     **_steps("hold", _HOLD),
-    **_steps("drift", _DRIFT),
+    **_steps("drift", _DRIFT, first=-3),
+    **_steps("phase.expectation", _EXPECTATION, first=-1),
     **_steps("model", _MODEL),
     **_steps("time at too long", [rule for rule in _DWELL if rule.rule.endswith("high")]),
     **_steps("time at too short", [rule for rule in _DWELL if rule.rule.endswith("low")]),
@@ -453,16 +463,40 @@ def default_step(rule: str) -> Step:
     return known if known is not None else Step(rule, 1, AlarmRule(rule, rule, Priority.MEDIUM))
 
 
+def is_hint(rule: str) -> bool:
+    """Whether a rule says that something is coming, while nothing is out of its range for that."""
+    return default_step(rule).rank < 0
+
+
 def step_for(rulebook: Rulebook, finding: Finding) -> Step:
     """How this finding annunciates: as the tag's own alarm says, else as the table says; never, if it is advisory.
 
     A step that nobody configured is at least as severe as what was configured further in: whoever made `high` on NOR
     critical does not expect the validated range to be less.
     """
-    step = _step(rulebook, finding)
+    step = _on_its_side(rulebook, _step(rulebook, finding), finding)
     if rulebook.late_excursions == "event" and is_history(finding):
         return replace(step, rule=replace(step.rule, priority=Priority.EVENT))
     return step
+
+
+def _on_its_side(rulebook: Rulebook, step: Step, finding: Finding) -> Step:
+    """A hint is a step of the alarm of its side; one whose side is not told is an alarm of its own.
+
+    One that nobody configured is no worse than the mildest alarm of that side: else it would hide it.
+    """
+    side = finding.evidence.get("side")
+    if step.rank >= 0 or side not in _SIDES:
+        return step
+    step = replace(step, alarm=str(side))
+    rules = rulebook.tags.get(finding.subject)
+    if rules is not None and any(rule.rule == finding.rule for rule in rules.alarms):
+        return step
+    outer = [_own_step(rulebook, finding.subject, rule) for rule, each in DEFAULTS.items() if each.alarm == side]
+    mildest = max((each.rule.priority for each in outer if each.rule.priority is not Priority.EVENT), default=None)
+    if mildest is None or mildest <= step.rule.priority:
+        return step
+    return replace(step, rule=replace(step.rule, priority=mildest))
 
 
 def is_history(finding: Finding) -> bool:
@@ -475,15 +509,20 @@ def _step(rulebook: Rulebook, finding: Finding) -> Step:
     if finding.evidence.get("advisory"):
         # What nobody approved may advise; it never raises an alarm, whatever is configured.
         return replace(step, rule=replace(step.rule, priority=Priority.EVENT))
-    rules = rulebook.tags.get(finding.subject)
+    return _own_step(rulebook, finding.subject, finding.rule)
+
+
+def _own_step(rulebook: Rulebook, subject: str, name: str) -> Step:
+    step = default_step(name)
+    rules = rulebook.tags.get(subject)
     configured = () if rules is None else rules.alarms
     for rule in configured:
-        if rule.rule == finding.rule:
+        if rule.rule == name:
             return replace(step, rule=rule)
     inner = [
         rule.priority
         for rule in configured
-        if default_step(rule.rule).alarm == step.alarm
+        if (default_step(rule.rule).alarm == step.alarm or (is_hint(rule.rule) and step.alarm in _SIDES))
         and default_step(rule.rule).rank < step.rank
         and rule.priority is not Priority.EVENT
     ]

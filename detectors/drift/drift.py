@@ -45,9 +45,17 @@ class Charted:
     cusum: Case | None = None
     side: int = 0  # which of the CUSUMs opened it
     ewma: Case | None = None
+    ewma_sign: int = 1  # 1 where the EWMA that opened it was above, -1 below
     say_at: int = 0  # the number of windows that the next version waits for
     say_every: int = _SAY_AGAIN
     baselines: dict[tuple[str, str], Baseline] = field(default_factory=dict)  # by recipe version and phase
+
+    def open_state(self) -> list[Json]:
+        """What is open, and how it is followed; nothing of what was open before."""
+        cusum, ewma = self.cusum, self.ewma
+        followed = [0, _SAY_AGAIN] if cusum is None and ewma is None else [self.say_at, self.say_every]
+        sides = [0 if cusum is None else self.side, 1 if ewma is None else self.ewma_sign]
+        return [*followed, *sides, *(None if case is None else case.state() for case in (cusum, ewma))]
 
 
 class Drifts(Part):
@@ -286,7 +294,7 @@ class Drifts(Part):
         place, charts = charted.place, self._charts
         sums = charts.sums[place]
         beyond = sums - charts.h[place]
-        ewma, edge = abs(float(charts.ewma[place])), float(charts.edge[place])
+        ewma, edge = float(charts.ewma[place]), float(charts.edge[place])
         again = int(charts.windows[place]) >= charted.say_at
         if charted.cusum is None and float(beyond.max()) > 0.0:
             charted.side = int(beyond.argmax())
@@ -297,11 +305,13 @@ class Drifts(Part):
             charted.cusum = None
         elif charted.cusum is not None and again:
             found.append(self._say(charted, charted.cusum, at_ns))
-        if charted.ewma is None and ewma > edge:
+        if charted.ewma is None and abs(ewma) > edge:
+            charted.ewma_sign = 1 if ewma > 0.0 else -1
             charted.ewma = self._open(charted, "drift.ewma", position)
             found.append(self._say(charted, charted.ewma, at_ns))
-        elif charted.ewma is not None and ewma <= 0.5 * edge:
-            # An EWMA never is 0 again; half its limit is as far back as it is out.
+        elif charted.ewma is not None and charted.ewma_sign * ewma <= 0.5 * edge:
+            # An EWMA never is 0 again; half its limit is as far back as it is out. One that is out on the other side by
+            # now is another drift: a finding stays on its side.
             found.append(self._over(charted, charted.ewma, at_ns))
             charted.ewma = None
         elif charted.ewma is not None and again:
@@ -349,9 +359,10 @@ class Drifts(Part):
 
     def _drifting(self, charted: Charted, case: Case) -> Drifting:
         side = charted.side if case.rule == "drift.cusum" else None
+        sign = charted.ewma_sign if side is None else -1 if side % 2 else 1
         since_ns, baseline = self._since_ns(charted), self._baseline_name(charted)
         return Drifting(
-            charted.tag, charted.rule, charted.limits, self._charts, charted.place, side, since_ns, baseline
+            charted.tag, charted.rule, charted.limits, self._charts, charted.place, side, sign, since_ns, baseline
         )
 
     def _say(self, charted: Charted, case: Case, at_ns: int) -> Finding:
@@ -397,15 +408,7 @@ class Drifts(Part):
     def state(self) -> Json:
         """What is open or was learnt, in the order of places; nothing of a tag without either."""
         return [
-            [
-                charted.tag.id,
-                charted.say_at,
-                charted.say_every,
-                charted.side,
-                None if charted.cusum is None else charted.cusum.state(),
-                None if charted.ewma is None else charted.ewma.state(),
-                [baseline.state() for baseline in charted.baselines.values()],
-            ]
+            [charted.tag.id, *charted.open_state(), [baseline.state() for baseline in charted.baselines.values()]]
             for charted in self._by_place
             if charted is not None and (charted.baselines or self._is_open[charted.place])
         ]
@@ -441,13 +444,16 @@ class Drifts(Part):
             if run is not None and limits:
                 self._judge_by(charted, run, limits)
         columns = iter(arrays["baselines"].astype(np.float64))
-        for tag, say_at, say_every, side, cusum, ewma, baselines in state:
+        for tag, say_at, say_every, side, *sign, cusum, ewma, baselines in state:
             charted = self._by_tag[tag]
             known = [baseline_from(each, next(columns)) for each in baselines]
             charted.baselines = {(each.recipe, each.phase): each for each in known}
             charted.say_at, charted.say_every, charted.side = say_at, say_every, side
             charted.cusum = None if cusum is None else case_from(cusum)
             charted.ewma = None if ewma is None else case_from(ewma)
+            # A state of the time before sides: the one on which it is.
+            upwards = float(arrays["charts/ewma"][charted.place]) >= 0.0
+            charted.ewma_sign = sign[0] if sign else (1 if upwards else -1)
             self._is_open[charted.place] = cusum is not None or ewma is not None
         self._end_ns = arrays["end_ns"].astype(np.int64)
         self._warming = arrays["warming"].astype(np.bool_)

@@ -26,6 +26,7 @@ class Drifting:
     charts: Charts
     place: int
     side: int | None  # of the CUSUMs; None: the EWMA
+    sign: int  # 1 where it drifts up
     since_ns: int
     baseline: str
 
@@ -35,13 +36,6 @@ class Drifting:
         charts, place = self.charts, np.array([self.place])
         newest = (int(charts.windows[self.place]) - 1) % KEPT
         return float(charts.expected(place, charts.at_ns[place, newest])[0] + charts.offset[self.place])
-
-    @property
-    def sign(self) -> int:
-        """1 where it drifts up."""
-        if self.side is None:
-            return 1 if self.charts.ewma[self.place] >= 0.0 else -1
-        return -1 if self.side % 2 else 1
 
     def line(self) -> tuple[float, float]:
         """The straight line since it began: slope per ns, and its value at the newest window."""
@@ -107,6 +101,7 @@ def evidence(drifting: Drifting, *, goes_on: bool) -> Evidence:
     stated = float(charts.stated_edge[place] if side is None else charts.stated_h[place, side])
     learnt = float(charts.learnt_from[place])
     told: dict[str, float | int | str | None] = {
+        "side": "high" if drifting.sign > 0 else "low",
         "arl0": drifting.rule.arl0,
         "chart": drifting.chart,
         "statistic": float(abs(charts.ewma[place]) if side is None else charts.sums[place, side]),

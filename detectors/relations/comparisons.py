@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import Frame
-from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity, recipe_version
+from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, recipe_version
 from detectors.part import Part, Said
 from detectors.relations.expectations import Expected, expected
 from detectors.relations.residuals import Learnt, Relation, relations
@@ -138,10 +138,11 @@ class Comparisons(Part):
         compared = self.units.get(run.unit)
         if compared is None:
             return []
-        open_ones = [judged.case for judged in compared.judged.values() if judged.case is not None]
+        open_ones = [(judged.case, "") for judged in compared.judged.values() if judged.case is not None]
+        open_ones += [(case, compared.expected[key].side) for key, case in compared.cases.items()]
         found = [
-            case.say(Stage.CLEARED, at_ns, f"{case.subject}: so until the phase ended,{run.place}.", {}, at_ns)
-            for case in (*open_ones, *compared.cases.values())
+            case.say(Stage.CLEARED, at_ns, f"{case.subject}: so until the phase ended,{run.place}.", _on(side), at_ns)
+            for case, side in open_ones
         ]
         compared.judged, compared.expected, compared.run = {}, {}, None
         compared.cases.clear()
@@ -304,16 +305,16 @@ class Comparisons(Part):
             case = compared.cases.get(key)
             if told is not None and case is None and window.at_ns - state.since_ns >= expectation.for_ns:
                 case = open_case(self._origin, "phase.expectation", tag.name, state.since_ns, position, run)
-                compared.cases[key] = case
+                compared.cases[key], state.side = case, told.side
                 lasted = format_duration(window.at_ns - state.since_ns)
-                evidence = {**told.evidence, "for_ns": expectation.for_ns}
+                evidence = {**told.evidence, "for_ns": expectation.for_ns, **_on(state.side)}
                 found.append(
                     case.say(Stage.OPEN, window.at_ns, f"{told.sentence}, for {lasted},{run.place}.", evidence)
                 )
             elif told is None and case is not None and state.within >= IN_A_ROW:
                 del compared.cases[key]
                 message = f"{tag.name} does what is expected of it again,{run.place}."
-                found.append(case.say(Stage.CLEARED, window.at_ns, message, {}, window.at_ns))
+                found.append(case.say(Stage.CLEARED, window.at_ns, message, _on(state.side), window.at_ns))
         return found
 
     def state(self) -> Json:
@@ -344,6 +345,11 @@ class Comparisons(Part):
             compared.run = runs.get(name)
 
 
+def _on(side: str) -> Evidence:
+    """On which side of the expected it is, in every version: the alarm of that side has it as a hint."""
+    return {"side": side} if side else {}
+
+
 def _unit_state(compared: Compared) -> Json:
     return {
         "history": compared.history.state(),
@@ -360,7 +366,9 @@ def _unit_state(compared: Compared) -> Json:
             ]
             for key, each in compared.judged.items()
         },
-        "expected": {key: [each.since_ns, each.within, each.over] for key, each in compared.expected.items()},
+        "expected": {
+            key: [each.since_ns, each.within, each.over, each.side] for key, each in compared.expected.items()
+        },
         "cases": {key: case.state() for key, case in compared.cases.items()},
     }
 

@@ -17,6 +17,7 @@ class Expected:
     since_ns: int = 0
     within: int = 0  # windows in a row in which it was so
     over: bool = False
+    side: str = ""  # of the finding that is open: the one on which it was not so first
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Unmet:
 
     sentence: str
     evidence: Evidence
+    side: str  # high or low: where the parameter is, or goes, instead
 
 
 def expected(expectation: Expectation, state: Expected, windows: Sequence[Window], tag: Tag) -> Unmet | None:
@@ -61,7 +63,7 @@ def _unmet(expectation: Expectation, value: float, windows: Sequence[Window], ta
     for least, sign, word in ((expectation.above, 1, "above"), (expectation.below, -1, "below")):
         if least is not None and not (value - least) * sign >= 0:
             sentence = f"{tag.name} is {now}, and expected {word} {quantity(least, tag.unit)}"
-            return Unmet(sentence, {"value": value, "expected": least})
+            return Unmet(sentence, {"value": value, "expected": least}, _side(-sign))
     for least, sign, word in ((expectation.rises_per_min, 1, "rise"), (expectation.falls_per_min, -1, "fall")):
         slope = None if least is None else slope_per_min(windows, expectation.role)
         if least is not None and slope is not None and not slope * sign >= least:
@@ -69,7 +71,7 @@ def _unmet(expectation: Expectation, value: float, windows: Sequence[Window], ta
                 f"{tag.name}, {now}, is expected to {word} by {quantity(least, tag.unit)} a minute and changes by"
                 f" {slope:.3g} {tag.unit}".rstrip()
             )
-            return Unmet(sentence, {"value": value, "slope_per_min": slope, "expected": least})
+            return Unmet(sentence, {"value": value, "slope_per_min": slope, "expected": least}, _side(-sign))
     most = expectation.steady_per_min
     slope = None if most is None else slope_per_min(windows, expectation.role)
     if most is not None and slope is not None and not abs(slope) <= most:
@@ -77,5 +79,9 @@ def _unmet(expectation: Expectation, value: float, windows: Sequence[Window], ta
             f"{tag.name}, {now}, is expected to change by no more than {quantity(most, tag.unit)} a minute and"
             f" changes by {slope:.3g} {tag.unit}".rstrip()
         )
-        return Unmet(sentence, {"value": value, "slope_per_min": slope, "expected": most})
+        return Unmet(sentence, {"value": value, "slope_per_min": slope, "expected": most}, _side(slope))
     return None
+
+
+def _side(sign: float) -> str:
+    return "high" if sign > 0 else "low"

@@ -14,7 +14,11 @@ from domain.rules import AlarmRule, Priority, Rulebook, TagRules
 from domain.time import SECOND_NS
 
 TAGS = ("R101.TT", "R 101/PT")  # the second needs a slug
-RULES = ("excursion.nor.high", "excursion.validated.high", "excursion.par.high", "excursion.nor.low", "bad", "stale")
+RULES = (
+    *("excursion.nor.high", "excursion.validated.high", "excursion.par.high", "excursion.nor.low", "bad", "stale"),
+    *("drift.ewma", "drift.cusum", "phase.expectation"),
+)
+HINTS = RULES[-3:]
 KINDS = tuple(ActionKind)
 
 
@@ -57,6 +61,8 @@ class World:
                 said = self.book.tick(self.now_s * SECOND_NS)
             case ("finding", _, str(tag), str(rule), int(lag_s)):
                 said = self.book.apply(self._finding(tag, rule, lag_s))
+            case ("pause", _):
+                said = []
             case ("act", _, int(place), ActionKind() as kind, int(until_s)):
                 said = self._act(place, kind, until_s)
             case _:
@@ -72,6 +78,7 @@ class World:
             onset_ns = max(0, self.now_s - lag_s) * SECOND_NS
             id_ = FindingId(f"{rule}/{tag}/{self.now_s}/{len(self.newest_findings)}")
             made = Finding(id_, 1, rule, tag, Stage.OPEN, onset_ns, None, at_ns, NOWHERE, f"{rule} on {tag}")
+            made = replace(made, evidence={"side": "high"} if rule in HINTS else {})
         elif known.stage is Stage.OPEN and lag_s % 2:
             made = replace(known, version=known.version + 1, stage=Stage.ENDED, end_ns=at_ns, at_ns=at_ns)
         else:
@@ -139,6 +146,8 @@ def follows(last: Transition | None, said: Transition) -> AlarmFacts:
         case "activated" | "severity":
             assert facts.active is (said.what == "severity")
             worse = facts.shelved_priority is not None and said.priority < facts.shelved_priority
+            if facts.shelved_priority is Priority.EVENT:  # a shelf made of a hint covers hints
+                worse = said.rule not in HINTS
             facts = replace(facts, active=True, acknowledged=False)
             return replace(facts, shelved_until_ns=None, shelved_priority=None) if worse else facts
         case "returned":
@@ -149,7 +158,8 @@ def follows(last: Transition | None, said: Transition) -> AlarmFacts:
             return replace(facts, acknowledged=True)
         case "shelved":
             assert last is not None
-            return replace(facts, shelved_until_ns=said.facts.shelved_until_ns, shelved_priority=last.priority)
+            covered = Priority.EVENT if last.rule in HINTS else last.priority
+            return replace(facts, shelved_until_ns=said.facts.shelved_until_ns, shelved_priority=covered)
         case "unshelved":
             assert facts.shelved_until_ns is not None
             return replace(facts, shelved_until_ns=None, shelved_priority=None)
@@ -157,6 +167,30 @@ def follows(last: Transition | None, said: Transition) -> AlarmFacts:
             return facts
         case other:
             raise AssertionError(other)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rulebooks, histories)
+def test_who_leaves_a_range_is_told_whatever_hints_there_are(
+    rules: Rulebook, history: list[tuple[object, ...]]
+) -> None:
+    """Each excursion's alarm is as severe as without any hint, and hints never put an end to it."""
+    with_hints, without = World(rules), World(rules)
+    for step in history:
+        if step[0] == "act":
+            continue
+        is_hint = step[0] == "finding" and step[3] in HINTS
+        for said in with_hints.play(step):
+            assert said.what != "activated" or said.rule not in HINTS or not is_outside(without, said.subject)
+        without.play(("pause", step[1]) if is_hint else step)
+        for alarm in without.book.alarms():
+            now = next(each for each in with_hints.book.alarms() if each.alarm == alarm.alarm)
+            if alarm.facts.active:
+                assert (now.facts.active, now.rule, now.priority) == (True, alarm.rule, alarm.priority)
+
+
+def is_outside(world: World, subject: str) -> bool:
+    return any(each.facts.active and each.subject == subject and each.name != "bad" for each in world.book.alarms())
 
 
 OVER_WITHIN_ITS_OFF_DELAY = 2 * [("finding", 0, TAGS[0], "excursion.nor.high", 0)]

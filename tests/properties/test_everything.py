@@ -127,6 +127,7 @@ def test_versions_count_without_holes_and_what_is_over_only_late_rows_bring_back
                 before.subject,
                 before.unit,
             )
+            assert each.evidence.get("side") == before.evidence.get("side"), "a hint stays with the alarm of its side"
             if not is_corrected:
                 assert list(Stage).index(each.stage) >= list(Stage).index(before.stage), (before, each)
                 assert before.stage is not Stage.CLEARED, (before, each)

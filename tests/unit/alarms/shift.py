@@ -1,6 +1,7 @@
 """A shift's log for tests of the alarm book: findings come, time passes, people act."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from alarms.book import AlarmBook
 from domain.alarms import Transition
@@ -32,6 +33,7 @@ def finding(
     end_s: float | None = None,
     id_: str | None = None,
     subject: str = TAG,
+    side: str = "",
 ) -> Finding:
     onset_s = at_s if onset_s is None else onset_s
     return Finding(
@@ -48,6 +50,7 @@ def finding(
         unit="R101",
         batch="B-1",
         phase="dose",
+        evidence={"side": side} if side else {},
     )
 
 
@@ -84,6 +87,7 @@ class Shift:
             onset_s = before.onset_ns / SECOND_NS
             end_s = at_s if before.end_ns is None else before.end_ns / SECOND_NS
             made = finding(rule, stage, at_s, version=before.version + 1, onset_s=onset_s, end_s=end_s, id_=before.id)
+            made = replace(made, evidence=before.evidence)
         self._versions[rule] = made
         return made
 

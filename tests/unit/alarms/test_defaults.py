@@ -1,5 +1,7 @@
 """What each rule means where the configuration says nothing, and how it gives way to what is configured."""
 
+from dataclasses import replace
+
 import pytest
 
 from alarms.alarm import alarm_id
@@ -72,3 +74,33 @@ def test_what_only_advises_never_raises_an_alarm_whatever_is_configured(rule: st
 
     assert step_for(rules, finding).rule.priority is Priority.EVENT
     assert AlarmBook(rules).apply(finding) == []
+
+
+HIGHER = {"side": "high"}
+
+
+@pytest.mark.parametrize("rule", ["drift.ewma", "drift.cusum", "phase.expectation"])
+def test_a_hint_is_the_innermost_step_of_its_side(rule: str) -> None:
+    told = replace(finding(rule, Stage.OPEN, 1), evidence=HIGHER)
+    step = step_for(Rulebook(), told)
+
+    assert step.alarm == "high"
+    assert step.severity < DEFAULTS["excursion.nor.high"].severity
+
+
+def test_a_hint_is_no_worse_than_what_was_configured_for_the_range_that_it_comes_before() -> None:
+    rules = rulebook(configured(priority=Priority.LOW))
+    told = replace(finding("drift.cusum", Stage.OPEN, 1), evidence=HIGHER)
+
+    assert step_for(rules, told).rule.priority is Priority.LOW
+
+
+def test_a_range_that_nobody_configured_is_as_severe_as_a_hint_that_somebody_did() -> None:
+    rules = rulebook(configured("drift.cusum", "drifts", priority=Priority.HIGH))
+
+    assert step_for(rules, finding("excursion.nor.high", Stage.OPEN, 1)).rule.priority is Priority.HIGH
+
+
+def test_a_hint_of_a_program_that_told_no_side_is_an_alarm_of_its_own() -> None:
+    assert step_for(Rulebook(), finding("drift.cusum", Stage.OPEN, 1)).alarm == "drift"
+    assert step_for(Rulebook(), finding("phase.expectation", Stage.OPEN, 1)).alarm == "phase.expectation"

@@ -103,6 +103,15 @@ def test_a_drift_that_comes_back_is_cleared():
         assert (versions[0].stage, versions[-1].stage) == ("open", "cleared")
 
 
+def test_a_drift_that_swings_to_the_other_side_is_another_finding():
+    plant = Plant(known(target=60.0, sigma=0.1)).in_phase()
+    said = plant.series(TT, 10, 10, [60.0] * 60 + [60.4] * 60 + [58.5] * 60)
+
+    told = [(each.stage, each.evidence["side"]) for each in of_rule(said, "drift.ewma")]
+    assert set(told) == {("open", "high"), ("cleared", "high"), ("open", "low")}
+    assert told.index(("cleared", "high")) < told.index(("open", "low"))
+
+
 def known(**given: float):
     rules = replace(RULES["R101.TT"], drift=DriftRule(MINUTE, **given))  # type: ignore[arg-type]
     return rulebook(tags={**RULES, "R101.TT": rules})
