@@ -4,8 +4,9 @@
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -80,7 +81,7 @@ class Arrived:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """Rows to judge, those of one tag together and in order of arrival.
 
@@ -93,6 +94,36 @@ class Frame:
     arrival: Index | None
     first: Mask | None
     at: "slice | Index"
+
+    @cached_property
+    def proven(self) -> "Frame":
+        """Its proven rows, still grouped; itself where all are."""
+        ok, rows = self.rows.ok, self.rows
+        if ok is None:
+            return self
+        if np.count_nonzero(ok) < len(ok):
+            rows = rows.chosen(ok)
+        rows = replace(rows, ok=None, bad=None)
+        arrival = ok.nonzero()[0] if self.arrival is None else self.arrival[ok]
+        if self.first is None:
+            return Frame(rows, arrival, None, rows.tag)
+        first = np.ones(len(rows), dtype=np.bool_)
+        np.not_equal(rows.tag[1:], rows.tag[:-1], out=first[1:])
+        return Frame(rows, arrival, first, rows.tag)
+
+    def turns(self, chosen: Index) -> Iterator[Index]:
+        """The chosen rows, one of each tag at a time: first the first ones, then the second of those that have two."""
+        if self.first is None:
+            if len(chosen):
+                yield chosen
+            return
+        number = np.arange(len(self.rows))
+        turn = (number - np.maximum.accumulate(np.where(self.first, number, 0)))[chosen]
+        order = chosen[np.argsort(turn, kind="stable")]
+        begin = 0
+        for count in np.bincount(turn).tolist():
+            yield order[begin : begin + count]
+            begin += count
 
     def place(self, index: int) -> int:
         """The place of a row in the order of arrival."""

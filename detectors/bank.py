@@ -360,7 +360,7 @@ class Bank:
         """Let a unit's changes take effect, judging each row that waited in the phase of its own time."""
         source = unit.source
         before = unit.run
-        held, unit.held = unit.held, []
+        held = unit.let_go()
         found: list[Conclusion] = []
         switches = self._context.settle(unit)
         unit.run = before

@@ -300,7 +300,7 @@ class Context:
         held = rows.chosen(waits)
         owner = self._owner_number[held.tag]
         for unit in self._pending(owner):
-            unit.held.append(held.chosen(owner == self._number[unit.model.name]))
+            unit.hold(held.chosen(owner == self._number[unit.model.name]))
         return rows.chosen(~waits)
 
     def beat(self, now_ns: int) -> list[Unit]:
@@ -336,7 +336,7 @@ class Context:
         self._value = arrays["value"].astype(np.float64)
         for name, unit in self.units.items():
             unit.load(state["units"][name], self._versions)
-            unit.held = _held(unit, arrays)
+            _hold_again(unit, arrays)
             self._mark(unit)
 
     def carry_over(
@@ -353,7 +353,7 @@ class Context:
         for name, unit in self.units.items():
             if name in state["units"]:
                 unit.carry_over(state["units"][name], self._versions)
-                unit.held = _held(unit, arrays)
+                _hold_again(unit, arrays)
             self._tell_again(unit, newest_ns, position)
             self._mark(unit)
 
@@ -373,13 +373,12 @@ class Context:
                 unit.change(Change(role, text, at_ns, position), source)
 
 
-def _held(unit: Unit, arrays: dict[str, NDArray[np.generic]]) -> list[Arrived]:
-    held: list[Arrived] = []
-    while f"held/{unit.model.name}/{len(held)}/tag" in arrays:
-        prefix = f"held/{unit.model.name}/{len(held)}/"
+def _hold_again(unit: Unit, arrays: dict[str, NDArray[np.generic]]) -> None:
+    unit.let_go()
+    while f"held/{unit.model.name}/{len(unit.held)}/tag" in arrays:
+        prefix = f"held/{unit.model.name}/{len(unit.held)}/"
         columns = {key[len(prefix) :]: arrays[key] for key in arrays if key.startswith(prefix)}
-        held.append(_rows(unit.source, columns))
-    return held
+        unit.hold(_rows(unit.source, columns))
 
 
 def _columns(rows: Arrived) -> dict[str, NDArray[np.generic]]:

@@ -99,13 +99,19 @@ class Unit:
     opened_ns: int = 0
     first_beat_ns: int | None = None
     held: list[Arrived] = field(default_factory=list)
+    held_rows: int = 0  # that wait for the group to settle
     batch_changed: Change | None = None  # by what was settled last
     log: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # by role: since when it said what, newest last
 
-    @property
-    def held_rows(self) -> int:
-        """Rows that wait for the group to settle."""
-        return sum(len(rows) for rows in self.held)
+    def hold(self, rows: Arrived) -> None:
+        """Let rows wait for the group to settle."""
+        self.held.append(rows)
+        self.held_rows += len(rows)
+
+    def let_go(self) -> list[Arrived]:
+        """Take out the rows that waited."""
+        held, self.held, self.held_rows = self.held, [], 0
+        return held
 
     def change(self, change: Change, source: str) -> None:
         """Take note of a change; it means nothing before it settles. A recipe counts from the next batch."""
@@ -245,7 +251,7 @@ class Unit:
             for role, text, time_ns, (entry, row) in state["pending"]
         ]
         self.source, self.opened_ns, self.first_beat_ns = state["source"], state["opened_ns"], state["first_beat_ns"]
-        self.held = []
+        self.let_go()
 
     def carry_over(self, state: Json, versions: Versions) -> None:
         """Take the batch, the phase and the run from a state of other rules, and judge them by these.

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrivals import Index
 from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case
 from detectors.part import Part
 from domain.entries import ActionKind, Heartbeat, PersonAction, RowPosition
@@ -39,6 +40,7 @@ class Calibrations(Part):
         self._every: dict[int, tuple[Tag, str, TagHealth]] = {}  # tag, also those of which no calibration is known
         self._said: dict[str, tuple[int | None, int | None]] = {}  # by tag: the last good one and one that failed since
         self._made: dict[str, list[Made]] = {}
+        self._dates: dict[str, tuple[Index, NDArray[np.int64]]] = {}  # by source: its tags, and the first date of each
         self._cases: dict[tuple[int, str], Case] = {}
         self._told: dict[int, int] = {}  # by tag: batches that its failed calibration was said of
 
@@ -65,6 +67,7 @@ class Calibrations(Part):
                 health = replace(health, calibration_failed_ns=None)
         if failed_ns is not None and failed_ns > (health.calibrated_ns or 0):
             health = replace(health, calibration_failed_ns=failed_ns)
+        self._dates.clear()
         self._tags.pop(id_, None)
         if health.calibration_due_ns is not None or health.calibration_failed_ns is not None:
             self._tags[id_] = (tag, unit, health)
@@ -120,11 +123,23 @@ class Calibrations(Part):
     def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
         """Say what is overdue by now, and which batches a failed calibration concerns."""
         found: list[Finding] = []
-        for id_, (tag, unit, health) in sorted(self._tags.items(), key=itemgetter(0)):
-            if tag.source == heartbeat.source:
-                found += self._overdue(id_, tag, unit, health, heartbeat.now_ns, position)
-                found += self._failed(id_, tag, unit, health, heartbeat.now_ns, position)
+        if heartbeat.source not in self._dates:
+            self._dates[heartbeat.source] = self._dates_of(heartbeat.source)
+        ids, first_ns = self._dates[heartbeat.source]
+        for id_ in ids[first_ns <= heartbeat.now_ns].tolist():
+            tag, unit, health = self._tags[id_]
+            found += self._overdue(id_, tag, unit, health, heartbeat.now_ns, position)
+            found += self._failed(id_, tag, unit, health, heartbeat.now_ns, position)
         return found
+
+    def _dates_of(self, source: str) -> tuple[Index, NDArray[np.int64]]:
+        """A source's tags, in the order of their ids, and before when nothing is to be said of each."""
+        first_ns = {
+            id_: min(each for each in (health.calibration_due_ns, health.calibration_failed_ns) if each is not None)
+            for id_, (tag, _, health) in sorted(self._tags.items(), key=itemgetter(0))
+            if tag.source == source
+        }
+        return np.array(list(first_ns), dtype=np.intp), np.array(list(first_ns.values()), dtype=np.int64)
 
     def _overdue(
         self, id_: int, tag: Tag, unit: str, health: TagHealth, now_ns: int, position: RowPosition

@@ -141,8 +141,7 @@ class Frozen(Part):
         """Compare each proven value with the one before; judge those that stayed the same."""
         if not self._any:
             return []
-        if frame.rows.ok is not None:
-            frame = proven(frame)
+        frame = frame.proven
         rows = frame.rows
         before = frame.previous(rows.value, self._last.value)
         changed = rows.value.view(np.int64) != before.view(np.int64)
@@ -214,14 +213,3 @@ class Frozen(Part):
         self._is_frozen[:] = False
         self._is_frozen[list(self._cases)] = True
         self._since_ns = arrays["since_ns"].astype(np.int64)
-
-
-def proven(frame: Frame) -> Frame:
-    """The proven rows of a frame, still grouped."""
-    ok = frame.rows.ok
-    rows = frame.rows.chosen(slice(None) if ok is None else ok)
-    if ok is None or frame.first is None or frame.arrival is None:
-        return Frame(rows, None if ok is None else ok.nonzero()[0], None, rows.tag)
-    first = np.ones(len(rows), dtype=np.bool_)
-    np.not_equal(rows.tag[1:], rows.tag[:-1], out=first[1:])
-    return Frame(rows, frame.arrival[ok], first, rows.tag)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from detectors.arrivals import Arrived, Frame, Mask, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
-from detectors.health.quality import proven
 from detectors.part import Part, Said
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
@@ -65,8 +64,7 @@ class SensorRanges(Part):
         """Look at the readings at an end or beyond, and at the next ones of those tags."""
         if not self._any:
             return []
-        if frame.rows.ok is not None:
-            frame = proven(frame)
+        frame = frame.proven
         rows = frame.rows
         suspect = ~((self._low[frame.at] <= rows.value) & (rows.value <= self._high[frame.at]))
         suspect |= self._followed[frame.at]

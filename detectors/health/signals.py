@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from detectors.arrivals import NEVER_NS, Arrived, Frame, Index, Mask, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
 from detectors.health.places import Places
-from detectors.health.quality import proven
 from detectors.health.scatter import Scatter
 from detectors.part import Part, Said
 from domain.entries import Gap, RowPosition
@@ -102,21 +101,10 @@ class Signals(Part):
                 return []
             if _DENSE * count >= len(watched):
                 return self._tick(frame, frame.at, watched)
-        if frame.rows.ok is not None:
-            frame = proven(frame)
-        rows = frame.rows
-        at = self._watched[frame.at].nonzero()[0]
+        frame = frame.proven
         said: list[Said] = []
-        if frame.first is None:
-            return self._turn(frame, at) if len(at) else []
-        # The first row of each tag, then the second of those that have two, and so on.
-        number = np.arange(len(rows))
-        turn = number - np.maximum.accumulate(np.where(frame.first, number, 0))
-        turn, order = turn[at], at[np.argsort(turn[at], kind="stable")]
-        begin = 0
-        for count in np.bincount(turn).tolist():
-            said += self._turn(frame, order[begin : begin + count])
-            begin += count
+        for index in frame.turns(self._watched[frame.at].nonzero()[0]):
+            said += self._turn(frame, index)
         return said
 
     def _tick(self, frame: Frame, at: slice, watched: Mask) -> list[Said]:

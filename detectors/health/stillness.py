@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from detectors.arrivals import NEVER_NS, Frame, Index, LastSamples, Mask, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
 from detectors.health.places import Places
-from detectors.health.quality import proven
 from detectors.part import Part, Said
 from domain.entries import Heartbeat, RowPosition
 from domain.findings import Finding, Stage
@@ -147,8 +146,7 @@ class Stillness(Part):
         """Count each reading that repeats the one before; judge the runs that are too long, learn those that ended."""
         if not self._any:
             return []
-        if frame.rows.ok is not None:
-            frame = proven(frame)
+        frame = frame.proven
         rows = frame.rows
         if not len(rows):
             return []

@@ -64,6 +64,11 @@ class Holds(Part):
         self._of_unit: dict[str, list[Waiting]] = {}
         for waiting in self._waiting.values():
             self._of_unit.setdefault(waiting.hold.unit, []).append(waiting)
+        self._looking_at: dict[str, list[Waiting]] = {}  # by the tag of the condition
+        for waiting in self._waiting.values():
+            if waiting.hold.condition is not None:
+                self._looking_at.setdefault(waiting.hold.condition.tag, []).append(waiting)
+        self._followers: dict[int, list[Waiting]] = {}  # the same by the tag's id
         self._parents: dict[str, dict[str, None]] = {}  # of the batches that wait
         self.table: tuple[Row, ...] = ()
         """Everything that waits, as the last heartbeat or event left it; replaced whole, so any thread may read it."""
@@ -75,6 +80,7 @@ class Holds(Part):
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition."""
         self._measures.bind(tag)
+        self._followers[tag.id] = self._looking_at.get(tag.name, [])
 
     # What starts and stops them
 
@@ -201,9 +207,7 @@ class Holds(Part):
         said: list[Said] = []
         strips = self._measures.strips_of(tag)
         followers = [
-            waiting
-            for waiting in self._waiting.values()
-            if waiting.stay is not None and not waiting.stay.is_judged and self._measures.strip(waiting.hold) in strips
+            waiting for waiting in self._followers[tag] if waiting.stay is not None and not waiting.stay.is_judged
         ]
         for each in index:
             is_proven = rows.ok is None or bool(rows.ok[each])
