@@ -5,8 +5,9 @@
 - `spike`: one reading is more than `SPIKE` sigmas off the middle of its neighbours, which agree with each other.
   Further ones within ten minutes are counted, not told one by one. It is an event, and excluded from nothing.
 - `jump`: between two readings the level changes by more than `JUMP` sigmas and three times the second largest change
-  between two readings that was learnt in this phase, while two readings before and two after agree. It clears after ten
-  minutes.
+  between two readings that was learnt in this phase, while two readings before and two after agree. The two lie at most
+  five minutes apart, and not ten times as far as the next one: in longer the process may have gone there. It clears
+  after ten minutes.
 
 Sigma is the tag's own scatter in its phase. A phase begins with no past, and so does what follows a gap:
 what changes with the phase, or while nothing was recorded, is no jump.
@@ -35,6 +36,8 @@ REMEMBERED_NS: Final = 10 * MINUTE_NS
 
 _PAST = 3
 _LARGEST: Final = 3.0  # times the largest change that was learnt
+_APART_NS: Final = 5 * MINUTE_NS
+_APART: Final = 10  # times the interval to the next reading
 _UNEVEN: Final = 0.1
 _DENSE: Final = 4  # where a fourth of neighbouring tags is watched, masks cost less than indices
 
@@ -201,6 +204,11 @@ class Signals(Part):
             large = np.maximum(JUMP * sigma, _LARGEST * self._scatter.step[place])
             jump = self._jump[tag] & (np.abs(step) > large) & (change > 0.7 * np.abs(step))
             jump &= (np.abs(x0 - x1) < 0.25 * np.abs(step)) & (np.abs(x2 - x3) < 0.25 * np.abs(step))
+            after_ns, apart_ns = (
+                rows.time_ns[index] - self._past_ns[0, tag],
+                self._past_ns[0, tag] - self._past_ns[1, tag],
+            )
+            jump &= apart_ns <= np.minimum(_APART_NS, _APART * after_ns)
             learn = ~jump & ~spike & np.isfinite(change)
             # A spike is two large changes, there and back.
             learn &= (np.abs(x0 - x2) > 0.25 * change) & (np.abs(x1 - x3) > 0.25 * change)

@@ -161,6 +161,15 @@ def test_what_changed_in_a_gap_is_no_jump():
     assert len(of_rule(made.said, "jump")) == 1
 
 
+@pytest.mark.parametrize(("silence_s", "jumps"), [(1, 1), (10, 1), (11, 0), (1800, 0)])
+def test_what_changed_in_a_long_silence_is_no_jump(silence_s, jumps):
+    made = plant()
+    end = readings(made, 10, scatter(100))
+    readings(made, end + silence_s, [0.9] * 5)
+
+    assert len(of_rule(made.said, "jump")) == jumps
+
+
 def test_bad_readings_are_no_spikes():
     made = plant()
     end = readings(made, 10, scatter(100))
