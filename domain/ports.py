@@ -332,6 +332,10 @@ class JournalReader(Protocol):
         """Gaps that overlap [start, end), each as last written; a gap of a source counts for each of its tags."""
         ...
 
+    def actions(self, limit: int) -> Sequence[PersonAction]:
+        """The newest deeds of people, newest first."""
+        ...
+
     def ledger(self) -> Sequence[SourceLedger]:
         """The counts of every source, as of the newest commit."""
         ...

@@ -1,14 +1,16 @@
-"""Reads what a system tells of a batch: one JSON object for each event, the same over MQTT and over HTTP."""
+"""Reads what a system tells of a batch (the same over MQTT and over HTTP) or of a calibration: one JSON object each."""
 
+import hashlib
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
-from domain.entries import BatchEvent, EventKind
+from domain.entries import ActionKind, BatchEvent, EventKind, PersonAction
 from domain.errors import BadMessage
-from domain.time import parse_time_ns
+from domain.time import MINUTE_NS, format_time, parse_time_ns
 
 MOST_NAME = 200
 MOST_RELATIVES = 64
+MOST_COMMENT = 2_000
 _EARLIEST_NS = 31_536_000 * 1_000_000_000  # 1971: a time without its zeros lands in January 1970
 _LATEST_NS = 2**63 - 1
 
@@ -44,13 +46,58 @@ _RELATIVES = {  # least and most parents, least and most children
 }
 
 
+CALIBRATION = "calibration"
+"""The `event` of an object that tells how a calibration ended."""
+
+_CALIBRATION_KEYS = {"id", "event", "time", "tag", "result", "person", "comment"}
+_RESULTS = {"good": ActionKind.CALIBRATED, "failed": ActionKind.CALIBRATION_FAILED}
+_AHEAD_NS = 5 * MINUTE_NS
+
+
+def is_calibration(told: object) -> bool:
+    """Whether an object tells of a calibration, right or wrong."""
+    return isinstance(told, Mapping) and told.get("event") == CALIBRATION
+
+
+def read_calibration(told: Mapping[object, object], source: str, recorded_ns: int) -> PersonAction:
+    """The calibration that an object tells; BadMessage says which member is wrong.
+
+    Who did it is told by the source and not proven by a token: the source stands beside the name. Told again with the
+    same words it has the same id; with other words it is another deed.
+    """
+    _check_keys(told, _CALIBRATION_KEYS, "a calibration")
+    result, time_ns = _name(told, "result"), _time_ns(_name(told, "time"))
+    if result not in _RESULTS:
+        raise BadMessage(f"'result' is {result!r}, neither {' nor '.join(map(repr, _RESULTS))}")
+    if time_ns > recorded_ns + _AHEAD_NS:
+        raise BadMessage(f"'time' {format_time(time_ns)} is ahead of our clock: is its zone missing?")
+    comment = told.get("comment")
+    if not isinstance(comment, str) or not comment.strip() or len(comment) > MOST_COMMENT:
+        raise BadMessage(f"'comment' must be text of 1 to {MOST_COMMENT} characters that says how it is known")
+    id_, tag, person = _name(told, "id"), _name(told, "tag"), _name(told, "person")
+    words = hashlib.sha256("\0".join((result, str(time_ns), tag, person, comment)).encode("utf-8", "surrogatepass"))
+    return PersonAction(
+        f"{source}:{id_}:{words.hexdigest()[:16]}",
+        recorded_ns,
+        f"{person} ({source})",
+        _RESULTS[result],
+        tag,
+        comment.strip(),
+        time_ns,
+    )
+
+
+def _check_keys(told: Mapping[object, object], keys: set[str], what: str) -> None:
+    unknown = sorted(str(key) for key in told if key not in keys)
+    if unknown:
+        raise BadMessage(f"{unknown[0]!r} is no member of {what}: {', '.join(sorted(keys))}")
+
+
 def read_event(told: object, source: str, recorded_ns: int, person: str = "") -> BatchEvent:
     """The event that an object tells; BadMessage says which member is wrong. `source` and `person` as in BatchEvent."""
     if not isinstance(told, Mapping):
         raise BadMessage(f"an event is an object, not {type(told).__name__}")
-    unknown = sorted(str(key) for key in told if key not in _KEYS)
-    if unknown:
-        raise BadMessage(f"{unknown[0]!r} is no member of an event: {', '.join(sorted(_KEYS))}")
+    _check_keys(told, _KEYS, "an event")
     kind = _kind(_name(told, "event"))
     event = BatchEvent(
         id=_name(told, "id"),

@@ -80,6 +80,7 @@ def _mqtt_settings(configuration: Configuration, name: str, section: Mqtt) -> Mq
         receive_maximum=section.receive_maximum,
         broker_queue=section.broker_queue,
         event_topics=section.events,
+        tag_names=frozenset(tag.name for tag in configuration.tags),
     )
 
 

@@ -89,6 +89,9 @@ class JournalInMemory:
             and (gap.end_ns is None or gap.end_ns > start_ns)
         ][:limit]
 
+    def actions(self, limit: int) -> Sequence[PersonAction]:
+        return [entry for _, entry in reversed(self.entries) if isinstance(entry, PersonAction)][:limit]
+
     def ledger(self) -> Sequence[SourceLedger]:
         return self.ledgers
 

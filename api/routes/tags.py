@@ -11,14 +11,18 @@ from starlette.responses import Response
 from api.auth import Somebody, must_act
 from api.context import Context, Here, Time, answer, cut
 from api.problems import bad
-from api.shapes import tag_shape, unit_label
+from api.shapes import Shape, tag_shape, unit_label
 from api.times import TimeForm, parse_moment
 from domain import status
 from domain.entries import ActionKind, PersonAction
+from domain.health import NOTHING
 from domain.ports import Latest
 from domain.tags import Tag
 
 router = APIRouter(prefix="/v1", tags=["samples"])
+
+_MOST_ACTIONS = 20_000  # deeds of people that are looked through, the newest
+_RESULTS = {ActionKind.CALIBRATED: "good", ActionKind.CALIBRATION_FAILED: "failed"}
 
 
 @router.get("/tags")
@@ -49,7 +53,41 @@ class Calibration(BaseModel):
     comment: str = Field(min_length=1, max_length=2_000)
 
 
-@router.post("/tags/{name}/calibrations")
+@router.get("/tags/{name:path}/calibrations")
+async def calibrations(
+    here: Here, name: str, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, time: Time = TimeForm.NS
+) -> Response:
+    """What people and systems said of a tag's calibrations, what was said last first, beside what the file says.
+
+    Of what was said and what the file says the newer counts. `cut` tells that there may be older ones.
+    """
+    tag = await here.tag(name)
+    actions = await here.lanes.light.run(lambda: here.deps.journal.actions(_MOST_ACTIONS))
+    said = [each for each in actions if each.kind in _RESULTS and each.subject == tag.name]
+    rules = here.deps.rulebook.tags.get(tag.name)
+    health = NOTHING if rules is None else rules.health
+    told = {
+        "tag": tag.name,
+        "file": time.put(
+            calibrated=health.calibrated_ns, due=health.calibration_due_ns, failed=health.calibration_failed_ns
+        ),
+        "calibrations": [_calibration_shape(each, time) for each in said[:limit]],
+        "cut": len(said) > limit or len(actions) == _MOST_ACTIONS,
+    }
+    return answer(told)
+
+
+def _calibration_shape(action: PersonAction, form: TimeForm) -> Shape:
+    return {
+        "id": action.id,
+        "result": _RESULTS[action.kind],
+        **form.put(time=action.until_ns, recorded=action.at_ns),
+        "person": action.person,
+        "comment": action.comment,
+    }
+
+
+@router.post("/tags/{name:path}/calibrations")
 async def calibrated(here: Here, name: str, said: Calibration, person: Somebody) -> Response:
     """Record a calibration. After one that failed, a finding names the batches since the last good one.
 
@@ -63,7 +101,7 @@ async def calibrated(here: Here, name: str, said: Calibration, person: Somebody)
     made_ns = parse_moment("time", said.time, now_ns)
     if made_ns > now_ns:
         raise bad("time", f"{said.time!r} is not in the past")
-    kind = ActionKind.CALIBRATED if said.result == "good" else ActionKind.CALIBRATION_FAILED
+    kind = next(kind for kind, result in _RESULTS.items() if result == said.result)
     action = PersonAction(here.deps.new_id(), now_ns, person.name, kind, tag.name, said.comment.strip(), made_ns)
     await here.lanes.light.run(lambda: here.deps.records.request(action))
     here.deps.wake_core()

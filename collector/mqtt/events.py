@@ -1,19 +1,29 @@
-"""Messages that tell what happens to a batch: one event, or an array of them, on a topic of its own."""
+"""Messages on a topic of their own that tell of batches and of calibrations: one event, or an array of them."""
 
 import json
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 
 from collector.mqtt.frames import OVERSIZED, Publish
-from domain.entries import BatchEvent
+from domain.entries import BatchEvent, PersonAction
 from domain.errors import BadMessage
-from domain.telling import read_event
+from domain.telling import is_calibration, read_calibration, read_event
 
 MOST_EVENTS = 1_000
 """Events in one message."""
 
 
-def read_events(message: Publish, source: str, received_ns: int) -> tuple[list[BatchEvent], list[str]]:
-    """The events of a message, and why the others are none. One that is wrong does not take the others with it."""
+Told = BatchEvent | PersonAction
+"""What an event becomes; a calibration is a person's deed."""
+
+
+def read_events(
+    message: Publish, source: str, received_ns: int, tag_names: AbstractSet[str] = frozenset()
+) -> tuple[list[Told], list[str]]:
+    """The events of a message, and why the others are none. One that is wrong does not take the others with it.
+
+    `tag_names`: all tags of the configuration, of which a calibration may be told.
+    """
     topic, payload, _, flags = message
     named = f"topic {topic.decode('utf-8', 'backslashreplace')!r}"
     if flags & OVERSIZED:
@@ -25,13 +35,23 @@ def read_events(message: Publish, source: str, received_ns: int) -> tuple[list[B
     several = told if isinstance(told, list) else [told]
     if len(several) > MOST_EVENTS:
         return [], [f"{named}: {len(several)} events in one message; {MOST_EVENTS} is the most"]
-    events, reasons = [], []
+    events: list[Told] = []
+    reasons: list[str] = []
     for each in several:
         try:
-            events.append(read_event(each, source, received_ns))
+            events.append(_read(each, source, received_ns, tag_names))
         except BadMessage as problem:
             reasons.append(f"{named}: {problem}")
     return events, reasons
+
+
+def _read(told: object, source: str, received_ns: int, tag_names: AbstractSet[str]) -> Told:
+    if not isinstance(told, dict) or not is_calibration(told):
+        return read_event(told, source, received_ns)
+    calibration = read_calibration(told, source, received_ns)
+    if calibration.subject not in tag_names:
+        raise BadMessage(f"'tag' {calibration.subject!r} is no tag of the configuration")
+    return calibration
 
 
 def _parse(payload: bytes) -> object:

@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from collector.mqtt.events import read_events
+from collector.mqtt.events import Told, read_events
 from collector.mqtt.frames import DUP, OVERSIZED, RETAIN, Publish
 from collector.mqtt.routes import MISSING, CompiledRoute, Json, Missing, Route, TopicPlan, find, plan_topics
 from collector.mqtt.times import read_numbers, read_texts, read_time
@@ -22,7 +23,7 @@ from collector.mqtt.values import (
     read_text,
     shown,
 )
-from domain.entries import BatchEvent, TextBatch
+from domain.entries import TextBatch
 from domain.errors import BadMessage
 from domain.samples import SampleBatch
 from domain.status import BAD, BAD_NO_DATA, GOOD, TIME_FROM_RECEIPT
@@ -51,7 +52,7 @@ class Reading:
 
     samples: SampleBatch | None = None
     texts: TextBatch | None = None
-    events: list[BatchEvent] = field(default_factory=list)
+    events: list[Told] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     unrouted: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
     identities: dict[int, int] = field(default_factory=dict)
@@ -104,9 +105,16 @@ class PayloadReader:
     """Turns messages into batches of one source, by its routes."""
 
     def __init__(
-        self, source: str, routes: Sequence[Route], tags: Sequence[Tag], event_topics: Sequence[str] = ()
+        self,
+        source: str,
+        routes: Sequence[Route],
+        tags: Sequence[Tag],
+        event_topics: Sequence[str] = (),
+        tag_names: AbstractSet[str] = frozenset(),
     ) -> None:
+        """`tag_names`: of all sources, of which calibrations may be told."""
         self._source = source
+        self._tag_names = tag_names
         self._event_topics = {topic.encode() for topic in event_topics}
         self._plans, self._routes = plan_topics(routes, tags)
         self._tag_of = np.array([route.route.tag_id for route in self._routes], dtype=np.uint32)
@@ -151,7 +159,7 @@ class PayloadReader:
 
     def _read_events(self, message: Publish, reading: Reading, received_ns: int) -> None:
         """Take what a message tells of batches. One that comes again is known by its id later."""
-        events, reasons = read_events(message, self._source, received_ns)
+        events, reasons = read_events(message, self._source, received_ns, self._tag_names)
         reading.events += events
         for reason in reasons:
             reading.refuse(Refusal(message[0].decode("utf-8", "backslashreplace"), "event", reason, message[1]))

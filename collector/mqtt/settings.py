@@ -34,6 +34,7 @@ class MqttSettings:
     keep_alive_s: int = 10
     broker_queue: int = 1_000
     packet_most_bytes: int = 1 << 20
+    tag_names: frozenset[str] = frozenset()  # of all sources: calibrations of them may be told by events
     event_topics: tuple[str, ...] = ()  # exact topics, whose messages tell what happens to batches
     pause_s: float = 0.005  # before each recv, so that one takes many messages
     reconnect_first_s: float = 0.2

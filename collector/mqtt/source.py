@@ -79,7 +79,7 @@ class MqttSource:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._intake = Intake(
             settings,
-            PayloadReader(settings.name, routes, tags, settings.event_topics),
+            PayloadReader(settings.name, routes, tags, settings.event_topics, settings.tag_names),
             clock,
             saved,
             self._put,

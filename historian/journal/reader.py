@@ -11,6 +11,7 @@ from domain.entries import (
     Entry,
     Gap,
     Heartbeat,
+    PersonAction,
     Position,
     Quarantined,
     SourceState,
@@ -134,6 +135,11 @@ class ReadOnlyJournal:
                         found.add(row[1:])
             after = batches[-1][0]
         return sorted(found, key=lambda row: row[0])[:limit]
+
+    def actions(self, limit: int) -> Sequence[PersonAction]:
+        """The newest deeds of people, newest first."""
+        found = self._ask(_NEWEST_OF_KIND, Kind.ACTION, limit)
+        return [self._decode(PersonAction, position, body) for position, body in found]
 
     def quarantined(self, limit: int) -> Sequence[Quarantined]:
         """The newest messages that could not become samples, newest first."""

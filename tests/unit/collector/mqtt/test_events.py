@@ -8,7 +8,7 @@ from collector.mqtt import events
 from collector.mqtt.frames import OVERSIZED
 from collector.mqtt.payloads import PayloadReader, Reading
 from collector.mqtt.routes import Route
-from domain.entries import EventKind
+from domain.entries import ActionKind, EventKind, PersonAction
 from domain.tags import Tag, TagId
 
 NOW_NS = 1_760_000_000_000_000_000
@@ -89,3 +89,52 @@ def test_more_events_than_a_message_may_hold_are_refused(monkeypatch: pytest.Mon
     assert [refusal.reason for refusal in reading.refusals] == [
         "topic 'batches': 3 events in one message; 2 is the most"
     ]
+
+
+CALIBRATION = {
+    "id": "cal-1",
+    "event": "calibration",
+    "time": "2025-10-09T08:00:00Z",
+    "tag": "R101.TT",
+    "result": "failed",
+    "person": "Ada",
+    "comment": "off by 0.9 degC",
+}
+KNOWING = PayloadReader("floor", (), (), ("batches",), frozenset({"R101.TT"}))
+
+
+def calibrations(*told: object) -> Reading:
+    return KNOWING.read([(b"batches", json.dumps(list(told)).encode(), 1, 0x32)], NOW_NS, {})
+
+
+def test_a_calibration_is_a_deed_of_whom_it_names_with_the_source_beside_the_name():
+    (deed,) = calibrations(CALIBRATION).events
+
+    assert isinstance(deed, PersonAction)
+    assert (deed.kind, deed.subject, deed.person) == (ActionKind.CALIBRATION_FAILED, "R101.TT", "Ada (floor)")
+    assert (deed.at_ns, deed.until_ns) == (NOW_NS, 1_759_996_800_000_000_000)
+
+
+def test_a_calibration_told_again_is_the_same_and_with_other_words_another():
+    again = calibrations(CALIBRATION, CALIBRATION, {**CALIBRATION, "result": "good"}, {**CALIBRATION, "comment": "no"})
+
+    assert len({deed.id for deed in again.events}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"tag": "R101.XX"}, "'tag' 'R101.XX' is no tag of the configuration"),
+        ({"result": "so-so"}, "'result' is 'so-so', neither 'good' nor 'failed'"),
+        ({"time": "2025-10-09T09:00:00"}, "is ahead of our clock: is its zone missing?"),
+        ({"comment": " "}, "'comment' must be text of 1 to 2000 characters"),
+        ({"comment": 7}, "'comment' must be text"),
+        ({"person": None}, "'person' is missing"),
+        ({"unit": "R101"}, "'unit' is no member of a calibration: comment, event, id, person, result, tag, time"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_refused_with_the_member(changed: dict[str, object], words: str):
+    reading = calibrations({**CALIBRATION, **changed}, CALIBRATION)
+
+    assert len(reading.events) == 1
+    assert words in reading.refusals[0].reason

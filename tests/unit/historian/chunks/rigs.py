@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from domain.entries import START, Entry, Gap, Heartbeat, Position
+from domain.entries import START, Entry, Gap, Heartbeat, PersonAction, Position
 from domain.ports import HistoryReader, SourceLedger, Store
 from domain.samples import SampleBatch
 from domain.tags import Tag
@@ -40,6 +40,9 @@ class ListedJournal:
 
     def gaps(self, source: str | None, tag: int | None, start_ns: int, end_ns: int, limit: int) -> Sequence[Gap]:
         return []
+
+    def actions(self, limit: int) -> Sequence[PersonAction]:
+        raise NotImplementedError
 
     def ledger(self) -> Sequence[SourceLedger]:
         return []
