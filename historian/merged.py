@@ -1,20 +1,23 @@
 """The journal as it was: its entries, and in the place of those that were trimmed what the record has of them.
 
 A trimmed sample entry is made again from the store's rows, each in its own row of the entry; rows that the store knew
-already leave a hole. Trimmed heartbeats come from the journal's runs of them. Trimmed source states are left out: they
-say nothing of the process.
+already leave a hole, unless they say what it cannot: those come from the journal (`echoes`). Trimmed heartbeats come
+from the journal's runs of them. Trimmed source states are left out: they say nothing of the process.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.entries import Entry, Heartbeat, Position, TagDefined
 from domain.samples import SampleBatch
 from historian.chunks.placed import PlacedRows
-from historian.chunks.places import entries_of, rows_of
-from historian.chunks.rows import Columns
+from historian.chunks.places import ROW_BITS, entries_of, rows_of
+from historian.chunks.rows import Columns, join_columns
+from historian.journal.echoes import NEVER_NS, Echoes
 from historian.journal.reader import ReadOnlyJournal
 
 HOLE = np.uint32(0xFFFF_FFFF)
@@ -47,7 +50,8 @@ class MergedJournal:
             until = Position(min(after + window, through))
             # The journal first: what is trimmed meanwhile is in the store by then.
             kept = list(self._kept(after, until))
-            rows = self._rows.between(after, until)
+            echoes = self._journal.kept_echoes(after, until)
+            rows = _with_echoes(self._rows.between(after, until), echoes)
             yield from self._merged(kept, rows)
             window = self._next_window(window, len(rows))
             after = until
@@ -74,11 +78,11 @@ class MergedJournal:
         found.update(beats)
         return iter(sorted(found.items()))
 
-    def _merged(self, kept: list[tuple[Position, Entry]], rows: Columns) -> Iterator[tuple[Position, Entry]]:
+    def _merged(self, kept: list[tuple[Position, Entry]], rows: "_Rows") -> Iterator[tuple[Position, Entry]]:
         there = {position for position, _ in kept}
-        entry_of = entries_of(rows.place)
+        entry_of = entries_of(rows.rows.place)
         starts = np.flatnonzero(np.diff(entry_of, prepend=-1))
-        ends = np.append(starts[1:], len(rows))
+        ends = np.append(starts, len(rows))[1:]  # none, where there are no rows
         stored = [
             (Position(int(entry_of[start])), slice(start, end))
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
@@ -88,22 +92,50 @@ class MergedJournal:
         following = next(waiting)
         for position, entry in kept:
             while following is not None and following[0] < position:
-                yield following[0], self._batch(rows.at(following[1]))
+                yield following[0], self._batch(rows, following[1])
                 following = next(waiting)
             if isinstance(entry, TagDefined):
                 self._sources[entry.tag.id] = entry.tag.source
             yield position, entry
         while following is not None:
-            yield following[0], self._batch(rows.at(following[1]))
+            yield following[0], self._batch(rows, following[1])
             following = next(waiting)
 
-    def _batch(self, rows: Columns) -> SampleBatch:
+    def _batch(self, every: "_Rows", chosen: slice) -> SampleBatch:
+        rows, told_ns = every.rows.at(chosen), every.server_ns[chosen]
         row = rows_of(rows.place)
         count = int(row[-1]) + 1
         source = self._sources.get(int(rows.tag[0]), "")
+        has_server = np.count_nonzero(told_ns != NEVER_NS) > 0
         if count == len(rows):
-            return SampleBatch(source, 0, rows.tag, rows.time_ns, None, rows.value, rows.status)
+            server_ns = told_ns if has_server else None
+            return SampleBatch(source, 0, rows.tag, rows.time_ns, server_ns, rows.value, rows.status)
         tag = np.full(count, HOLE, np.uint32)
         time_ns, value, status = np.zeros(count, np.int64), np.zeros(count), np.zeros(count, np.uint32)
         tag[row], time_ns[row], value[row], status[row] = rows.tag, rows.time_ns, rows.value, rows.status
-        return SampleBatch(source, 0, tag, time_ns, None, value, status)
+        server_ns = np.full(count, NEVER_NS)
+        server_ns[row] = told_ns
+        return SampleBatch(source, 0, tag, time_ns, server_ns if has_server else None, value, status)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Rows by place, with the server's time of those of which it is known, else `NEVER_NS`."""
+
+    rows: Columns
+    server_ns: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def _with_echoes(stored: Columns, echoes: Echoes) -> _Rows:
+    """The store's rows, and those that only the journal can tell of; of one place the journal's."""
+    if not len(echoes):
+        return _Rows(stored, np.full(len(stored), NEVER_NS))
+    place = (echoes.entry << ROW_BITS) + echoes.row
+    told = Columns(echoes.tag, echoes.time_ns, echoes.value, echoes.status, place)
+    rows = join_columns([told, stored])
+    server_ns = np.concatenate((echoes.server_ns, np.full(len(stored), NEVER_NS)))
+    _, first = np.unique(rows.place, return_index=True)
+    return _Rows(rows.at(first), server_ns[first])

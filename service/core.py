@@ -20,6 +20,7 @@ from service.collecting import beat, collect
 from service.config.build import Configuration
 from service.files import Files
 from service.gauges import Reporter, report_for_ever
+from service.judging import NAME as JUDGING
 from service.judging import Effects
 from service.mirroring import mirrors_of
 from service.parts import Bell, Parts, usual_parts
@@ -143,7 +144,8 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         if effects.notices:
             outbox.wake()
 
-    last_beat_ns = max((beat.now_ns for beat in core.reader.heartbeats()), default=0)
+    # Not the newest heartbeat that there is: after a crash the judge may be behind the journal.
+    last_beat_ns = core.reader.beat_before(core.records.cursor_of(JUDGING))
     judge, bank = make_judge(
         core.configuration,
         core.tags,

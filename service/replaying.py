@@ -121,12 +121,19 @@ class Folder:
 
     def shortfalls(self) -> list[str]:
         """What of the past cannot be replayed exactly, in words."""
+        found: list[str] = []
         since = self.journal.beats_since()
         if since is None:
-            return ["heartbeats that were trimmed are gone: silence, holds and durations are judged without them"]
-        if since > START:
-            return [f"heartbeats before entry {since} were trimmed by an older program"]
-        return []
+            found.append("heartbeats that were trimmed are gone: silence, holds and durations are judged without them")
+        elif since > START:
+            found.append(f"heartbeats before entry {since} were trimmed by an older program")
+        echoes = self.journal.echoes_since()
+        if echoes is None or echoes > START:
+            which = "that were trimmed" if echoes is None else f"before entry {echoes}, trimmed by an older program,"
+            found.append(
+                f"rows {which} that repeat a time of their tag (Bad with an old time, good-Bad-good) are not told"
+            )
+        return found
 
 
 def _note_time(said: Said, entry: Entry) -> None:

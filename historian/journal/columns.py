@@ -50,6 +50,10 @@ class Cursor:
         values.flags.writeable = False
         return values
 
+    def rest(self) -> bytes:
+        """Everything that is left."""
+        return self.take(len(self._payload) - self._at)
+
     def end(self) -> None:
         """DamagedFile if anything is left."""
         if self._at != len(self._payload):

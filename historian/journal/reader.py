@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from domain.entries import (
+    START,
     ConfigurationActivated,
     Entry,
     Gap,
@@ -24,6 +25,7 @@ from domain.tags import Tag
 from historian.journal import reading
 from historian.journal.beats import kept_beats
 from historian.journal.codec import Kind
+from historian.journal.echoes import Echoes, kept_echoes, no_echoes
 from historian.journal.following import DiskReader
 from historian.journal.reading import blob, whole
 from historian.journal.remembered import ledger_of
@@ -40,8 +42,11 @@ _GAPS = """
 
 _NEWEST_OF_KIND = "SELECT position, body FROM lasting WHERE kind = ? ORDER BY position DESC LIMIT ?"
 _OF_KIND_AFTER = "SELECT position, body FROM lasting WHERE kind = ? AND position > ? ORDER BY position LIMIT ?"
+_NEWEST_BEAT = "SELECT position, body FROM passing WHERE kind = ? AND position <= ? ORDER BY position DESC LIMIT 1"
+_BEAT_NEAR = 10_000  # entries: further back every kept heartbeat is read
 _TEXTS_AT_ONCE = 500
 BEATS_FORMAT = 2
+ECHOES_FORMAT = 3
 
 
 class ReadOnlyJournal:
@@ -92,6 +97,14 @@ class ReadOnlyJournal:
                 if source.heartbeat is not None
             ]
 
+    def beat_before(self, through: Position) -> int:
+        """Our clock at the newest heartbeat up to a position, also if it is trimmed; 0 where there is none, ns."""
+        found = self._ask(_NEWEST_BEAT, Kind.HEARTBEAT, through)
+        for position, body in found:
+            return self._decode(Heartbeat, position, body).now_ns
+        kept = self.kept_beats(Position(max(0, through - _BEAT_NEAR)), through) or self.kept_beats(START, through)
+        return kept[-1][1].now_ns if kept else 0
+
     def kept_beats(self, after: Position, through: Position) -> Sequence[tuple[Position, Heartbeat]]:
         """The trimmed heartbeats after a position, up to another one; none where `beats_since` says so."""
         with self._asking():
@@ -105,6 +118,21 @@ class ReadOnlyJournal:
             if reading.format_of(self._disk.connection) < BEATS_FORMAT:
                 return None
             row = self._disk.connection.execute("SELECT position FROM beats_since").fetchone()
+            return None if row is None else Position(whole(row[0]))
+
+    def kept_echoes(self, after: Position, through: Position) -> Echoes:
+        """The trimmed rows after a position, up to another one, that the record alone cannot tell of."""
+        with self._asking():
+            if reading.format_of(self._disk.connection) < ECHOES_FORMAT:
+                return no_echoes()
+            return kept_echoes(self._disk.connection, after, through)
+
+    def echoes_since(self) -> Position | None:
+        """From which position on every such row is kept; None: none is."""
+        with self._asking():
+            if reading.format_of(self._disk.connection) < ECHOES_FORMAT:
+                return None
+            row = self._disk.connection.execute("SELECT since FROM echo_newest").fetchone()
             return None if row is None else Position(whole(row[0]))
 
     def definitions(self, through: Position) -> Sequence[tuple[Position, TagDefined]]:

@@ -6,6 +6,8 @@
     source     a source's number, its counts, its newest heartbeat and state, all as of `progress.through`
     progress   up to which entry `source` counts; the entries after it are added by whoever asks
     beat_run   heartbeats that were trimmed, for replays; `beats_since` tells from which position on all are there
+    echo_run   trimmed rows that the record alone cannot tell of, for replays; `echo_newest` has the newest time of each
+               trimmed tag, and from which position on all such rows are there
     tag, gap   the newest definition of each tag, each gap as last written
 
 `source` is brought up to date every few seconds and not with every commit: one more page each time would cost as many
@@ -22,7 +24,7 @@ from urllib.parse import quote
 
 from domain.errors import DamagedFile, NewerFormat, RetryLater
 
-FORMAT = 2
+FORMAT = 3
 APPLICATION_ID = 0x7457_6A31  # "tWj1"
 PAGE_BYTES = 4096
 CHECKPOINT_PAGES = 1000
@@ -43,12 +45,29 @@ _BEATS = (
     "CREATE TABLE beats_since(one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL) STRICT",
 )
 
+_ECHOES = (
+    "CREATE TABLE echo_run(last INTEGER PRIMARY KEY, rows INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
+    """CREATE TABLE echo_newest(
+        one INTEGER PRIMARY KEY CHECK (one = 1), since INTEGER NOT NULL, body BLOB NOT NULL
+    ) STRICT""",
+)
+
+_TRIMMED = "coalesce((SELECT min(position) - 1 FROM passing), (SELECT through FROM progress), 0)"
+
 _FROM_1_TO_2 = (
     *_BEATS,
-    """INSERT INTO beats_since SELECT 1, coalesce(
-        (SELECT min(position) - 1 FROM passing), (SELECT through FROM progress), 0)""",
+    f"INSERT INTO beats_since SELECT 1, {_TRIMMED}",
     "PRAGMA user_version = 2",
 )
+
+_FROM_2_TO_3 = (
+    *_ECHOES,
+    f"INSERT INTO echo_newest SELECT 1, {_TRIMMED}, x''",
+    "PRAGMA user_version = 3",
+)
+
+_STEPS = {1: _FROM_1_TO_2, 2: _FROM_2_TO_3}
+"""What turns a file of each older format into one of the next."""
 
 _TABLES = (
     f"CREATE TABLE passing {_ENTRY_COLUMNS}",
@@ -69,6 +88,8 @@ _TABLES = (
     "INSERT INTO progress VALUES (1, 0)",
     *_BEATS,
     "INSERT INTO beats_since VALUES (1, 0)",
+    *_ECHOES,
+    "INSERT INTO echo_newest VALUES (1, 0, x'')",
     """CREATE TABLE tag(
         id INTEGER PRIMARY KEY,
         source TEXT NOT NULL,
@@ -185,9 +206,10 @@ def prepare_writer(connection: Connection, path: Path) -> None:
         for statement in _TABLES:
             connection.execute(statement)
         connection.execute("COMMIT")
-    elif _number(connection, "PRAGMA user_version") == 1:
+        return
+    for older in range(_number(connection, "PRAGMA user_version"), FORMAT):
         connection.execute("BEGIN IMMEDIATE")
-        for statement in _FROM_1_TO_2:
+        for statement in _STEPS[older]:
             connection.execute(statement)
         connection.execute("COMMIT")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from domain.entries import Position
 from domain.errors import RetryLater
 from historian.journal.beats import keep_beats
+from historian.journal.echoes import keep_echoes
 from historian.journal.reading import whole
 from historian.journal.schema import Connection
 
@@ -96,6 +97,7 @@ def delete_slice(
     if upto > remembered_through:
         remember()
     keep_beats(connection, upto)
+    keep_echoes(connection, upto)
     connection.execute("DELETE FROM passing WHERE position <= ?", (upto,))
     connection.execute("COMMIT")
     return upto

@@ -5,17 +5,20 @@ import contextlib
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from domain.entries import START, Entry, Position, Rejudge
+from domain.entries import START, BatchEvent, Entry, Position, Rejudge
+from domain.samples import SampleBatch
 from historian.chunks.readiness import Policy
 from historian.chunks.store import ChunkStore
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
+from historian.merged import MergedJournal
 from service.bench.accounts import absent_keys, all_gaps, gaps_of, stored_keys
 from service.bench.virtual_time import LoopLane, Stuck, VirtualLoop, run_virtually
 from service.bench.world import Happening, World
@@ -28,8 +31,9 @@ from service.verdicts import make_judge
 from simulators.faults.spec import FaultChange
 from tests.forgetful import Disk
 from tests.world.disk import Power
+from tests.world.people import BatchNews, Deed, Proposed, ask, propose
 from tests.world.records import LastingRecords
-from tests.world.site import BROKER_QUEUE, LATE_NS, START_NS, Crash, configuration, plan
+from tests.world.site import BROKER_QUEUE, LATE_NS, PRODUCT, START_NS, Crash, configuration, plan
 
 _RECOVERY_STEP_S, _RECOVERY_STEPS = 4.0, 50
 _MOST_NAMED = 3
@@ -64,6 +68,8 @@ class _Life:
     def __init__(self, seed: int, folder: Path, *, careless: bool) -> None:
         self.judgement = Judgement(seed)
         self._chance = Random(f"life {seed}")
+        self._whom = Random(f"whom {seed}")
+        self._published: dict[str, int] = {}  # events of batches over MQTT, and when
         self._careless = careless
         takes = self._chance.choice([None, 0.001, 0.05])
         work = None if takes is None else lambda: self._chance.expovariate(1 / takes)
@@ -102,6 +108,7 @@ class _Life:
             open_store=partial(ChunkStore.open, self._world._files.history, policy=_POLICY),
             open_records=lambda: self._records,
             rhythm=Rhythm(self._loop.time, 1.0, 10.0),
+            look_every_s=1.0,
         )
 
     async def _serve(self, stop: asyncio.Event) -> None:
@@ -177,7 +184,10 @@ class _Life:
             if self._is_settled():
                 break
         due = max(self._seen, default=START)
-        await asyncio.sleep(_RECOVERY_STEP_S)
+        for _ in range(_RECOVERY_STEPS):  # after a late crash much is to be judged again
+            await asyncio.sleep(_RECOVERY_STEP_S)
+            if self._records.cursor_of(JUDGING) >= due:
+                break
         if self._core is None:
             self.judgement.problems.append("the service does not run at the end")
         elif self._records.cursor_of(JUDGING) < due:
@@ -194,8 +204,27 @@ class _Life:
             if isinstance(event, FaultChange):
                 await self._world.happen(Happening(0, (), (event,)))
                 self.judgement.happened[event.spec.kind] += event.active
+            elif isinstance(event, BatchNews):
+                await self._tell(event)
+            elif isinstance(event, Deed):
+                ask(self._records, event, START_NS, self._world.clock.now_ns(), self._whom)
+                self.judgement.happened[str(event.kind)] += 1
+            elif isinstance(event, Proposed):
+                recipe = self._world.configuration.rulebook.recipes[PRODUCT]
+                propose(self._records, recipe, event.version, self._world.clock.now_ns())
             else:
                 await self._world.happen(Happening(0, (event,)))
+
+    async def _tell(self, news: BatchNews) -> None:
+        """An event of a batch, over MQTT, or into the records as the web process writes it."""
+        now_ns = self._world.clock.now_ns()
+        for route in news.routes:
+            self.judgement.happened[f"event over {route}"] += 1
+            if route == "http":
+                self._records.ask_event(news.asked(now_ns))
+            else:
+                self._published[str(news.told["id"])] = now_ns
+                await self._world.happen(Happening(0, (news.carrier(now_ns),), messages=(news.message(),)))
 
     def _is_settled(self) -> bool:
         """Whether every source is connected, and its server has nothing left to give."""
@@ -236,7 +265,8 @@ class _Life:
     def _judge(self, core: Core) -> None:
         self._judge_rows(core)
         self._judge_ledger(core)
-        self._judge_replay(core)
+        self._judge_people(core)
+        self._judge_replays(core)
 
     def _judge_rows(self, core: Core) -> None:
         """Nothing acknowledged is lost, nothing is doubled, every absence is in a gap."""
@@ -267,8 +297,49 @@ class _Life:
         self.judgement.happened["entries"] += len(self._seen)
         self.judgement.happened["rejudged"] += sum(isinstance(entry, Rejudge) for entry in self._seen.values())
 
-    def _judge_replay(self, core: Core) -> None:
-        """Folding the whole journal once more concludes the same, version by version, and rings the same."""
+    def _judge_people(self, core: Core) -> None:
+        """Whatever somebody asked is in the journal and answered; an event that was published is there, or in a gap."""
+        decided = self._records._decided
+        waiting = [
+            id_
+            for id_, (_, answer) in (*decided.requests.items(), *decided.events.items())
+            if answer.state == "waiting"
+        ]
+        if waiting:
+            self.judgement.problems.append(f"nobody answers {waiting[:_MOST_NAMED]}")
+        told = {entry.id for entry in self._seen.values() if isinstance(entry, BatchEvent)}
+        gaps = [gap for gap in all_gaps(core.reader) if gap.source == "floor" and gap.end_ns != gap.start_ns]
+        lost = [
+            id_
+            for id_, at_ns in self._published.items()
+            if id_ not in told
+            and not any(
+                gap.start_ns - LATE_NS["floor"] <= at_ns and (gap.end_ns is None or at_ns <= gap.end_ns) for gap in gaps
+            )
+        ]
+        if lost:
+            self.judgement.problems.append(f"events of batches are lost: {lost[:_MOST_NAMED]}")
+
+    def _judge_replays(self, core: Core) -> None:
+        """Folding every entry once more concludes the same: as they came, and as journal and record have them now."""
+        missing = [at for at in range(1, max(self._seen, default=0) + 1) if at not in self._seen]
+        if missing:
+            self.judgement.problems.append(f"durable entries {missing[:_MOST_NAMED]} were never followed")
+        judged = self._records.cursor_of(JUDGING)
+        came = [(position, self._seen[position]) for position in sorted(self._seen) if position <= judged]
+        self._judge_replay(core, "replay", came)
+        merged = MergedJournal(core.reader, self._world._files.history)
+        try:
+            kept = list(merged.entries(START, judged))
+        finally:
+            merged.close()
+        self.judgement.happened["made again from the record"] += sum(
+            isinstance(entry, SampleBatch) and entry.received_ns == 0 for _, entry in kept
+        )
+        self._judge_replay(core, "replay from the record", kept)
+
+    def _judge_replay(self, core: Core, name: str, entries: Iterable[tuple[Position, Entry]]) -> None:
+        """Version by version the same, and it rings the same."""
         again = LastingRecords(lambda: 0)
         judge, _ = make_judge(
             self._world.configuration,
@@ -280,17 +351,13 @@ class _Life:
             rhythm=Rhythm(lambda: 0.0),
         )
         judge.rows_as_of = Record(core.store, core.reader, core.store.cursor).as_of
-        missing = [at for at in range(1, max(self._seen, default=0) + 1) if at not in self._seen]
-        if missing:
-            self.judgement.problems.append(f"durable entries {missing[:_MOST_NAMED]} were never followed")
-        judged = self._records.cursor_of(JUDGING)
-        for position in sorted(position for position in self._seen if position <= judged):
-            judge._take(position, self._seen[position], False)
-        for what in ("findings", "phases", "transitions"):
+        for position, entry in entries:
+            judge.take(position, entry)
+        for what in ("findings", "phases", "told", "links", "versions", "transitions"):
             live, replayed = getattr(self._records._decided, what), getattr(again._decided, what)
             self.judgement.happened[what] += len(live)
             if what == "findings":
                 self.judgement.happened["late"] += sum("rejudged" in each.evidence for each in live.values())
             if live != replayed:
                 different = [key for key in {**live, **replayed} if live.get(key) != replayed.get(key)]
-                self.judgement.problems.append(f"a replay gives other {what}: {different[:_MOST_NAMED]}")
+                self.judgement.problems.append(f"a {name} gives other {what}: {different[:_MOST_NAMED]}")

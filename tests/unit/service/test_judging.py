@@ -87,7 +87,8 @@ class Core:
         return asyncio.run(self._run(rules, len(self.written) if until is None else until))
 
     async def _run(self, rules: Rulebook, until: int) -> Judge:
-        beats = [entry.now_ns for entry in self.written if isinstance(entry, Heartbeat)]
+        judged = self.written[: self.records.cursor_of("judging")]
+        beats = [entry.now_ns for entry in judged if isinstance(entry, Heartbeat)]
         last_beat_ns = max(beats, default=0)
         book = AlarmBook.rebuilt(rules, self.records.newest_transitions(), self.records.open_findings(), last_beat_ns)
         self.bank = Bank(rules, TAGS)
