@@ -202,7 +202,10 @@ class Bank:
             return self._models.decide(action)
         if action.kind in (ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED):
             return self._calibrations.take(action, position)
-        return self._holds.correct(action, position)
+        found = self._holds.correct(action, position)
+        for each in self._holds.asked():
+            self._watermarks.recheck(each.tag, each.start_ns, each.end_ns)
+        return found
 
     def rechecks_asked(self) -> list[Recheck]:
         """What was told to be judged again and is not yet: a `Rejudge` of its tag answers it."""
@@ -223,14 +226,21 @@ class Bank:
         stretch = Stretch(min(entry.start_ns, asked[0]), max(entry.end_ns, asked[1]))
         newest_ns = int(self._watermarks.newest_ns[tag.id])
         told_at = self._watermarks.told_at(tag.id)
-        again = rejudge(self._ranges, tag, stretch, newest_ns, position, rows_of, told_at)
-        again += self._rejudge_derived(tag, stretch, position, rows_of)
+        again: list[Finding] = []
+        if self._ranges.is_judged(tag.id):
+            again += rejudge(self._ranges, tag, stretch, newest_ns, position, rows_of, told_at)
+            again += self._rejudge_derived(tag, stretch, position, rows_of)
+        again += self._holds.rejudge(tag, stretch, self._record([tag], tag.id, position, rows_of))
         found: list[Conclusion] = []
         for finding in again:
             run = self._run_of(finding)
             is_running = run is not None and run.instance == finding.phase_instance
             found += self._told(finding, run if is_running else None)
         return found
+
+    def _is_judged(self, tag: int) -> bool:
+        """Whether late rows of a tag may change what was said."""
+        return self._ranges.is_judged(tag) or self._holds.is_judged(tag)
 
     def _rejudge_derived(self, tag: Tag, stretch: Stretch, position: Position, rows_of: RowsOfTag) -> list[Finding]:
         """What is derived from a tag, in the runs that its late rows reach."""
@@ -335,7 +345,7 @@ class Bank:
         for part in self._parts:
             said += part.judge(frame)
         self._last.take(frame)
-        for late in self._set_points.asked():
+        for late in (*self._set_points.asked(), *self._holds.asked()):
             self._watermarks.recheck(late.tag, late.start_ns, late.end_ns)
         if not said:
             return []
@@ -475,7 +485,7 @@ class Bank:
         found += self._verdicts.revised(heartbeat)
         settles_from_ns = {unit.model.name: unit.opened_ns for unit in self._context.units.values() if unit.pending}
         found += self._durations.beat(heartbeat.now_ns, self._sources.skew_of, settles_from_ns, position)
-        found += self._watermarks.rechecks(self._ranges.is_judged)
+        found += self._watermarks.rechecks(self._is_judged)
         return found
 
     def snapshot(self) -> bytes:

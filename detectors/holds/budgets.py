@@ -27,6 +27,7 @@ class Account:
     parts: dict[Part, Span] = field(default_factory=dict)  # stays that have ended
     warned: int = 0
     cases: dict[str, Case] = field(default_factory=dict)
+    said: dict[str, Case] = field(default_factory=dict)  # cleared, the newest: judged again makes its next version
 
     def total(self, live: list[Span]) -> Span:
         """All of it; `live` are the stays that run."""
@@ -103,7 +104,7 @@ class Budgets:
         total = account.total([each.spent for each in live])
         named = _Standing(budget, account, batch, unit, total)
         found: list[Finding] = []
-        worst_ns = total.low_ns if total.high_ns is None else total.high_ns
+        worst_ns = _worst_ns(total)
         if worst_ns > budget.limit_ns:
             if "hold.breach" not in account.cases:
                 message = self._over(budget, batch, total)
@@ -143,7 +144,33 @@ class Budgets:
             return []
         limit = format_duration(now.budget.limit_ns)
         message = f"{now.budget.name}: {_long(now.total)} are used of {limit}, batch {now.batch}."
+        now.account.said[rule] = case
         return [case.say(Stage.CLEARED, at_ns, message, now.evidence(), at_ns)]
+
+    def judge_again(
+        self, name: str, batch: str, live: list[Live], at_ns: int, position: RowPosition, unit: str, why: Evidence
+    ) -> list[Finding]:
+        """Say anew what a budget has come to, because a stay that is over took more or less than was thought."""
+        account = self.account(name, batch)
+        before = account.cases.get("hold.breach") or account.said.get("hold.breach")
+        known = None if before is None else (before.id, before.version)
+        found = self.judge(name, batch, live, at_ns, position, unit)
+        case = account.cases.get("hold.breach") or account.said.get("hold.breach")
+        if case is None or (case.id, case.version) != known:
+            return found  # it has been told by now
+        now = _Standing(self.budgets[name], account, batch, unit, account.total([each.spent for each in live]))
+        evidence = {**now.evidence(), **why}
+        if _worst_ns(now.total) > now.budget.limit_ns:
+            stage = Stage.OPEN if "hold.breach" in account.cases else Stage.CLEARED
+            message = self._over(now.budget, batch, now.total)
+        else:
+            stage = Stage.CLEARED
+            message = f"{name}: {_long(now.total)} are used, not over the limit after all, batch {batch}."
+            evidence["withdrawn"] = "judged again"
+            account.said["hold.breach"] = account.cases.pop("hold.breach", case)
+            account.warned = 0
+        end_ns = at_ns if stage is Stage.CLEARED else None
+        return [*found, case.say(stage, at_ns, f"{message} It was judged again.", evidence, end_ns)]
 
     def state(self) -> Json:
         """All of it."""
@@ -155,6 +182,7 @@ class Budgets:
                     [[list(part), list(spent)] for part, spent in account.parts.items()],
                     account.warned,
                     {rule: case.state() for rule, case in account.cases.items()},
+                    {rule: case.state() for rule, case in account.said.items()},
                 ]
                 for batch, account in accounts.items()
             ]
@@ -171,15 +199,20 @@ class Budgets:
                         {(part[0], part[1], part[2]): Span(*spent) for part, spent in parts},
                         warned,
                         {rule: case_from(case) for rule, case in cases.items()},
+                        {rule: case_from(case) for said in older for rule, case in said.items()},
                     )
-                    for batch, inherited, parts, warned, cases in accounts
+                    for batch, inherited, parts, warned, cases, *older in accounts  # older programs kept no `said`
                 }
 
     def forget_said(self) -> None:
         """Begin to announce anew: the limits are others."""
         for accounts in self._accounts.values():
             for account in accounts.values():
-                account.warned, account.cases = 0, {}
+                account.warned, account.cases, account.said = 0, {}, {}
+
+
+def _worst_ns(total: Span) -> int:
+    return total.low_ns if total.high_ns is None else total.high_ns
 
 
 def added(spans: list[Span]) -> Span:

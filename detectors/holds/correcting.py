@@ -45,6 +45,7 @@ class Correcting:
 
     def _put(self, waiting: Waiting, stay: Stay, true_ns: int, position: RowPosition, *, is_start: bool) -> None:
         """Move an end; by the clock as it was read there, so no leap lies between it and the other end's."""
+        stay.outside = None
         if is_start:
             stamp = stay.start.stamp
             stay.start = replace(stay.start, time_ns=true_ns, earliest_ns=true_ns, stamp=stamp)
@@ -89,10 +90,7 @@ class Correcting:
 
 def newest_stay(waiting: Waiting, batch: str) -> Stay | None:
     """The newest stay of a batch: the one that runs, else the last that ended."""
-    stays = [*waiting.past]
-    if waiting.stay is not None and waiting.stay not in stays:
-        stays.append(waiting.stay)
-    return next((stay for stay in reversed(stays) if stay.batch == batch), None)
+    return next((stay for stay in reversed(waiting.stays) if stay.batch == batch), None)
 
 
 def fault_of(hold: Hold, batch: str, stay: Stay | None, action: PersonAction) -> str:

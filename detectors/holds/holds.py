@@ -16,20 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import Frame
-from detectors.cases import Json, Origin, Run, case_of
+from detectors.cases import Evidence, Json, Origin, Run, case_of
 from detectors.context.units import Unit
 from detectors.gaps import Gaps
 from detectors.holds.budgets import Budgets, Live, less
 from detectors.holds.clocks import Span
 from detectors.holds.correcting import Correcting, fault_of, newest_stay
 from detectors.holds.events import CLEANING, USE, Activity, Trigger, trigger_of
+from detectors.holds.late import Rejudging
 from detectors.holds.measures import Measures
 from detectors.holds.saying import BREACH, INDETERMINATE, WARNING, Saying
 from detectors.holds.stays import Moment, Stay, Waiting, events_of
+from detectors.holds.strips import Strip
 from detectors.holds.table import Row, row_of
+from detectors.late.derived import Record
+from detectors.late.rejudging import Stretch
 from detectors.part import Part, Said
 from domain.entries import ActionKind, Gap, Heartbeat, PersonAction, RowPosition
-from domain.findings import Conclusion, Finding
+from domain.findings import Conclusion, Finding, Recheck
 from domain.genealogy import BatchLink, Kinship
 from domain.holds import HoldDecision, HoldKind
 from domain.rules import Rulebook
@@ -57,6 +61,8 @@ class Holds(Part):
         self._saying = Saying(rulebook, origin, self._measures)
         self._budgets = Budgets(dict(rulebook.budgets), origin)
         self._correcting = Correcting(origin, self._measures, self._saying)
+        self._rejudging = Rejudging(self._measures, self._saying)
+        self._asked: list[Recheck] = []
         self._waiting = {name: Waiting(hold) for name, hold in rulebook.holds.items()}
         self._triggers = {
             name: (trigger_of(hold.start), trigger_of(hold.stop)) for name, hold in rulebook.holds.items()
@@ -154,9 +160,18 @@ class Holds(Part):
     def _judge_whole(self, waiting: Waiting, stay: Stay, position: RowPosition) -> list[Finding]:
         assert stay.stop is not None
         found = self._saying.ended(waiting, stay, stay.stop, position)
+        self._judged(waiting, stay)
+        return [*found, *self._book(waiting, stay, stay.stop, position)]
+
+    def _judged(self, waiting: Waiting, stay: Stay) -> None:
+        """A stay is over and judged; how long it was out of its condition is kept, for the strip forgets."""
         stay.is_judged = True
         waiting.past.append(stay)
-        return [*found, *self._book(waiting, stay, stay.stop, position)]
+        strip = self._measures.strip(waiting.hold)
+        if strip is not None and stay.stop is not None:
+            stay.outside = self._measures.outside(waiting.hold, stay, stay.stop)
+            if strip.proven_ns is None or strip.proven_ns < stay.stop.time_ns:
+                stay.awaits_ns = stay.stop.time_ns
 
     def _finish(self, waiting: Waiting, position: RowPosition) -> list[Finding]:
         """Judge a stay that has stopped and still waits for its condition: something else begins."""
@@ -166,8 +181,9 @@ class Holds(Part):
         return self._judge_whole(waiting, stay, position)
 
     def _resume(self, waiting: Waiting, stay: Stay) -> None:
-        stay.stop, stay.is_judged, waiting.stopped_batch = None, False, None
-        stay.cases.clear()
+        if stay.is_judged:  # what was announced has been cleared: it is announced again where it still is so
+            stay.warned, stay.forecast, stay.is_proven = 0, False, False
+        stay.stop, stay.outside, stay.awaits_ns, stay.is_judged, waiting.stopped_batch = None, None, None, False, None
         stay.said.clear()
         if stay in waiting.past:
             waiting.past.remove(stay)
@@ -175,11 +191,12 @@ class Holds(Part):
             self._budgets.account(waiting.hold.budget, stay.batch).parts.pop(_part(waiting, stay), None)
 
     def _stop_is_missing(self, waiting: Waiting, stay: Stay, over: Moment) -> list[Finding]:
-        """A stay is over by `over`, and nobody recorded when it stopped."""
-        stay.stop, stay.is_judged = over, True
-        found = self._saying.missing_stop(waiting, stay, over)
-        waiting.past.append(stay)
-        return [*found, *self._book(waiting, stay, over, over.position)]
+        """A stay is over by `over`, and nobody recorded when it stopped: at the earliest when it was last sighted."""
+        seen_ns = max(stay.start.time_ns, min(stay.sighted_ns or stay.start.time_ns, over.time_ns))
+        stay.stop = replace(over, earliest_ns=min(seen_ns, over.earliest_ns))
+        found = self._saying.missing_stop(waiting, stay, stay.stop)
+        self._judged(waiting, stay)
+        return [*found, *self._book(waiting, stay, stay.stop, over.position)]
 
     # What their condition does
 
@@ -209,6 +226,7 @@ class Holds(Part):
         followers = [
             waiting for waiting in self._followers[tag] if waiting.stay is not None and not waiting.stay.is_judged
         ]
+        awaited = self._awaited(strips)
         for each in index:
             is_proven = rows.ok is None or bool(rows.ok[each])
             if not is_proven and (rows.bad is None or not rows.bad[each]):
@@ -217,10 +235,30 @@ class Holds(Part):
             self._measures.heat(tag, time_ns, value, is_proven=is_proven)
             for strip in strips:
                 strip.take(time_ns, value, is_proven=is_proven)
+            for stay in awaited:
+                self._ask(stay, tag, time_ns, is_proven=is_proven)
             for waiting in followers:
                 found = self._tell(waiting, time_ns, rows.position(each), value if is_proven else None)
                 said += [(frame.place(each), finding) for finding in found]
         return said
+
+    def _awaited(self, strips: Sequence[Strip]) -> list[Stay]:
+        """The stays that were judged before the tag of their condition came as far as their stop."""
+        return [
+            stay
+            for waiting in self._waiting.values()
+            if waiting.past and self._measures.strip(waiting.hold) in strips
+            for stay in waiting.past
+            if stay.awaits_ns is not None
+        ]
+
+    def _ask(self, stay: Stay, tag: int, time_ns: int, *, is_proven: bool) -> None:
+        """Ask that a stay is judged again by a row that comes only now."""
+        if stay.awaits_ns is None:
+            return
+        self._asked.append(Recheck(tag, min(time_ns, stay.awaits_ns), time_ns))
+        if is_proven and time_ns >= stay.awaits_ns:
+            stay.awaits_ns = None
 
     def _tell(self, waiting: Waiting, at_ns: int, position: RowPosition, value: float | None) -> list[Finding]:
         """Say what a row of a condition's tag means for a stay."""
@@ -239,6 +277,40 @@ class Holds(Part):
             stay, strip = waiting.stay, self._measures.strip(waiting.hold)
             if stay is not None and strip in changed and strip is not None and not strip.forgot(stay.start.time_ns):
                 stay.base = None
+
+    # What late rows do
+
+    def is_judged(self, tag: int) -> bool:
+        """Whether late rows of a tag may change what was said of a hold."""
+        return bool(self._measures.strips_of(tag))
+
+    def rejudge(self, tag: Tag, stretch: Stretch, record: Record) -> list[Finding]:
+        """Judge the holds again whose condition a tag is of, by all its rows in the order of their times."""
+        found: list[Finding] = []
+        for strip in self._measures.strips_of(tag.id):
+            waiting = [each for each in self._waiting.values() if self._measures.strip(each.hold) is strip]
+            said, changed = self._rejudging.rejudge(strip, tag, stretch, waiting, record)
+            found += said
+            for each in changed:
+                at = RowPosition(record.position, 0)
+                found += self._book_again(each.waiting, each.stay, at, {"rejudged": int(record.position)})
+        return found
+
+    def _book_again(self, waiting: Waiting, stay: Stay, position: RowPosition, why: Evidence) -> list[Finding]:
+        """Put what a stay has taken, as it is known now, in the place of what was booked."""
+        budget = waiting.hold.budget
+        if budget is None or not stay.batch or stay.stop is None or not stay.is_judged:
+            return []
+        spent = less(self._measures.used(waiting.hold, stay, stay.stop), stay.credit)
+        self._budgets.account(budget, stay.batch).parts[_part(waiting, stay)] = spent
+        live = self._live(budget).get(stay.batch, [])
+        at_ns = max(stay.stop.time_ns, stay.last_seen_ns or stay.stop.time_ns)
+        return self._budgets.judge_again(budget, stay.batch, live, at_ns, position, waiting.hold.unit, why)
+
+    def asked(self) -> list[Recheck]:
+        """What is to be judged again because a person moved an end of a stay; told once."""
+        asked, self._asked = self._asked, []
+        return asked
 
     # What time does
 
@@ -363,16 +435,10 @@ class Holds(Part):
             stay = waiting.stay
             if waiting.hold.budget != budget or stay is None or stay.is_judged or not stay.batch:
                 continue
-            until = self._seen(stay) if stay.stop is None else stay.stop
+            until = self._measures.seen(stay) if stay.stop is None else stay.stop
             spent = less(self._measures.used(waiting.hold, stay, until), stay.credit)
             found.setdefault(stay.batch, []).append(Live(_part(waiting, stay), waiting.hold.unit, spent))
         return found
-
-    def _seen(self, stay: Stay) -> Moment:
-        """When a stay was last seen, by its source's clock."""
-        seen_ns = stay.start.time_ns if stay.last_seen_ns is None else max(stay.last_seen_ns, stay.start.time_ns)
-        stamp = stay.start.stamp if stay.last_seen_ns is None else self._measures.stamp(stay.start.source)
-        return replace(stay.start, time_ns=seen_ns, earliest_ns=seen_ns, stamp=stamp)
 
     def _book(self, waiting: Waiting, stay: Stay, stop: Moment, position: RowPosition) -> list[Finding]:
         """Put what a stay has taken to its batch's account, and judge that."""
@@ -418,8 +484,11 @@ class Holds(Part):
             return [HoldDecision(action, error)]
         found: list[HoldDecision | Finding] = [HoldDecision(action)]
         found += self._correcting.correct(waiting, stay, action, position)
-        if stay.stop is not None:
-            found += self._book(waiting, stay, stay.stop, position)
+        found += self._book_again(waiting, stay, position, {"corrected": stay.batch})
+        strip = self._measures.strip(waiting.hold)
+        if strip is not None and strip.tag is not None:
+            now_ns = self._measures.seen(stay).time_ns if stay.stop is None else stay.stop.time_ns
+            self._asked.append(Recheck(strip.tag, stay.start.time_ns, max(now_ns, stay.start.time_ns)))
         return found
 
     def state(self) -> Json:
@@ -456,6 +525,7 @@ class Holds(Part):
         for waiting in self._waiting.values():
             for stay in (*waiting.past, *((waiting.stay,) if waiting.stay is not None else ())):
                 stay.cases, stay.said, stay.warned, stay.forecast, stay.base = {}, {}, 0, False, None
+                stay.told, stay.unknown_until_ns, stay.outside = [], stay.told_ns, None
 
     def go_on(self, finding: Finding) -> bool:
         """Follow on what was announced of a hold, if it still runs and its limit is the same; else it is left alone."""

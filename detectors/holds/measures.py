@@ -1,5 +1,7 @@
 """How long a stay has lasted and how much of it counts: from its ends, its sources' clocks and its tag's strip."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,7 +59,7 @@ class Measures:
 
     def strips_of(self, tag: int) -> list[Strip]:
         """The strips that a tag makes."""
-        return self._strips_of[tag]
+        return self._strips_of.get(tag, [])
 
     def heat(self, tag: int, time_ns: int, value: float, *, is_proven: bool) -> None:
         """Take a row for the mean kinetic temperatures."""
@@ -100,6 +102,12 @@ class Measures:
         theirs_ns = now_ns if clock is None else clock.theirs_ns(now_ns)
         return Moment(theirs_ns, theirs_ns, position, source, self.stamp(source))
 
+    def seen(self, stay: Stay) -> Moment:
+        """When a stay was last seen, by its source's clock."""
+        seen_ns = stay.start.time_ns if stay.last_seen_ns is None else max(stay.last_seen_ns, stay.start.time_ns)
+        stamp = stay.start.stamp if stay.last_seen_ns is None else self.stamp(stay.start.source)
+        return replace(stay.start, time_ns=seen_ns, earliest_ns=seen_ns, stamp=stamp)
+
     def strip(self, hold: Hold) -> Strip | None:
         """The strip of a hold's condition."""
         return None if hold.condition is None else self.strips[hold.condition]
@@ -137,6 +145,8 @@ class Measures:
         strip = self.strip(hold)
         if strip is None:
             return Span(0, 0)
+        if stay.outside is not None and until == stay.stop:
+            return stay.outside
         until_ns = until.time_ns
         if until.source != strip.source:
             until_ns += self._skew_ns(strip.source) - self._skew_ns(until.source)

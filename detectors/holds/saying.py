@@ -114,7 +114,7 @@ class Saying:
             stay.peak = _further(strip, stay.peak, value)
         for state, begin_ns, until_ns in list(strip.stretches(from_ns, end_ns)):
             if state == OUTSIDE and CONDITION not in stay.cases and until_ns >= begin_ns:
-                found.append(self._leaves(hold, stay, strip, begin_ns, at_ns, position, value))
+                found.append(self._leaves(waiting, stay, strip, begin_ns, at_ns, position, value))
             elif state == INSIDE and CONDITION in stay.cases:
                 found.append(self._returns(hold, stay, strip, begin_ns, at_ns))
         stay.told_ns = end_ns
@@ -122,7 +122,7 @@ class Saying:
 
     def _leaves(
         self,
-        hold: Hold,
+        waiting: Waiting,
         stay: Stay,
         strip: Strip,
         onset_ns: int,
@@ -130,19 +130,25 @@ class Saying:
         position: RowPosition,
         value: float | None,
     ) -> Finding:
+        hold = waiting.hold
         assert hold.condition is not None
         stay.excursions += 1
         stay.peak = value if value is not None and strip.side(value) else None
         case = open_case(self._origin, CONDITION, hold.name, onset_ns, position, None, hold.unit)
         case.batch = stay.batch
-        case.id = f"{CONDITION}/{hold.name}/{stay.batch}/{stay.excursions}/{position.entry}.{position.row}"
+        # A row that comes long after the start may tell of several.
+        stays = waiting.stays if stay in waiting.stays else [*waiting.stays, stay]
+        others = sum(each.detected == position for one in stays if one.batch == stay.batch for each in one.told)
+        label = others + 1 if others else ""
+        case.id = f"{CONDITION}/{hold.name}/{stay.batch}/{label}/{position.entry}.{position.row}"
         stay.cases[CONDITION] = case
         shown = "outside" if stay.peak is None else quantity(stay.peak, strip.unit)
         within = words.in_words(hold.condition, strip.unit)
         message = f"{hold.name}: {hold.condition.tag} is {shown}, not {within}{words.place(stay)}. The clock goes on."
         if hold.counts_in_condition:
             message = message.replace("The clock goes on.", "Only time in its condition counts.")
-        return case.say(Stage.OPEN, max(at_ns, onset_ns), message, self._outside(hold, stay, strip, onset_ns, at_ns))
+        told = self._outside(hold, stay, strip, onset_ns, at_ns)
+        return self._tell(stay, case.say(Stage.OPEN, max(at_ns, onset_ns), message, told))
 
     def _returns(self, hold: Hold, stay: Stay, strip: Strip, end_ns: int, at_ns: int) -> Finding:
         assert hold.condition is not None
@@ -153,7 +159,11 @@ class Saying:
             f"{hold.name}: {hold.condition.tag} was not {words.in_words(hold.condition, strip.unit)} "
             f"for {spent}{words.place(stay)}."
         )
-        return case.say(Stage.CLEARED, max(at_ns, end_ns), message, evidence, end_ns)
+        return self._tell(stay, case.say(Stage.CLEARED, max(at_ns, end_ns), message, evidence, end_ns))
+
+    def _tell(self, stay: Stay, finding: Finding) -> Finding:
+        stay.tell(finding)
+        return finding
 
     def _outside(self, hold: Hold, stay: Stay, strip: Strip, onset_ns: int, until_ns: int) -> Evidence:
         """Minutes outside: of this excursion, and of the stay so far."""
@@ -177,12 +187,8 @@ class Saying:
     def ended(self, waiting: Waiting, stay: Stay, stop: Moment, position: RowPosition) -> list[Finding]:
         """Judge the whole of a stay by its own ends, and close what is open about it."""
         hold, at_ns = waiting.hold, stop.time_ns
-        found: list[Finding] = []
         strip = self._measures.strip(hold)
-        if strip is not None:
-            found += self.excursions(waiting, stay, strip, at_ns, position, None)
-            if CONDITION in stay.cases:
-                found.append(self._returns(hold, stay, strip, max(at_ns, stay.cases[CONDITION].onset_ns), at_ns))
+        found = [] if strip is None else self.leave_condition(waiting, stay, strip, stop, position)
         used = self._measures.used(hold, stay, stop)
         found += self._judged(hold, stay, used, stop, position)
         evidence = self._evidence(hold, stay, used, stop)
@@ -194,6 +200,16 @@ class Saying:
             case = self._open(hold, stay, RECORD, stay.start.time_ns, position)
             stay.said[RECORD] = stay.cases.pop(RECORD)
             found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+        return found
+
+    def leave_condition(
+        self, waiting: Waiting, stay: Stay, strip: Strip, stop: Moment, position: RowPosition
+    ) -> list[Finding]:
+        """Tell of the condition up to the stop; an excursion that lasts ends with the stay."""
+        found = self.excursions(waiting, stay, strip, stop.time_ns, position, None)
+        if CONDITION in stay.cases:
+            end_ns = max(stop.time_ns, stay.cases[CONDITION].onset_ns)
+            found.append(self._returns(waiting.hold, stay, strip, end_ns, stop.time_ns))
         return found
 
     def _judged(self, hold: Hold, stay: Stay, used: Span, stop: Moment, position: RowPosition) -> list[Finding]:
@@ -224,12 +240,11 @@ class Saying:
         return case.say(Stage.CLEARED, stop.time_ns, message, evidence, stop.time_ns)
 
     def missing_stop(self, waiting: Waiting, stay: Stay, over: Moment) -> list[Finding]:
-        """Say that a stay is over, though nobody recorded its stop: it ended between its last sight and `over`."""
+        """Say that a stay is over, though nobody recorded its stop: `over` has its last sight as the earliest."""
         hold = waiting.hold
+        strip = self._measures.strip(hold)
+        found = [] if strip is None else self.leave_condition(waiting, stay, strip, over, over.position)
         used = self._measures.used(hold, stay, over)
-        seen_ns = max(stay.start.time_ns, min(stay.sighted_ns or stay.start.time_ns, over.time_ns))
-        seen = Moment(seen_ns, seen_ns, over.position, over.source, over.stamp)
-        used = Span(min(self._measures.used(hold, stay, seen).low_ns, used.low_ns), used.high_ns)
         case = open_case(self._origin, INDETERMINATE, hold.name, over.time_ns, over.position, None, hold.unit)
         case.batch = stay.batch
         case.id = f"{INDETERMINATE}/{hold.name}/{stay.batch}//{over.position.entry}.{over.position.row}"
@@ -238,7 +253,7 @@ class Saying:
             f"{hold.name}: {hold.stop} was not recorded, so nobody can prove how long it waited{words.place(stay)}."
         )
         evidence = self.missing(hold, stay, hold.stop, used)
-        found = [case.say(Stage.CLEARED, over.time_ns, message, evidence, over.time_ns)]
+        found.append(case.say(Stage.CLEARED, over.time_ns, message, evidence, over.time_ns))
         for rule in list(stay.cases):
             known = stay.said[rule] = stay.cases.pop(rule)
             found.append(known.say(Stage.CLEARED, over.time_ns, message, evidence, over.time_ns))
@@ -267,7 +282,14 @@ class Saying:
         return found
 
     def corrected(
-        self, waiting: Waiting, stay: Stay, until: Moment, at_ns: int, position: RowPosition, why: Evidence
+        self,
+        waiting: Waiting,
+        stay: Stay,
+        until: Moment,
+        at_ns: int,
+        position: RowPosition,
+        why: Evidence,
+        how: str = "by a corrected time",
     ) -> list[Finding]:
         """The next version of everything that was said of a stay, by its corrected ends."""
         hold = waiting.hold
@@ -280,13 +302,13 @@ class Saying:
         message = words.ended(hold, stay, used, unit)
         if stay.stop is None:
             message = words.breached(hold, stay, used, unit) if is_over else words.warned(hold, stay, used, unit)
-        message = f"{message[:-1]}, by a corrected time."
+        message = f"{message[:-1]}, {how}."
         if is_over and BREACH not in stay.cases and BREACH not in stay.said:
             case = self._open(hold, stay, BREACH, stay.start.time_ns, position)
             found.append(case.say(Stage.OPEN, at_ns, message, evidence))
             if stay.stop is not None:
                 stay.said[BREACH] = stay.cases.pop(BREACH)
-                found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+                found.append(case.say(Stage.CLEARED, at_ns, message, evidence, stay.stop.time_ns))
         elif BREACH in stay.cases and is_over:
             found.append(stay.cases[BREACH].say(Stage.OPEN, at_ns, message, evidence))
         for rule in [rule for rule in stay.cases if rule != BREACH or not is_over]:
@@ -294,11 +316,41 @@ class Saying:
                 case = stay.cases.pop(rule)
                 found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
         if stay.stop is not None:
-            again = [case for rule, case in stay.said.items() if rule != WARNING and case.id not in _ids(found)]
-            found += [case.say(Stage.CLEARED, at_ns, message, evidence, at_ns) for case in again]
+            again = {rule: case for rule, case in stay.said.items() if rule != WARNING and case.id not in _ids(found)}
+            for rule, case in again.items():
+                # A breach that is none after all is told apart from one that is over.
+                is_none = {"withdrawn": "judged again"} if rule == BREACH and not is_over else {}
+                found.append(case.say(Stage.CLEARED, at_ns, message, {**evidence, **is_none}, stay.stop.time_ns))
         stay.warned = sum(worst_ns >= after_ns for after_ns in hold.warnings_ns)
         stay.forecast = False
         return found
+
+    def figures(self, waiting: Waiting, stay: Stay, until: Moment) -> Evidence:
+        """What a stay has taken, as evidence."""
+        return self._evidence(waiting.hold, stay, self._measures.used(waiting.hold, stay, until), until)
+
+    def judged_again(
+        self, waiting: Waiting, stay: Stay, was: Evidence, until: Moment, at_ns: int, position: RowPosition
+    ) -> list[Finding]:
+        """The next version of what was said of a stay whose figures were others; a heartbeat says what is due."""
+        hold = waiting.hold
+        at_ns = max(at_ns, until.time_ns)
+        why: Evidence = {"rejudged": int(position.entry)}
+        how = "judged again by rows that came late"
+        if stay.is_judged:
+            return self.corrected(waiting, stay, until, at_ns, position, why, how)
+        used = self._measures.used(hold, stay, until)
+        if hold.limit_ns is None or BREACH not in stay.cases or _worst_ns(was) <= hold.limit_ns:
+            return []
+        worst_ns = used.low_ns if used.high_ns is None else used.high_ns
+        if worst_ns > hold.limit_ns:
+            return []
+        case, stay.is_proven = stay.cases.pop(BREACH), False
+        stay.warned = sum(worst_ns >= after_ns for after_ns in hold.warnings_ns)
+        unit = self._measures.unit(hold)
+        message = f"{words.warned(hold, stay, used, unit)[:-1]}, {how}: it is not over its limit."
+        evidence = {**self._evidence(hold, stay, used, until), **why, "withdrawn": "judged again"}
+        return [case.say(Stage.CLEARED, at_ns, message, evidence, at_ns)]
 
     def _open(self, hold: Hold, stay: Stay, rule: str, onset_ns: int, position: RowPosition) -> Case:
         case = open_case(self._origin, rule, hold.name, onset_ns, position, None, hold.unit)
@@ -317,6 +369,15 @@ class Saying:
             mean_c, seconds = kinetic.over(stay.start.time_ns, until.time_ns)
             told |= {"mean_kinetic_degC": mean_c, "mean_kinetic_of_s": round(seconds, 3)}
         return told
+
+
+def _worst_ns(figures: Evidence) -> int:
+    """The most that counted, by the evidence of a stay."""
+    name = "counted" if "counted_max_ns" in figures else "elapsed"
+    most, least = figures[f"{name}_max_ns"], figures[f"{name}_min_ns"]
+    worst = least if most is None else most
+    assert isinstance(worst, int)
+    return worst
 
 
 def _further(strip: Strip, peak: float | None, value: float) -> float:

@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 
 from detectors.cases import Case, Json, case_from
 from detectors.holds.clocks import NOTHING, Span, Stamp
+from detectors.late.past import finding_from, finding_state
 from domain.entries import Position, RowPosition
+from domain.findings import Finding
 from domain.holds import Hold
 
 PAST_KEPT = 16
 """Stays of one hold that have ended and may still be corrected."""
+
+TOLD_KEPT = 256
+"""Excursions of one stay that are remembered for rows that come late; the oldest is forgotten first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,12 @@ class Stay:
     cases: dict[str, Case] = field(default_factory=dict)  # open, by rule
     said: dict[str, Case] = field(default_factory=dict)  # cleared, by rule: a correction makes their next version
     base: tuple[int, int] | None = None  # of its condition's strip at the start
+    awaits_ns: int | None = None  # it was judged before its condition was known up to here
+    outside: Span | None = None  # of its condition, once it was judged: its marks may be forgotten
     excursions: int = 0
     told_ns: int = 0  # up to here its condition's excursions have been told
+    told: list[Finding] = field(default_factory=list)  # those, each in its newest version
+    unknown_until_ns: int = 0  # what was told of them up to here is not known any more
     peak: float | None = None
     credit: Span = NOTHING  # what of it counts to a budget of the batch that it was before
     last_seen_ns: int | None = None  # by the source's clock
@@ -64,6 +73,17 @@ class Stay:
     def is_open(self) -> bool:
         """Whether it runs, as far as anybody knows."""
         return self.stop is None
+
+    def tell(self, finding: Finding) -> None:
+        """Take what was said of an excursion from its condition; the newest version stands."""
+        place = next((place for place, each in enumerate(self.told) if each.id == finding.id), None)
+        if place is not None:
+            self.told[place] = finding
+            return
+        self.told.append(finding)
+        if len(self.told) > TOLD_KEPT:
+            forgotten = self.told.pop(0)
+            self.unknown_until_ns = max(self.unknown_until_ns, forgotten.end_ns or forgotten.at_ns)
 
     def state(self) -> Json:
         """All of it."""
@@ -80,8 +100,12 @@ class Stay:
             "cases": {rule: case.state() for rule, case in self.cases.items()},
             "said": {rule: case.state() for rule, case in self.said.items()},
             "base": None if self.base is None else list(self.base),
+            "awaits_ns": self.awaits_ns,
+            "outside": None if self.outside is None else list(self.outside),
             "excursions": self.excursions,
             "told_ns": self.told_ns,
+            "told": [finding_state(each) for each in self.told],
+            "unknown_until_ns": self.unknown_until_ns,
             "peak": self.peak,
             "credit": list(self.credit),
             "last_seen_ns": self.last_seen_ns,
@@ -100,6 +124,10 @@ def stay_from(state: Json) -> Stay:
             "cases": {rule: case_from(case) for rule, case in state["cases"].items()},
             "said": {rule: case_from(case) for rule, case in state["said"].items()},
             "base": None if state["base"] is None else tuple(state["base"]),
+            "outside": None if state.get("outside") is None else Span(*state["outside"]),
+            # An older program remembered none of what it had told.
+            "told": [finding_from(each) for each in state.get("told", ())],
+            "unknown_until_ns": state.get("unknown_until_ns", state["told_ns"]),
             "credit": Span(*state["credit"]),
             "again": None if state["again"] is None else moment_from(state["again"]),
         }
@@ -115,6 +143,12 @@ class Waiting:
     stopped_batch: str | None = None  # of the last stop; None: none since the last start
     is_known: bool = False  # an event of it was seen, or somebody looked
     past: deque[Stay] = field(default_factory=lambda: deque(maxlen=PAST_KEPT))
+
+    @property
+    def stays(self) -> list[Stay]:
+        """All of them, the newest last."""
+        others = [] if self.stay is None or self.stay in self.past else [self.stay]
+        return [*self.past, *others]
 
     @property
     def running(self) -> Stay | None:

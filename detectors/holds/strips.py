@@ -47,6 +47,7 @@ class Strip:
         self._proven: tuple[int, float] | None = None  # the last proven sample
         self._bad_since_ns: int | None = None
         self._unheard_since_ns: int | None = None
+        self._unheard_before: int | None = None  # while rows come again
 
     @property
     def proven_ns(self) -> int | None:
@@ -130,6 +131,25 @@ class Strip:
         for from_ns, state in ((start_ns, BLIND), (end_ns, after), *later):
             self._mark(from_ns, state)
 
+    def go_back(self, known: tuple[int, float] | None) -> None:
+        """Be as it was at a proven sample, or as it was before any: its rows come again, until `go_on`."""
+        self._bad_since_ns, self._unheard_before = None, self._unheard_since_ns
+        if known is None:
+            self._marks, self._proven = [], None
+            return
+        time_ns, value = known
+        state = OUTSIDE if self.side(value) else INSIDE
+        first = next((mark for mark in self._marks if mark.from_ns == time_ns), None)
+        self._marks = [mark for mark in self._marks if mark.from_ns < time_ns]
+        if not self._marks and first is not None:
+            self._marks = [first._replace(state=state)]
+        self._mark(time_ns, state)
+        self._proven = known
+
+    def go_on(self) -> None:
+        """All rows have come again; whether the source is heard is as it was."""
+        self._unheard_since_ns = self._unheard_before
+
     def _mark(self, from_ns: int, state: int) -> None:
         if not self._marks:
             self._marks.append(Mark(from_ns, state, 0, from_ns))  # blind since 1970
@@ -177,7 +197,7 @@ class Strip:
         """
         if until_ns <= from_ns:
             return Span(0, 0)
-        if not self._marks or self._proven is None:
+        if not self._marks or self._proven is None or (base is None and self.forgot(from_ns)) or self.forgot(until_ns):
             return Span(0, until_ns - from_ns)
         proven_ns = min(max(self._proven[0], from_ns), until_ns)
         outside, blind = self.before(proven_ns)

@@ -74,7 +74,7 @@ class Past:
     def state(self) -> Json:
         """All of it."""
         return {
-            "findings": [_finding_state(self._findings[subject][id_]) for subject, id_ in self._order],
+            "findings": [finding_state(self._findings[subject][id_]) for subject, id_ in self._order],
             "runs": [[run_state(each.run), each.end_ns] for runs in self._runs.values() for each in runs],
             "unknown_until_ns": self._unknown_until_ns,
         }
@@ -83,17 +83,19 @@ class Past:
         """Take back what `state` told."""
         self._findings, self._order, self._runs = {}, deque(), {}
         for each in state["findings"]:
-            self.remember(_finding_from(each))
+            self.remember(finding_from(each))
         for run, end_ns in state["runs"]:
             self.ended(run_from(run, versions), end_ns)
         self._unknown_until_ns = dict(state["unknown_until_ns"])
 
 
-def _finding_state(finding: Finding) -> Json:
+def finding_state(finding: Finding) -> Json:
+    """All of a finding, for a snapshot."""
     return {**asdict(finding), "evidence": dict(finding.evidence), "stage": str(finding.stage)}
 
 
-def _finding_from(state: Json) -> Finding:
+def finding_from(state: Json) -> Finding:
+    """The finding that `finding_state` told."""
     entry, row = state["detected"]
     return Finding(
         **{

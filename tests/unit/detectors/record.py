@@ -57,7 +57,7 @@ def judged(rules: Rulebook, entries: list[Entry], ask_after: set[int]) -> tuple[
         said += findings(plant.feed(entry))
         if number not in ask_after and number < len(entries) - 1:
             continue
-        plant.detector._watermarks.rechecks(plant.detector._ranges.is_judged)  # as a heartbeat tells them
+        plant.detector._watermarks.rechecks(plant.detector._is_judged)  # as a heartbeat tells them
         for asked in plant.detector.rechecks_asked():
             fed.append(Rejudge(asked.tag, asked.start_ns, asked.end_ns))
             plant.position += 1

@@ -397,3 +397,33 @@ def test_a_pause_in_which_either_clock_may_have_been_set_makes_bounds():
     clock.beat(5 * HOUR, HOUR)
 
     assert elapsed(6 * HOUR, begin, clock.stamp()) == (5 * HOUR, 6 * HOUR)
+
+
+def test_a_warning_that_is_open_when_more_flows_out_is_not_left_behind():
+    """The stop waits for the condition's tag; then more flows out, and the hold goes on with what was announced."""
+    plant = tank(mode=HoldMode.IN_CONDITION, condition=COLD, warn_before_ns=(2 * HOUR,))
+    (warning,) = of_rule(plant.beat(8 * H), "hold.warning")
+    plant.samples((OUT, 8 * H + 10, 1.0), (OUT, 8 * H + 20, 0.0), (OUT, 8 * H + 30, 1.0), (OUT, 8 * H + 40, 0.0))
+    plant.samples((TT, 8 * H + 50, 5.0))
+
+    assert [(each.id, each.stage) for each in of_rule(plant.said, "hold.warning")] == [
+        (warning.id, "open"),
+        (warning.id, "cleared"),
+    ]
+
+
+def test_a_stop_that_nobody_recorded_stays_unknown_when_the_start_is_corrected():
+    plant = shared(100 * HOUR)
+    plant.feed(texts([(BATCH, 0, "B-1")]))
+    plant.samples((IN, 0, 1.0), (IN, 60, 0.0))
+    plant.beat(60)
+    plant.beat(5 * H)
+    plant.samples((IN, 6 * H, 1.0), (IN, 6 * H + 60, 0.0))
+    plant.feed(texts([(BATCH, 6 * H, "B-2")]))
+    for second in (60, 61, 62):
+        plant.beat(6 * H + second)
+    action = PersonAction("c", at(7 * H), "Ada", ActionKind.HOLD_START, "crude/B-1", "the log says so", at(H))
+
+    (again,) = of_rule(plant.feed(action), "hold.indeterminate")
+
+    assert (again.evidence["elapsed_min_ns"], again.evidence["elapsed_max_ns"]) == (4 * HOUR, 5 * HOUR)
