@@ -20,11 +20,11 @@ from detectors.late.rejudging import Verdict
 from detectors.part import Said
 from detectors.ranges.derived import ByTag, DerivedRanges, no_rows
 from detectors.ranges.excursions import Sample
-from detectors.ranges.limits import Limit, limits_of
+from detectors.ranges.limits import ROUNDING, Limit, limits_of
 from detectors.versions import Versions
 from domain.entries import Gap, RowPosition
 from domain.findings import Finding
-from domain.recipes import RateRanges
+from domain.recipes import Ranges, RateRanges
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import MINUTE_NS
@@ -39,19 +39,29 @@ class Window:
 
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=MOST_SAMPLES))
 
-    def rate(self, now: Sample, window_ns: int) -> float:
-        """The change per minute over the window that ends now; NaN while the window is not full."""
+    def rate(self, now: Sample, window_ns: int) -> tuple[float, float]:
+        """The change per minute over the window that ends now, and by how much rounding may have moved it.
+
+        NaN while the window is not full.
+        """
         self.samples.append(now)
         from_ns = now.time_ns - window_ns
         while len(self.samples) > 1 and self.samples[1].time_ns <= from_ns:
             self.samples.popleft()
         first = self.samples[0]
         if first.time_ns > from_ns or len(self.samples) < 2:
-            return np.nan
+            return np.nan, 0.0
         after = self.samples[1]
         part = (from_ns - first.time_ns) / (after.time_ns - first.time_ns)
         then = first.value + (after.value - first.value) * part
-        return (now.value - then) / (window_ns / MINUTE_NS)
+        minutes = window_ns / MINUTE_NS
+        return (now.value - then) / minutes, ROUNDING * (abs(now.value) + abs(then)) / minutes
+
+
+def _exact(rate: float, rounding: float, ranges: Ranges) -> float:
+    """A rate that is a limit but for its rounding is that limit: an addition at its limit is within, and stays so."""
+    ends = (end for each in ranges.values() for end in (each.low, each.high) if end is not None)
+    return next((end for end in ends if abs(rate - end) <= rounding), rate)
 
 
 class Additions(ByTag):
@@ -152,8 +162,8 @@ class Additions(ByTag):
             window.samples.clear()
         elif last is not None and last.time_ns == now.time_ns:
             window.samples.pop()  # another value of the same moment stands in its place
-        found = window.rate(now, rate.window_ns)
-        return -found if rate.falling else found
+        found, rounding = window.rate(now, rate.window_ns)
+        return _exact(-found if rate.falling else found, rounding, rate.ranges)
 
     def inputs(self, run: Run, tag: int) -> list[Tag]:
         """The tag whose rate it is; none where it has no rate."""

@@ -8,6 +8,9 @@ from domain.recipes import ParameterRanges, RangeKind, Ranges
 from domain.rules import TagRules
 from domain.tags import Tag
 
+ROUNDING = 2.0**-50
+"""Of the sum of two readings' magnitudes: by so much may their difference be off, as floats are no decimals."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:

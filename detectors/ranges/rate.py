@@ -1,7 +1,8 @@
 """Report a tag that changes faster than allowed.
 
 The change is taken between the first proven samples of two consecutive spans of `WINDOW_NS` that have any; two samples
-of nearly the same time are judged as if a whole span lay between them, so noise is no rate.
+of nearly the same time are judged as if a whole span lay between them, so noise is no rate. A change of exactly the
+limit is allowed: what decimals lose as floats is no change.
 """
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Frame, Index, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
 from detectors.part import Part, Said
+from detectors.ranges.limits import ROUNDING
 from domain.entries import RowPosition
 from domain.findings import Finding, Stage
 from domain.rules import Rulebook
@@ -88,8 +90,10 @@ class Rates(Part):
         # A tag's first sample is compared with itself.
         before_ns = np.where(known, self._time_ns[tag], time_ns)
         before = np.where(known, self._value[tag], value)
-        per_min = (value - before) / (np.maximum(time_ns - before_ns, WINDOW_NS) / MINUTE_NS)
-        over = np.abs(per_min) > self._limit[tag]
+        minutes = np.maximum(time_ns - before_ns, WINDOW_NS) / MINUTE_NS
+        per_min = (value - before) / minutes
+        rounding = ROUNDING * (np.abs(value) + np.abs(before)) / minutes
+        over = np.abs(per_min) > self._limit[tag] + rounding
         told = (over != self._over[tag]).nonzero()[0]
         self._over[tag] = over
         self._time_ns[tag], self._value[tag] = time_ns, value

@@ -4,8 +4,9 @@ A finding matches a label when three things hold:
 
 1. **It concerns it.** For a fault of the process or of its operators: the unit, or what feeds it or is fed by it. For
    a fault of an instrument: the tag, or its unit as a whole. For a fault of a server or of the network: the server, a
-   tag that it serves, or a source that the truth does not know by name. For an excursion: the tag, or its unit as a
-   whole. For a hold: the unit, or the hold's name.
+   tag that it serves, or a source that the truth does not know by name. For an excursion: the tag, another one that
+   measures the same (the contents are as hot, whichever of two instruments says so), or its unit as a whole. For a
+   hold: the unit, or the hold's name.
 2. **Its rule can mean it**, by the rule's class (what stands before the first dot): see `MEANINGS`. A class that is
    not in the table can mean any fault. An excursion is meant by `excursion.KIND.SIDE` of its own kind and side, and by
    rules that name no kind (`excursion.high`, `fixed.high`).
@@ -76,6 +77,7 @@ class Matcher:
         self._unit_of |= {place.unit: place.unit for place in header.places}
         self._near = {place.unit: {place.unit, *place.neighbours} for place in header.places}
         self._served = {server: frozenset(tags) for server, tags in header.served.items()}
+        self._twins = {tag: frozenset(tags) for tags in header.twins.values() for tag in tags}
         self._domains = domains
         self._grace_ns = grace_ns
         self._holds = {label.what for label in labels if label.kind in (LabelKind.HOLD, LabelKind.WAITING)}
@@ -129,7 +131,8 @@ class Matcher:
             # Of two holds of a unit each is meant by its own name, if that is known.
             return told.subject == label.what if told.subject in self._holds else unit == label.unit
         if label.kind is LabelKind.OUTSIDE:
-            return told.subject in (label.subject, label.unit)
+            twins = self._twins.get(label.subject, frozenset())
+            return told.subject in (label.subject, label.unit) or told.subject in twins
         served = self._served.get(label.subject)
         if served is not None:
             known = told.subject in self._unit_of or told.subject in self._served

@@ -7,7 +7,7 @@ truth. Ranges, phases and hold limits are the scenario's own.
 import copy
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ruamel.yaml import YAML
@@ -75,12 +75,25 @@ _EXPECTS: Final[Section] = {
     "dose": {
         **_SPEED,
         "FT": {"above": 90, "after": "3min"},
-        "JT": {"steady": "0.3 delta_degC/min", "after": "20min"},
+        "JT": {"steady": "0.15 delta_degC/min", "after": "20min"},  # quiet days: .1 while the loop settles, .05 later
     },
     "react": {**_SPEED, "FT": {"below": 5, "after": "3min"}},
     "cool": _SPEED,
 }
 """What each phase of a reactor is expected to do."""
+
+_CRYSTALLISES: Final[Section] = {"cool": {"QT": {"falls": "2", "after": "8min", "until": 300, "for": "3min"}}}
+"""What each phase behind a reactor is expected to do.
+
+On the ramp of the crystalliser's jacket (0.5 degC/min) the solubility falls by 2 % a minute, about 20 mol/m3; a batch
+that was seeded follows it, slowly at first, until little is dissolved. One that does not is ever more supersaturated.
+"""
+
+_SECOND: Final = {"TT2": "TT"}
+"""Which instrument of a reactor is the second one of a parameter: it has the same validated ranges and alarms.
+
+Not NOR: what two instruments say of one parameter is not two parameters outside it at once.
+"""
 
 _POINTERS: Final = {
     "json": {"value": "/v", "time": "/t", "status": "/s"},
@@ -240,7 +253,9 @@ def _instrument(tag: MeasuredTag) -> Section:
 
 
 def _watched(tag: MeasuredTag, demo: Section) -> Section:
-    """What the demo watches on a reactor's tag of that role."""
+    """What the demo watches on a reactor's tag of that role; on a second instrument only its alarms of a range."""
+    if tag.role in _SECOND:
+        return {"alarms": _at(demo, "templates", "reactor", "tags", f"{{unit}}.{_SECOND[tag.role]}", "alarms")}
     text = _at(demo, "templates", "reactor", "tags").get(f"{{unit}}.{tag.role}", {})
     assert isinstance(text, dict)
     watched = {key: value for key, value in text.items() if key in _WATCHED}
@@ -301,7 +316,10 @@ def _work_up_recipe(scenario: Scenario) -> Section:
         _unit_procedure("distil", [line.still for line in lines], recipe.distillation),
     ]
     names = [phase.name for phase in (*HOLDING, *recipe.crystallisation, *recipe.distillation) if phase.code]
-    return {"version": 1, "change": "CR-1234", "procedure": procedure, "phases": {name: {} for name in names}}
+    phases: Section = {
+        name: {"expects": copy.deepcopy(_CRYSTALLISES[name])} if name in _CRYSTALLISES else {} for name in names
+    }
+    return {"version": 1, "change": "CR-1234", "procedure": procedure, "phases": phases}
 
 
 def _unit_procedure(name: str, units: Sequence[str], phases: Sequence[RecipePhase]) -> Section:
@@ -329,6 +347,8 @@ def _recipe(scenario: Scenario, tags: PlantTags, demo: Section) -> Section:
         for (name, role), ranges in recipe.ranges.items():
             if name == phase.name:
                 section[role] = _ranges(ranges, units[role])
+                second = replace(ranges, nor=(None, None))
+                section |= {twin: _ranges(second, units[twin]) for twin, first in _SECOND.items() if first == role}
         if phase.code:
             phases[phase.name] = section
     procedure: list[Plain] = [_unit_procedure("synthesis", scenario.layout.reactors, recipe.phases)]

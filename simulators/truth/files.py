@@ -132,7 +132,7 @@ def _header(told: Json) -> Header:
         )
         for each in rows(told, "phases")
     ]
-    served = mapping(told, "served")
+    served, twins = mapping(told, "served"), mapping(told, "twins")
     return Header(
         scenario=text(told, "scenario"),
         seed=whole(told, "seed"),
@@ -144,6 +144,7 @@ def _header(told: Json) -> Header:
         served={server: texts(served, server) for server in served},
         ranges=tuple(ranges),
         phases=tuple(phases),
+        twins={quantity: texts(twins, quantity) for quantity in twins},
         format=whole(told, "format"),
     )
 

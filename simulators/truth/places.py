@@ -1,4 +1,4 @@
-"""Which tags belong to which unit, and which units stand next to each other."""
+"""Which tags belong to which unit and which measure the same there, and which units stand next to each other."""
 
 from simulators.layout import Layout
 from simulators.tags import PlantTags
@@ -14,6 +14,14 @@ def places_of(layout: Layout, tags: PlantTags) -> tuple[Place, ...]:
         own[state.name.rpartition(".")[0]].append(state.name)
     beside = neighbours(layout)
     return tuple(Place(unit, tuple(names), beside[unit]) for unit, names in own.items())
+
+
+def twins_of(tags: PlantTags) -> dict[str, tuple[str, ...]]:
+    """What more than one instrument measures, as `UNIT.quantity`, and their tags."""
+    measured: dict[str, list[str]] = {}
+    for tag in tags.measured:
+        measured.setdefault(f"{tag.place}.{tag.quantity}", []).append(tag.name)
+    return {quantity: tuple(names) for quantity, names in measured.items() if len(names) > 1}
 
 
 def neighbours(layout: Layout) -> dict[str, tuple[str, ...]]:

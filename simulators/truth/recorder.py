@@ -18,7 +18,7 @@ from simulators.truth.holds import Holds
 from simulators.truth.labels import Label
 from simulators.truth.limits import Array, Limits, range_rows
 from simulators.truth.normality import Normality
-from simulators.truth.places import places_of
+from simulators.truth.places import places_of, twins_of
 from simulators.truth.profile import Profile
 from simulators.truth.telling import Noted, Teller
 from simulators.truth.truth import NO_VALUES, Header, PhaseSpan, Truth, Values
@@ -189,6 +189,7 @@ class TruthRecorder:
                 for server in sorted(set(self._tags.outlets.values()))
             },
             ranges=range_rows(scenario.recipe),
+            twins=twins_of(self._tags),
             phases=tuple(
                 PhaseSpan(
                     run.unit,

@@ -59,6 +59,7 @@ class Header:
     served: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # server -> the tags that it serves
     ranges: tuple[RangeRow, ...] = ()
     phases: tuple[PhaseSpan, ...] = ()
+    twins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what several instruments measure -> their tags
     format: int = FORMAT
 
     @property

@@ -179,6 +179,15 @@ def test_an_excursion_on_another_tag_of_the_unit_is_another_one() -> None:
     assert not meant(label, "excursion.validated.high", "R101.AT", 20)
 
 
+def test_an_excursion_on_another_instrument_of_the_same_parameter_means_it() -> None:
+    """The contents are too hot, whichever of two sensors says so; the other one may be stuck."""
+    label = outside("validated.high", "R101.TT", 10, 60)
+
+    assert meant(label, "excursion.validated.high", "R101.TT2", 20)
+    assert not meant(label, "excursion.validated.low", "R101.TT2", 20)
+    assert not meant(fault("stuck", "R101.TT", 10, 60, 15), "frozen", "R101.TT2", 20)
+
+
 def test_two_parameters_outside_nor_mean_the_excursions_of_the_unit() -> None:
     assert meant(outside("nor.high", "R101.TT", 10, 60), "outside_nor", "R101", 20)
 

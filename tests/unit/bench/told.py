@@ -15,12 +15,13 @@ HEADER = Header(
     version="0",
     batches=4,
     places=(
-        Place("R101", ("R101.TT", "R101.AT"), ("T101",)),
+        Place("R101", ("R101.TT", "R101.TT2", "R101.AT"), ("T101",)),
         Place("T101", ("T101.LT",), ("R101", "C101")),
         Place("C101", ("C101.TT",), ("T101",)),
         Place("R102", ("R102.TT",), ()),
     ),
-    served={"opcua": ("R101.TT", "R101.AT", "R102.TT"), "mqtt": ("T101.LT", "C101.TT")},
+    served={"opcua": ("R101.TT", "R101.TT2", "R101.AT", "R102.TT"), "mqtt": ("T101.LT", "C101.TT")},
+    twins={"R101.temperature": ("R101.TT", "R101.TT2")},
 )
 
 

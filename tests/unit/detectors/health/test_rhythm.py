@@ -203,6 +203,19 @@ def test_the_allowed_rate_itself_is_kept():
     assert Plant().samples((PT, 0, 0.0), (PT, 60, 0.5), (PT, 120, 1.0)) == []
 
 
+@pytest.mark.parametrize("begin", [0.0, 0.1, 3.3, 8.6, 15.1, -0.7, 100.7])
+def test_the_allowed_rate_in_decimals_does_not_flap(begin: float):
+    """16.1 - 15.6 is 0.5000000000000018 as floats; every minute on the limit would begin and end a finding."""
+    assert Plant().samples(*[(PT, 60 * number, round(begin + 0.5 * number, 1)) for number in range(40)]) == []
+
+
+@pytest.mark.parametrize("begin", [0.0, 15.1, 100.7])
+def test_the_least_step_above_the_allowed_rate_is_too_fast(begin: float):
+    said = Plant().samples((PT, 0, begin), (PT, 60, round(begin + 0.5 + 1e-9, 9)))
+
+    assert [each.rule for each in said] == ["rate"]
+
+
 def test_a_fall_is_a_change_too():
     assert [each.rule for each in Plant().samples((PT, 0, 1.0), (PT, 60, 0.4))] == ["rate"]
 

@@ -66,6 +66,27 @@ def test_too_slow_an_addition_is_told():
     assert of_rule(fed(plant(), 0.2, 0.2), LOW)[0].subject == "R101.feed"
 
 
+def at_the_limit(begin: float, sign: int, more: float = 0.0) -> tuple[tuple[int, float, float], ...]:
+    """Decimal readings that change by exactly 1 in each minute; `more` goes into the last one."""
+    rows = [(PT, 6 + 6 * number, round(begin + sign * 0.1 * number, 1)) for number in range(60)]
+    return (*rows[:-1], (PT, rows[-1][1], round(rows[-1][2] + sign * more, 9)))
+
+
+@pytest.mark.parametrize("begin", [0.1, 12.7, 15.1, 100.7])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_rate_at_its_limit_in_decimals_is_within_and_does_not_flap(begin: float, sign: int):
+    """16.1 - 15.1 is 1.0000000000000018 as floats."""
+    found = plant(rate=replace(FEED, falling=sign < 0))
+
+    assert found.samples(*at_the_limit(begin, sign)) == []
+
+
+def test_the_least_step_above_the_limit_of_a_rate_is_outside():
+    said = of_rule(plant().samples(*at_the_limit(15.1, 1, more=1e-9)), HIGH)
+
+    assert said[0].evidence["peak"] == pytest.approx(1.0 + 1e-9, abs=1e-12)
+
+
 def test_a_tag_that_tells_what_is_left_falls():
     falling = replace(FEED, falling=True)
 

@@ -41,6 +41,7 @@ TRUTH = Truth(
         served={"opcua": ("R101.TT", "R101.JT")},
         ranges=(RangeRow("dose", "TT", "nor", 58.5, None, 300),),
         phases=(PhaseSpan("R101", "101-0001", "dose", 10**18, None),),
+        twins={"R101.temperature": ("R101.TT", "R101.TT2")},
     ),
     LABELS,
     ("R101.TT", "R101.JT"),

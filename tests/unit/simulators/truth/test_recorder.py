@@ -173,6 +173,8 @@ def test_the_header_says_what_was_run(broken: Truth) -> None:
     assert place.neighbours == ("R101", "C101")
     assert "T101.XFER_IN" in place.tags
     assert set(header.served) == {"opcua", "mqtt"}
+    assert header.twins["R101.temperature"] == ("R101.TT", "R101.TT2")
+    assert len(header.twins) == 2  # one in each reactor
     assert header.unit_days == pytest.approx(8 * 4500 / 86400)
 
 
