@@ -12,7 +12,7 @@ innermost steps of that side. So one that comes before the excursion alarms, and
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from domain.findings import Finding, Stage
+from domain.findings import OTHER_DURATIONS, Finding, Stage
 from domain.recipes import RangeKind
 from domain.rules import AlarmRule, Priority, Rulebook
 from domain.time import MINUTE_NS, SECOND_NS
@@ -198,6 +198,65 @@ _DWELL = tuple(
     for kind in RangeKind
 )
 
+
+_TOO_LONG = (
+    *(
+        AlarmRule(
+            f"phase beyond its {kind} duration",
+            f"duration.{kind}.long",
+            Priority.MEDIUM if kind is RangeKind.ACTION else Priority.LOW,
+            consequence="Left alone it may last longer than validated.",
+            action="Find out why the phase goes on.",
+            respond_within_ns=30 * MINUTE_NS,
+        )
+        for kind in OTHER_DURATIONS[:-1]
+    ),
+    AlarmRule(
+        "phase too long",
+        "duration.long",
+        Priority.MEDIUM,
+        consequence="The phase is outside its validated duration.",
+        action="Find out why the phase goes on; tell quality.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+    AlarmRule(
+        "phase beyond its proven duration",
+        f"duration.{RangeKind.PAR}.long",
+        Priority.HIGH,
+        consequence="Nothing is proven for a phase that lasts so long.",
+        action="Find out why the phase goes on; tell quality, hold the batch.",
+        respond_within_ns=10 * MINUTE_NS,
+    ),
+)
+
+_TOO_SHORT = (
+    *(
+        AlarmRule(
+            f"phase below its {kind} duration",
+            f"duration.{kind}.short",
+            Priority.EVENT if kind is RangeKind.NOR else Priority.LOW,
+            consequence="The phase was shorter than usual.",
+            action="Compare with the batch record.",
+        )
+        for kind in OTHER_DURATIONS[:-1]
+    ),
+    AlarmRule(
+        "phase too short",
+        "duration.short",
+        Priority.LOW,
+        consequence="The phase was shorter than its validated duration.",
+        action="Compare with the batch record; tell quality.",
+    ),
+    AlarmRule(
+        "phase below its proven duration",
+        f"duration.{RangeKind.PAR}.short",
+        Priority.MEDIUM,
+        consequence="Nothing is proven for a phase that is so short.",
+        action="Compare with the batch record; tell quality, hold the batch.",
+        respond_within_ns=30 * MINUTE_NS,
+    ),
+)
+
 _SINGLE = (
     AlarmRule(
         "advisory",
@@ -223,19 +282,20 @@ _SINGLE = (
         respond_within_ns=10 * MINUTE_NS,
     ),
     AlarmRule(
-        "phase too long",
-        "duration.long",
-        Priority.MEDIUM,
-        consequence="The phase is outside its validated duration.",
-        action="Find out why the phase goes on; tell quality.",
-        respond_within_ns=30 * MINUTE_NS,
+        "phase of unknown duration",
+        "duration.indeterminate",
+        Priority.EVENT,
+        cause="The phase ran already when the service first saw it, or a gap hides when it began or ended.",
+        consequence="Its duration is not proven to be inside its ranges.",
+        action="Compare with the batch record.",
     ),
     AlarmRule(
-        "phase too short",
-        "duration.short",
-        Priority.LOW,
-        consequence="The phase was shorter than its validated duration.",
-        action="Compare with the batch record; tell quality.",
+        "time at unknown",
+        "dwell.indeterminate",
+        Priority.EVENT,
+        cause="The phase ran already when the service first saw it, or a gap hides when it began.",
+        consequence="The time is not proven to be long enough.",
+        action="Compare with the batch record.",
     ),
     AlarmRule(
         "no ranges",
@@ -452,6 +512,8 @@ DEFAULTS: dict[str, Step] = {
     **_steps("model", _MODEL),
     **_steps("time at too long", [rule for rule in _DWELL if rule.rule.endswith("high")]),
     **_steps("time at too short", [rule for rule in _DWELL if rule.rule.endswith("low")]),
+    **_steps("duration.long", _TOO_LONG),
+    **_steps("duration.short", _TOO_SHORT),
     **{rule.rule: Step(rule.rule, 1, rule) for rule in _SINGLE},
 }
 """The step of every rule in `domain.findings.RULES`."""

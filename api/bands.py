@@ -49,6 +49,7 @@ def bands_of(
             "recipe": phase.recipe,
             "ranges": limits_shape(ranges.ranges),
             "around": _around(ranges, unit.parameters.get(ranges.set_point), start_ns, phase.end_ns, form, steps_of),
+            "open_ends": {kind.value: each.ends for kind, each in ranges.ranges.items() if each.ends != "[]"},
         }
 
 

@@ -35,6 +35,4 @@ def _colour(value: float, shown: Mapping[RangeKind, Limits]) -> str:
 
 
 def _inside(value: float, limits: Limits) -> bool:
-    low = -math.inf if limits.low is None else limits.low
-    high = math.inf if limits.high is None else limits.high
-    return low <= value <= high
+    return not limits.is_below(value) and not limits.is_above(value)

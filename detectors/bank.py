@@ -115,7 +115,7 @@ class Bank:
         self._last = LastSamples()
         self._gaps = Gaps()
         self._versions = Versions(rulebook)
-        self._context = Context(rulebook, self._versions)
+        self._context = Context(rulebook, self._versions, self._gaps, self._last)
         self._batches = Told(origin, self._context)
         self._ranges = Ranges(rulebook, origin, self._last, self._gaps, self._versions)
         self._set_points = SetPoints(rulebook, origin, self._last, self._gaps, self._versions, self._ranges.runs)
@@ -412,7 +412,7 @@ class Bank:
             for part in self._parts:
                 for finding in part.phase_ends(before, tags, switch.at_ns, switch.position):
                     found += self._told(finding, before)
-            found += self._durations.phase_ends(before, switch.at_ns, switch.position)
+            found += self._durations.phase_ends(before, switch.at_ns, switch.position, switch.unseen_ns)
             found.append(phase_record(before, switch.at_ns))
             found += self._activities(unit, before, switch, source, begins=False)
         run = switch.run

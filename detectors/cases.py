@@ -48,6 +48,8 @@ class Run:
     recipe: Recipe | None  # pinned at the batch's start
     start_ns: int
     start_position: RowPosition
+    unseen_ns: int | None = 0
+    """How long it may have run before `start_ns`, unseen: a gap hid its start. None: it ran when first seen."""
 
     @property
     def place(self) -> str:

@@ -10,6 +10,10 @@ from domain.entries import NOWHERE, BatchEvent, RowPosition
 from domain.genealogy import BatchLink
 from domain.holds import HoldDecision
 from domain.models import ModelDecision
+from domain.recipes import RangeKind
+
+OTHER_DURATIONS = tuple(kind for kind in RangeKind if kind is not RangeKind.VALIDATED)
+"""Ranges of a phase's duration whose rules name them; those of the validated one are older, and name none."""
 
 RULES = {
     "excursion.{kind}.high": "above a range of its phase; kind is a RangeKind",
@@ -20,9 +24,13 @@ RULES = {
     "outside_nor": "two or more parameters of a phase outside NOR at once",
     "duration.long": "a phase lasts longer than validated",
     "duration.short": "a phase ended sooner than validated",
+    **{f"duration.{kind}.long": f"a phase lasts longer than its {kind} duration" for kind in OTHER_DURATIONS},
+    **{f"duration.{kind}.short": f"a phase ended sooner than its {kind} duration" for kind in OTHER_DURATIONS},
+    "duration.indeterminate": "nobody can tell whether a phase lasted as long as it should; an event",
     "ranges.missing": "a phase runs that no approved range judges",
     "dwell.{kind}.high": "a parameter was within an interval longer than a range of that time; kind is a RangeKind",
     "dwell.{kind}.low": "a phase ended before a parameter was long enough within an interval",
+    "dwell.indeterminate": "nobody can tell whether a parameter was long enough within an interval; an event",
     "hold.warning": "a hold comes near its limit",
     "hold.breach": "a hold is over its limit",
     "hold.indeterminate": "a hold's start or stop is missing",

@@ -2,6 +2,9 @@
 
 The text is JSON with sorted keys and no blanks. Numbers are written so that they read back to the bit, yields as the
 decimals that they are; whatever is written alike judges alike, and the other way round.
+
+The text of a version that is approved never changes. A field that came later than a format is therefore written only
+where it says something: `_LATER` names these fields.
 """
 
 import hashlib
@@ -29,6 +32,12 @@ from domain.recipes import (
 )
 
 FORMAT = 1
+
+_LATER = frozenset({"duration_ranges"})
+"""Fields that came after recipes had been approved: where they are empty they are not written."""
+
+_OPEN = {"(]": (True, False), "[)": (False, True), "()": (True, True)}
+"""Which ends of an interval are outside it; one with both ends inside is written without this."""
 
 _Told = dict[str, object]
 
@@ -65,7 +74,8 @@ def recipe_of(content: str) -> Recipe:
 
 def _told(value: object) -> _Told:
     """A dataclass by its fields; `Step`s say which of the two they are."""
-    told = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}  # type: ignore[arg-type]  # only these
+    known = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}  # type: ignore[arg-type]  # only these
+    told = {name: each for name, each in known.items() if each or name not in _LATER}
     if isinstance(value, Parallel):
         return {"parallel": told["paths"]}
     return told
@@ -77,7 +87,7 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return 0.0 if value == 0 else value  # -0.0 is the same limit
     if isinstance(value, Limits):
-        return [_plain(value.low), _plain(value.high)]
+        return [_plain(value.low), _plain(value.high), *([value.ends] if value.ends != "[]" else [])]
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, tuple):
@@ -86,11 +96,14 @@ def _plain(value: object) -> object:
 
 
 def _limits(told: object) -> Limits:
-    low, high = cast("list[float | None]", told)
+    low, high, *ends = cast("list[float | None]", told)
     for side in (low, high):
         if side is not None and (isinstance(side, bool) or not isinstance(side, int | float)):
             raise TypeError(f"{side!r} is no limit")
-    return Limits(low, high)
+    if not ends:
+        return Limits(low, high)
+    (written,) = ends
+    return Limits(low, high, *_OPEN[str(written)])
 
 
 def _ranges(told: object) -> dict[RangeKind, Limits]:
@@ -110,6 +123,7 @@ def _phase(told: _Told) -> Phase:
         rates={name: _rate(each) for name, each in _named(told["rates"])},
         dwells={name: _dwell(each) for name, each in _named(told["dwells"])},
         expects=tuple(_expectation(each) for each in cast("list[_Told]", told["expects"])),
+        duration_ranges=_ranges(told.get("duration_ranges", {})),
     )
 
 

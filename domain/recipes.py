@@ -1,6 +1,7 @@
 """Master recipes: procedure, phases and the ranges of their parameters (ISA-88, ICH Q8)."""
 
 import enum
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,15 +11,52 @@ from domain.checks import Expectation
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A closed interval in the tag's unit; None means that side has no limit."""
+    """An interval in the tag's unit; None means that side has no limit. An end lies inside unless it is open."""
 
     low: float | None
     high: float | None
+    low_open: bool = False  # the lower end itself is outside: `> 20`
+    high_open: bool = False
 
     def nests_in(self, outer: "Limits") -> bool:
         """Tell whether this interval lies inside the outer one."""
-        low_in = outer.low is None or (self.low is not None and self.low >= outer.low)
-        return low_in and (outer.high is None or (self.high is not None and self.high <= outer.high))
+        low_in = outer.low is None or (self.low is not None and not outer.is_below(self.low, is_open=self.low_open))
+        high_in = outer.high is None or (
+            self.high is not None and not outer.is_above(self.high, is_open=self.high_open)
+        )
+        return low_in and high_in
+
+    def is_below(self, value: float, *, is_open: bool = False) -> bool:
+        """Whether a value is below all that is inside; `is_open`: the values just above it are meant, not itself."""
+        at_end = self.low_open and not is_open
+        return self.low is not None and (value < self.low or (at_end and value == self.low))
+
+    def is_above(self, value: float, *, is_open: bool = False) -> bool:
+        """Whether a value is above all that is inside; `is_open`: the values just below it are meant, not itself."""
+        at_end = self.high_open and not is_open
+        return self.high is not None and (value > self.high or (at_end and value == self.high))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing lies inside."""
+        if self.low is None or self.high is None:
+            return False
+        return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
+
+    @property
+    def ends(self) -> str:
+        """How mathematicians write which ends are inside: `[]`, or `(]` where the lower one is not."""
+        return ("(" if self.low_open else "[") + (")" if self.high_open else "]")
+
+    @property
+    def closed(self) -> "Limits":
+        """The same interval of binary numbers with both ends inside: below 30 is at most the number before 30."""
+        low, high = self.low, self.high
+        if low is not None and self.low_open:
+            low = math.nextafter(low, math.inf)
+        if high is not None and self.high_open:
+            high = math.nextafter(high, -math.inf)
+        return Limits(low, high)
 
     @property
     def width(self) -> float | None:
@@ -91,7 +129,7 @@ class DwellRanges:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of a recipe; `duration` in ns against its validated limits."""
+    """One phase of a recipe; `duration` are its validated limits in ns, `duration_ranges` those of the other kinds."""
 
     name: str
     parameters: Mapping[str, ParameterRanges]
@@ -100,6 +138,15 @@ class Phase:
     rates: Mapping[str, RateRanges] = field(default_factory=dict)
     dwells: Mapping[str, DwellRanges] = field(default_factory=dict)
     expects: tuple[Expectation, ...] = ()
+    duration_ranges: Ranges = field(default_factory=dict)  # ns
+
+    @property
+    def durations(self) -> dict[RangeKind, Limits]:
+        """All ranges of its duration in ns, from the inside out."""
+        known = dict(self.duration_ranges)
+        if self.duration is not None:
+            known[RangeKind.VALIDATED] = self.duration
+        return {kind: known[kind] for kind in RangeKind if kind in known}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Index, Mask, grown
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Arrived, Index, LastSamples, Mask, grown
 from detectors.cases import Json
 from detectors.context.flows import Flows
 from detectors.context.units import Change, Role, Switch, Transfer, Unit
+from detectors.gaps import Gaps
 from detectors.versions import Versions
 from domain.entries import Heartbeat, RowPosition
 from domain.errors import Refused
@@ -32,8 +33,10 @@ class Context:
     wait, so that each is judged in the phase that was in force at its own source time.
     """
 
-    def __init__(self, rulebook: Rulebook, versions: Versions) -> None:
+    def __init__(self, rulebook: Rulebook, versions: Versions, gaps: Gaps, last: LastSamples) -> None:
         self._versions = versions
+        self._gaps = gaps
+        self._last = last
         self.units = {name: Unit(model) for name, model in rulebook.units.items()}
         self._flows = Flows(rulebook.units)
         self._unsettled: dict[int, Unit] = {}  # units with changes that have not settled, by their number
@@ -282,11 +285,20 @@ class Context:
                 if on or known is not None:
                     transfers.append(Transfer(unit.model.name, role, on, time_ns, position, tag, rows.source))
             else:
-                unit.change(Change(role, text, time_ns, position), rows.source)
+                unseen_ns = None if known is None else self._unseen_ns(unit, role, tag, rows.source, time_ns)
+                unit.change(Change(role, text, time_ns, position, unseen_ns), rows.source)
                 self._mark(unit)
         if is_valve:
             transfers += self._flows.valve(tag, time_ns, position, is_open=text in _ON)
         return transfers
+
+    def _unseen_ns(self, unit: Unit, role: Role, tag: int, source: str, time_ns: int) -> int:
+        """How much earlier a value may have changed: back to the first gap since it last said something else."""
+        if self._gaps.is_empty:
+            return 0
+        said_ns = unit.log[role][-1][0] if unit.log.get(role) else NEVER_NS
+        hidden = self._gaps.within(tag, source, max(int(self._last.time_ns[tag]), said_ns), time_ns)
+        return time_ns - hidden[0][0] if hidden else 0
 
     def flows_beat(self, heartbeat: Heartbeat, newest_ns: NDArray[np.int64], position: RowPosition) -> list[Transfer]:
         """Transfers that end because their level is heard no more; `newest_ns` by tag."""
@@ -370,7 +382,7 @@ class Context:
             text = "" if name is None else None if tag is None else self._texts.get(tag.id)
             if text is not None and unit.meant(role, text) is not None:
                 source = unit.source if tag is None else tag.source
-                unit.change(Change(role, text, at_ns, position), source)
+                unit.change(Change(role, text, at_ns, position, None), source)  # nobody knows since when
 
 
 def _hold_again(unit: Unit, arrays: dict[str, NDArray[np.generic]]) -> None:

@@ -43,12 +43,16 @@ class Role(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A context tag took another value, at its source time."""
+    """A context tag took another value, at its source time.
+
+    `unseen_ns`: how much earlier that may have been, where a gap hides it; None: it is the first value that came.
+    """
 
     role: Role
     text: str
     time_ns: int
     position: RowPosition
+    unseen_ns: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,15 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A run ends, another begins, or both; None: nothing runs from here on."""
+    """A run ends, another begins, or both; None: nothing runs from here on.
+
+    `unseen_ns`: how much earlier it may have been, as `Change` tells it.
+    """
 
     at_ns: int
     position: RowPosition
     run: Run | None
+    unseen_ns: int | None = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -191,7 +199,7 @@ class Unit:
             start_ns = max(start_ns, self.run.start_ns)
         self.run = self._run(change, phase, start_ns, versions) if phase else None
         self.note(Role.PHASE, start_ns, phase)
-        return Switch(start_ns, change.position, self.run)
+        return Switch(start_ns, change.position, self.run, change.unseen_ns)
 
     def _run(self, change: Change, phase: str, start_ns: int, versions: Versions) -> Run:
         counts = self.counts.setdefault(self.batch, {})
@@ -203,7 +211,8 @@ class Unit:
         if self.model.batch_tag is None:
             recipe = self._pinned(versions, start_ns)
         instance = f"{self.model.name}/{self.batch}/{label}"
-        return Run(instance, label, self.model.name, self.batch, phase, recipe, start_ns, change.position)
+        name, unseen_ns = self.model.name, change.unseen_ns
+        return Run(instance, label, name, self.batch, phase, recipe, start_ns, change.position, unseen_ns)
 
     def _batch_named(self, text: str) -> str:
         return "" if text in self.model.batch_idle else text
@@ -231,7 +240,10 @@ class Unit:
             "recipe_text": self.recipe_text,
             "run": None if self.run is None else run_state(self.run),
             "counts": self.counts,
-            "pending": [[change.role, change.text, change.time_ns, list(change.position)] for change in self.pending],
+            "pending": [
+                [change.role, change.text, change.time_ns, list(change.position), change.unseen_ns]
+                for change in self.pending
+            ],
             "source": self.source,
             "opened_ns": self.opened_ns,
             "first_beat_ns": self.first_beat_ns,
@@ -247,8 +259,8 @@ class Unit:
         self.run = None if state["run"] is None else run_from(state["run"], versions)
         self.counts = state["counts"]
         self.pending = [
-            Change(Role(role), text, time_ns, RowPosition(Position(entry), row))
-            for role, text, time_ns, (entry, row) in state["pending"]
+            Change(Role(role), text, time_ns, RowPosition(Position(entry), row), *unseen_ns)  # none in older states
+            for role, text, time_ns, (entry, row), *unseen_ns in state["pending"]
         ]
         self.source, self.opened_ns, self.first_beat_ns = state["source"], state["opened_ns"], state["first_beat_ns"]
         self.let_go()
@@ -317,6 +329,7 @@ def run_state(run: Run) -> Json:
         "recipe": pin_state(run.recipe),
         "start_ns": run.start_ns,
         "start_position": [int(run.start_position.entry), run.start_position.row],
+        "unseen_ns": run.unseen_ns,
     }
 
 

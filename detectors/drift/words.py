@@ -82,7 +82,7 @@ def sentence(drifting: Drifting, at_ns: int, where: str, shifts: Shifts | None) 
         limit, meets = ahead
         half_ns = max(meets.at_ns - meets.early_ns, meets.late_ns - meets.at_ns)
         minutes = max(-(-half_ns // MINUTE_NS), 1)
-        said += f"; it reaches {quantity(limit.value, unit)} at {_clock(meets.at_ns, at_ns, shifts)} ± {minutes} min"
+        said += f"; it reaches {quantity(limit.stated, unit)} at {_clock(meets.at_ns, at_ns, shifts)} ± {minutes} min"
     return f"{said},{where} ({drifting.chart})."
 
 
@@ -120,7 +120,7 @@ def evidence(drifting: Drifting, *, goes_on: bool) -> Evidence:
     if ahead is not None:
         limit, meets = ahead
         told |= {
-            "limit": limit.value,
+            "limit": limit.stated,
             "range": limit.kind,
             "forecast_ns": meets.at_ns,
             "forecast_early_ns": meets.early_ns,

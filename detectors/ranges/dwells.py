@@ -21,6 +21,7 @@ from detectors.late.rejudging import Verdict
 from detectors.part import Said
 from detectors.ranges.derived import ByTag
 from detectors.ranges.excursions import Sample
+from detectors.ranges.limits import side_in_words
 from detectors.versions import Versions
 from domain.entries import RowPosition
 from domain.findings import Finding, Stage
@@ -60,7 +61,8 @@ class Dwell:
 
 
 def within_ns(one: Sample, other: Sample, within: Limits) -> int:
-    """How long the straight line from one sample to the other is within a closed interval, in whole ns."""
+    """How long the straight line from one sample to the other is within an interval, in whole ns."""
+    within = within.closed
     low = -np.inf if within.low is None else within.low
     high = np.inf if within.high is None else within.high
     span_ns, step = other.time_ns - one.time_ns, other.value - one.value
@@ -153,10 +155,10 @@ class Dwells(ByTag):
         found = []
         assert dwell.last is not None
         for kind, limits in ranges.ranges.items():
-            if limits.high is not None and dwell.most_ns > limits.high and kind not in dwell.cases:
+            if limits.high is not None and limits.is_above(dwell.most_ns) and kind not in dwell.cases:
                 case = self._case(f"dwell.{kind}.high", run, dwell, dwell.last.time_ns, position)
                 dwell.cases[kind] = case
-                message = f"{self._was(tag, run, dwell, ranges)}, above the {_words(kind, limits.high)},{run.place}."
+                message = f"{self._was(tag, run, dwell, ranges)}, {_beyond(kind, limits, 1)},{run.place}."
                 evidence = self._evidence(dwell, ranges, kind, limits.high)
                 found.append(case.say(Stage.OPEN, dwell.last.time_ns, message, evidence))
         return found
@@ -172,10 +174,13 @@ class Dwells(ByTag):
             how_long += f" to {format_duration(dwell.most_ns)}"
         ends = [
             f"{word} {quantity(side, ranges.unit)}"
-            for word, side in (("at least", within.low), ("at most", within.high))
+            for word, side in (
+                ("above" if within.low_open else "at least", within.low),
+                ("below" if within.high_open else "at most", within.high),
+            )
             if side is not None
         ]
-        return f"{name} was at {' and '.join(ends)} for {how_long}"
+        return f"{name} was {' and '.join(ends)} for {how_long}"
 
     def _evidence(self, dwell: Dwell, ranges: DwellRanges, kind: RangeKind, limit: float) -> Evidence:
         return {
@@ -207,18 +212,24 @@ class Dwells(ByTag):
         self, tag: int, run: Run, dwell: Dwell, ranges: DwellRanges, at_ns: int, position: RowPosition
     ) -> list[Finding]:
         found: list[Finding] = []
+        is_indeterminate = False
         was = self._was(tag, run, dwell, ranges)
         for kind, limits in ranges.ranges.items():
             case = dwell.cases.get(kind)
             if case is not None and limits.high is not None:
-                message = f"{was}, above the {_words(kind, limits.high)},{run.place}."
+                message = f"{was}, {_beyond(kind, limits, 1)},{run.place}."
                 evidence = self._evidence(dwell, ranges, kind, limits.high)
                 found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
-            if limits.low is not None and dwell.least_ns < limits.low:
-                short = self._case(f"dwell.{kind}.low", run, dwell, at_ns, position)
-                message = f"{was}, below the {_words(kind, limits.low)},{run.place}."
+            if limits.low is not None and limits.is_below(dwell.least_ns) and not is_indeterminate:
+                # What ran already when it was first seen may have been within before: nobody can tell.
+                is_known = run.unseen_ns is not None and limits.is_below(dwell.least_ns + run.unseen_ns)
+                rule = f"dwell.{kind}.low" if is_known else "dwell.indeterminate"
+                side = _beyond(kind, limits, -1) if is_known else "and before, unseen, perhaps longer"
+                short = self._case(rule, run, dwell, at_ns, position)
                 evidence = self._evidence(dwell, ranges, kind, limits.low)
+                message = f"{was}, {side},{run.place}."
                 found.append(short.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+                is_indeterminate = not is_known
         return found
 
     def inputs(self, run: Run, tag: int) -> list[Tag]:
@@ -246,7 +257,7 @@ class Dwells(ByTag):
         for dwell, ranges, kind, case in self._too_long_now(tag):
             assert run is not None
             limit = ranges.ranges[kind].high or 0.0
-            message = f"{self._was(tag, run, dwell, ranges)}, above the {_words(kind, limit)},{run.place}."
+            message = f"{self._was(tag, run, dwell, ranges)}, {_beyond(kind, ranges.ranges[kind], 1)},{run.place}."
             again = replace(case, version=case.version - 1)
             found.append(again.say(Stage.OPEN, at_ns, message, self._evidence(dwell, ranges, kind, limit)))
         return found
@@ -294,5 +305,7 @@ def _dwell_from(state: Json) -> Dwell:
     return Dwell(name, sample, is_bad, least_ns, most_ns, {kind: case_from(case) for kind, case in cases.items()})
 
 
-def _words(kind: RangeKind, limit: float) -> str:
-    return f"{IN_WORDS[kind]} {format_duration(int(limit))}"
+def _beyond(kind: RangeKind, limits: Limits, sign: int) -> str:
+    """`above the validated 4 h 00 min`."""
+    limit, is_open = (limits.high, limits.high_open) if sign > 0 else (limits.low, limits.low_open)
+    return f"{side_in_words(sign, is_open=is_open)} the {IN_WORDS[kind]} {format_duration(int(limit or 0))}"

@@ -136,12 +136,12 @@ class Excursion:
         return max(0, end_earliest_ns - onset_ns - hidden), end_ns - self.onset_earliest_ns
 
     def _is_now(self, value: float) -> str:
-        limit = quantity(self.limit.value, self.unit)
+        limit = quantity(self.limit.stated, self.unit)
         what = f"{self.case.subject} is {quantity(value, self.unit)}"
         return f"{what}, {self.limit.words} {limit},{self.place}.".replace(",.", ".")
 
     def _was(self) -> str:
-        limit, peak = quantity(self.limit.value, self.unit), quantity(self.peak, self.unit)
+        limit, peak = quantity(self.limit.stated, self.unit), quantity(self.peak, self.unit)
         end_ns = self.last_outside_ns if self.end_ns is None else self.end_ns
         how_long = format_duration(end_ns - self.case.onset_ns)
         far = "at most" if self.limit.sign > 0 else "at least"
@@ -151,7 +151,7 @@ class Excursion:
     def _say(self, stage: Stage, at_ns: int, message: str) -> Finding:
         least_ns, most_ns = self._bounds_ns(max(at_ns, self.last_outside_ns) if self.end_ns is None else at_ns)
         evidence: Evidence = {
-            "limit": self.limit.value,
+            "limit": self.limit.stated,
             "range": self.limit.kind,
             "unit": self.unit,
             "peak": self.peak,
@@ -161,6 +161,8 @@ class Excursion:
             "dur_max_ns": most_ns,
             "study": self.limit.study or None,
         }
+        if self.limit.is_open:
+            evidence = {**evidence, "excludes_limit": 1}
         return self.case.say(stage, at_ns, message, evidence, self.end_ns)
 
     def state(self) -> Json:

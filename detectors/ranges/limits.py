@@ -1,5 +1,6 @@
 """Limits in force: one side of a range or of a fixed limit, and from when it holds."""
 
+import math
 from dataclasses import dataclass
 
 from detectors.arrivals import NEVER_NS
@@ -14,7 +15,10 @@ ROUNDING = 2.0**-50
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One side of a range: `sign` is 1 for a high limit and -1 for a low one. The limit itself is inside."""
+    """One side of a range: `sign` is 1 for a high limit and -1 for a low one.
+
+    `value` is the last number inside: the limit itself, or where that is outside (`is_open`) the number next to it.
+    """
 
     rule: str
     kind: str  # a RangeKind, or "fixed"
@@ -24,6 +28,12 @@ class Limit:
     valid_from_ns: int
     deadband: float
     study: str = ""
+    is_open: bool = False
+
+    @property
+    def stated(self) -> float:
+        """The limit as it is written and said."""
+        return math.nextafter(self.value, self.sign * math.inf) + 0.0 if self.is_open else self.value
 
     def excess(self, value: float) -> float:
         """How far a value is outside; not positive means proven inside."""
@@ -32,8 +42,15 @@ class Limit:
     @property
     def words(self) -> str:
         """`above the validated`, to be followed by the limit."""
-        side = "above" if self.sign > 0 else "below"
+        side = side_in_words(self.sign, is_open=self.is_open)
         return f"{side} the {IN_WORDS[RangeKind(self.kind)]}" if self.kind != "fixed" else f"{side} its fixed limit of"
+
+
+def side_in_words(sign: int, *, is_open: bool) -> str:
+    """On which side of a limit something is outside; at one that is outside itself it is `not below` it."""
+    if is_open:
+        return "not below" if sign > 0 else "not above"
+    return "above" if sign > 0 else "below"
 
 
 _KINDS = tuple((kind, kind.value) for kind in RangeKind)
@@ -87,9 +104,11 @@ def limits_of(ranges: Ranges, from_ns: int, study: str, rules: TagRules | None) 
         interval = ranges.get(kind)
         if interval is None:
             continue
-        for sign, side, value in ((1, "high", interval.high), (-1, "low", interval.low)):
+        closed, width = interval.closed, interval.width
+        sides = ((1, "high", closed.high, interval.high_open), (-1, "low", closed.low, interval.low_open))
+        for sign, side, value, is_open in sides:
             if value is not None:
                 rule = f"excursion.{name}.{side}"
                 deadband = _deadband(rules, rule) if deadbands else 0.0
-                limits.append(Limit(rule, name, sign, value, interval.width, from_ns, deadband, study))
+                limits.append(Limit(rule, name, sign, value, width, from_ns, deadband, study, is_open))
     return tuple(limits)

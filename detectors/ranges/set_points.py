@@ -24,7 +24,7 @@ from detectors.late.rejudging import Verdict
 from detectors.part import Part, Said
 from detectors.ranges.derived import DerivedRanges, DerivedRows, joined, no_rows
 from detectors.ranges.excursions import Sample
-from detectors.ranges.limits import Limit, agrees, limits_of, ranges_of
+from detectors.ranges.limits import Limit, agrees, limits_of, ranges_of, side_in_words
 from detectors.versions import Versions
 from domain.entries import NOWHERE, Gap, RowPosition
 from domain.equipment import UnitModel
@@ -402,7 +402,8 @@ class SetPoints(Part):
         assert isinstance(limit, int | float)
         assert isinstance(peak, int | float)
         is_high = finding.rule.endswith(".high")
-        words = f"{'above' if is_high else 'below'} the {IN_WORDS[RangeKind(str(evidence['range']))]}"
+        side = side_in_words(1 if is_high else -1, is_open="excludes_limit" in evidence)
+        words = f"{side} the {IN_WORDS[RangeKind(str(evidence['range']))]}"
         where = f" in phase {finding.phase}" + (f" of batch {finding.batch}" if finding.batch else "")
         more: dict[str, float | int | str | None] = {"around": "set point"}
         if finding.stage is Stage.OPEN and moment is not None:

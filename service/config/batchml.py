@@ -3,6 +3,8 @@
 The XML is read by expat alone. A document type, an entity, a reference to anything outside, more than `MOST_BYTES` or
 `MOST_DEPTH` are refused, so that a file can neither expand nor fetch.
 
+An end that is outside its range is `> 20` or `< 30` as text, or has `Exclusive` in its name (`NORLowExclusive`).
+
 Taken are, of each master recipe: its product and version; recipe elements (procedure, unit procedure, operation,
 phase) in the order of their links or, without links, of the file; and the parameters of phases that have limits of a
 kind that we know: `NORLow`, `NORHigh` and so on, or `Low` and `High` where the `ParameterSubType` is the kind.
@@ -249,7 +251,11 @@ def _parameter(element: Element, phase: str, ranges: dict[str, dict[str, object]
     """A parameter's limits; the last part of its id is the role: `R101.TT` is TT."""
     id_ = element.said("id")
     role, unit = id_.rpartition(".")[2], element.said("unitofmeasure") or _unit_of(element)
-    found = {kind: limits for kind in RangeKind if (limits := _limits(element, kind)) is not None}
+    try:
+        found = {kind: limits for kind in RangeKind if (limits := _limits(element, kind)) is not None}
+    except ValueError as error:
+        _leave(draft, element, f"of phase {phase!r}: {error}")
+        return
     if not role or not found:
         _leave(draft, element, f"of phase {phase!r}: it has no limits that we know")
         return
@@ -268,18 +274,35 @@ def _unit_of(element: Element) -> str:
     return "" if value is None else value.said("unitofmeasure")
 
 
-def _limits(element: Element, kind: RangeKind) -> list[float | None] | None:
-    """The interval of a kind: `<NORLow>`, `<NORHigh>`, or `<Low>` and `<High>` where the sub-type names the kind."""
-    prefix = kind.value
-    low, high = element.said(f"{prefix}low", f"{prefix}min"), element.said(f"{prefix}high", f"{prefix}max")
-    if not low and not high and element.said("parametersubtype", "limittype").strip().lower() == kind.value:
-        low, high = element.said("low", "lowlimit", "min"), element.said("high", "highlimit", "max")
-    sides = [_number(low), _number(high)]
+End = float | str | None
+_LOW, _HIGH = ("low", "min"), ("high", "max")
+
+
+def _limits(element: Element, kind: RangeKind) -> list[End] | None:
+    """The interval of a kind: `<NORLow>`, `<NORHigh>`, or `<Low>` and `<High>` where the sub-type names the kind.
+
+    ValueError where an end is there and cannot be read.
+    """
+    named = [f"{kind.value}{name}" for name in _LOW], [f"{kind.value}{name}" for name in _HIGH]
+    sides = [_side(element, named[0], ">"), _side(element, named[1], "<")]
+    if sides == [None, None] and element.said("parametersubtype", "limittype").strip().lower() == kind.value:
+        low, high = ([*names, f"{names[0]}limit"] for names in (_LOW, _HIGH))
+        sides = [_side(element, low, ">"), _side(element, high, "<")]
     return None if sides == [None, None] else sides
 
 
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
+def _side(element: Element, names: list[str], sign: str) -> End:
+    """One end as our YAML has it: a number, or `> 20` where it is outside."""
+    outside, text = element.said(*(f"{name}exclusive" for name in names)), element.said(*names)
+    if outside and text:
+        raise ValueError(f"it has {text!r}, and {outside!r} without its end")
+    if not outside and not text:
         return None
+    told = outside or text
+    is_open = bool(outside) or (told.startswith(sign) and not told.startswith(f"{sign}="))
+    digits = told.removeprefix(sign).removeprefix("=").strip()
+    try:
+        value = float(digits)
+    except ValueError:
+        raise ValueError(f"{told!r} is no limit") from None
+    return f"{sign} {digits}" if is_open else value

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.checks import Expectation
 from domain.errors import Complaint
@@ -109,15 +109,16 @@ def _phase(site: Site, product: str, name: str, text: PhaseText) -> Phase:
         for key, each in text.time_at.items()
         if (dwell := _dwell(site, product, (*path, "time_at", key), key, each)) is not None
     }
-    duration = _duration(site, (*path, "duration"), text.duration)
+    durations = _durations(site, (*path, "duration"), text.duration)
     return Phase(
         name,
         parameters,
-        duration,
+        durations.pop(RangeKind.VALIDATED, None),
         text.duration.study if text.duration else "",
         rates,
         dwells,
         _expects(site, product, path, text),
+        durations,
     )
 
 
@@ -143,12 +144,17 @@ def _expects(site: Site, product: str, path: PathKey, text: PhaseText) -> tuple[
     return tuple(found)
 
 
-def _duration(site: Site, path: PathKey, text: DurationLimits | None) -> Limits | None:
+def _durations(site: Site, path: PathKey, text: DurationLimits | None) -> dict[RangeKind, Limits]:
+    """How long a phase may last, by kind, in ns."""
     if text is None:
-        return None
-    if site.file.approval != "off" and not text.study:
-        site.complain(path, "names no `study` that proves its validated limits")
-    return _interval(site, path, "validated", text.validated, lambda side: _as_ns(side, text.unit))
+        return {}
+    ranges = _ranges(site, path, text, lambda side: _as_ns(side, text.unit), None)
+    if not ranges:
+        site.complain(path, "has no range: give one of nor, alert, action, validated, par")
+    _check_nesting(site, path, ranges)
+    if site.file.approval != "off":
+        _check_study(site, path, text.study, ranges)
+    return ranges
 
 
 def _as_ns(value: float, unit: str) -> float:
@@ -210,7 +216,8 @@ def _parameter(site: Site, product: str, path: PathKey, role: str, text: Paramet
 
 
 def _shifted(limits: Limits, by: float) -> Limits:
-    return Limits(None if limits.low is None else by + limits.low, None if limits.high is None else by + limits.high)
+    low, high = (None if side is None else by + side for side in (limits.low, limits.high))
+    return replace(limits, low=low, high=high)
 
 
 def _relative(
@@ -251,10 +258,14 @@ def _check_fit(
     for kind, limits in relative.items():
         for other, outer in ranges.items():
             inside, around = (limits, outer) if order.index(kind) < order.index(other) else (outer, limits)
-            narrow = around.width is not None and (inside.width is None or inside.width > around.width)
-            if narrow:
+            if around.width is not None and (inside.width is None or not _as_wide(inside).nests_in(_as_wide(around))):
                 names = (kind, other) if inside is limits else (other, kind)
                 site.complain((*path, "relative", kind), f"{names[0]} does not lie inside {names[1]} at any set point")
+
+
+def _as_wide(limits: Limits) -> Limits:
+    """An interval of the same width and ends that begins at 0."""
+    return replace(limits, low=0.0, high=limits.width)
 
 
 def _rate(site: Site, product: str, path: PathKey, name: str, text: AdditionRate) -> RateRanges | None:
@@ -280,7 +291,7 @@ def _dwell(site: Site, product: str, path: PathKey, name: str, text: TimeAt) -> 
         return None
     unit = text.within_unit or tag.unit
     within = _interval(site, path, "within", text.within, lambda side: convert(side, unit, tag.unit), "within_unit")
-    if text.within == (None, None):
+    if (text.within.low, text.within.high) == (None, None):
         site.complain((*path, "within"), "has no end: the parameter is always within it")
     ranges = _ranges(site, path, text, lambda side: _as_ns(side, text.unit), None)
     _check_nesting(site, path, ranges)
@@ -317,20 +328,23 @@ def _interval(
     site: Site,
     path: PathKey,
     key: str,
-    interval: tuple[float | None, float | None],
+    interval: Limits,
     to: Convert,
     unit_key: str = "unit",
     of: str = "",
 ) -> Limits | None:
     """A converted interval; None after a complaint about its unit."""
     try:
-        low, high = (None if side is None else to(side) for side in interval)
+        low, high = (None if side is None else to(side) for side in (interval.low, interval.high))
     except ValueError as error:
         site.complain((*path, unit_key), f"{error}{of}")
         return None
+    limits = replace(interval, low=low, high=high)
     if low is not None and high is not None and low > high:
         site.complain((*path, key), "its lower end is above its upper end")
-    return Limits(low, high)
+    elif limits.is_empty:
+        site.complain((*path, key), "nothing is inside: its ends are the same, and one of them is outside")
+    return limits
 
 
 def _check_study(site: Site, path: PathKey, study: str, ranges: Mapping[RangeKind, Limits]) -> None:

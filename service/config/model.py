@@ -1,11 +1,14 @@
 """The shape of the configuration file: what may stand where. Meaning and cross-references are `build`'s."""
 
+import math
+import re
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from domain.equipment import IDLE_STATES
+from domain.recipes import Limits
 from domain.time import parse_time_ns
 from service.config.quantities import check_unit, duration_ns
 
@@ -40,6 +43,46 @@ HealthName = Literal["stale", "frozen", "noise", "spike", "jump", "range"]
 UnitName = Annotated[str, AfterValidator(_unit)]
 Number = float | None
 Interval = tuple[Number, Number]
+
+_SIDES = {">": ("low", True), ">=": ("low", False), "<": ("high", True), "<=": ("high", False)}
+_NAMES = {"low": "lower", "high": "upper"}
+_END = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
+
+
+def _end(value: object, side: str) -> tuple[float | None, bool]:
+    """One end of a range, and whether it is outside: a number, null, or text such as `> 20`."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return (None if value is None else float(value)), False
+    found = _END.fullmatch(value) if isinstance(value, str) else None
+    try:
+        limit = float(found[2]) if found is not None else math.nan
+    except ValueError:
+        limit = math.nan
+    if found is None or math.isnan(limit):
+        sign = ">" if side == "low" else "<"
+        raise ValueError(f'{value!r} is no end of a range: write a number, null, or "{sign} 20"')
+    told, is_open = _SIDES[found[1]]
+    if told != side:
+        raise ValueError(f"{value!r} is the {_NAMES[told]} end of a range, not its {_NAMES[side]} one")
+    return limit, is_open
+
+
+def _bounds(value: object) -> Limits:
+    """A range as it is written: `[low, high]`, or the only end that it has as text."""
+    if isinstance(value, Limits):
+        return value
+    if isinstance(value, str) and _END.fullmatch(value):
+        side = "low" if value.strip().startswith(">") else "high"
+        value = [value, None] if side == "low" else [None, value]
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError('must be a list of two, such as [55, 65] or [null, "< 65"]')
+    (low, low_open), (high, high_open) = _end(value[0], "low"), _end(value[1], "high")
+    return Limits(low, high, low_open, high_open)
+
+
+_EndSchema = float | str | None
+Bounds = Annotated[Limits, BeforeValidator(_bounds, json_schema_input_type=tuple[_EndSchema, _EndSchema] | str)]
+"""A range in the unit that stands beside it; an end that is text may be outside (`> 20`)."""
 PriorityName = Literal["critical", "high", "medium", "low", "event"]
 
 
@@ -341,22 +384,21 @@ class UnitText(Section):
     checks: ChecksText = ChecksText()
 
 
-class DurationLimits(Section):
-    """How long a phase may last."""
-
-    unit: UnitName
-    validated: Interval
-    study: str = ""
-
-
 class RangesText(Section):
     """Ranges from the inside out; what is given must nest."""
 
-    nor: Interval | None = None
-    alert: Interval | None = None
-    action: Interval | None = None
-    validated: Interval | None = None
-    par: Interval | None = None
+    nor: Bounds | None = None
+    alert: Bounds | None = None
+    action: Bounds | None = None
+    validated: Bounds | None = None
+    par: Bounds | None = None
+
+
+class DurationLimits(RangesText):
+    """How long a phase may last."""
+
+    unit: UnitName
+    study: str = ""
 
 
 class RelativeText(RangesText):
@@ -391,7 +433,7 @@ class TimeAt(RangesText):
     """How long a parameter may be within an interval during a phase."""
 
     of: str
-    within: Interval
+    within: Bounds
     within_unit: UnitName = ""
     unit: UnitName  # of time
     study: str = ""

@@ -165,6 +165,11 @@ class Plant:
         self.feed(texts([(BATCH, seconds, name)]), batch([(STEP, seconds, step)]), batch([(PT, seconds + 6, 0.1)]))
         return self
 
+    def idle(self, seconds: float = -10.0) -> "Plant":
+        """Show R101 idle, so that the start of the phase that follows is seen."""
+        self.feed(batch([(STEP, seconds, 0)]))
+        return self
+
     def restarted(self) -> "Plant":
         """The same plant with a new detector that took over its state."""
         detector = Bank(self.rules, TAGS)

@@ -1,6 +1,7 @@
 """A recipe as canonical text: back to the bit, one text for one recipe, and no recipe from damage."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -83,3 +84,37 @@ def test_damage_is_no_recipe(written, path, value):
 def test_what_is_no_json_object_is_no_recipe(text):
     with pytest.raises(DamagedFile):
         recipe_of(text)
+
+
+APPROVED = (Path(__file__).parent / "approved_recipe.json").read_text(encoding="utf-8").strip()
+"""The text of a recipe as people approved it before duration ranges and open ends were there."""
+
+
+def test_what_was_approved_before_new_fields_came_keeps_its_text_and_its_hash():
+    assert canonical(recipe_of(APPROVED)) == APPROVED
+    assert hash_of(APPROVED) == "571e05f2d8e45ca989f9e6542bdfd12750a65e94e290404e26e1f95af4b77272"
+
+
+def test_an_approval_of_that_time_still_counts():
+    text, hash_ = APPROVED, hash_of(APPROVED)
+    entry = RecipeApproved("a", 1, "API-1", 7, "CR-1234", "", 1, "p", "Ada", "Grace", "compared", text, hash_)
+
+    assert fault_of(entry) == ""
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(1.0, 2.0, low_open=True), Limits(1.0, None, low_open=True), Limits(1.0, 2.0, True, True)]
+)
+def test_an_open_end_and_a_duration_of_another_kind_come_back(limits):
+    parameter = ParameterRanges("TT", "degC", "", {RangeKind.NOR: limits})
+    phase = Phase("dose", {"TT": parameter}, duration_ranges={RangeKind.PAR: limits})
+    recipe = Recipe("API-1", 1, "CR-1", {"dose": phase})
+
+    assert recipe_of(canonical(recipe)) == recipe
+
+
+@pytest.mark.parametrize("ends", ["[]", "<>", 1, None])
+def test_ends_that_nobody_writes_are_damage(ends):
+    """Also `[]`, which is written without ends: one recipe has one text."""
+    with pytest.raises(DamagedFile):
+        recipe_of(APPROVED.replace("[7.3,7.7]", f"[7.3,7.7,{json.dumps(ends)}]"))

@@ -176,3 +176,18 @@ def test_the_command_writes_the_draft_and_tells_what_it_left(tmp_path, capsys):
     text = (tmp_path / "r.yaml").read_text(encoding="utf-8")
     assert "# not taken: line 1: EquipmentTrain 'north'" in text
     assert YAML(typ="safe").load(text)["recipes"]["API-1"]["version"] == 7
+
+
+def test_an_end_that_is_outside_its_range_stays_so():
+    ends = "<NORLow>&gt; 58</NORLow><NORHigh>&lt;= 62</NORHigh><ValidatedHighExclusive>65</ValidatedHighExclusive>"
+    found = draft(document(element("Phase", "dose", f"<Formula>{parameter('R101.TT', ends)}</Formula>")))
+
+    assert found.phases["dose"]["TT"] == {"unit": "degC", "nor": ["> 58", 62.0], "validated": [None, "< 65"]}
+
+
+def test_an_end_that_nobody_can_read_is_told_and_its_range_not_halved():
+    ends = "<NORLow>58</NORLow><NORHigh>warm</NORHigh>"
+    found = draft(document(element("Phase", "dose", f"<Formula>{parameter('R101.TT', ends)}</Formula>")))
+
+    assert found.phases["dose"] == {}
+    assert any("'warm' is no limit" in line for line in found.left)

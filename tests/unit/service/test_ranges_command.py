@@ -2,17 +2,20 @@
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from domain.checks import Expectation
 from domain.entries import Position
+from domain.recipes import Limits, Operation, Parallel, ParameterRanges, RangeKind, UnitProcedure
 from records.database import SqlRecords
 from service.acting import approval_of
 from service.cli import main
 from service.ranges.difference import difference
 from tests.unit.detectors.approvals import version_of
-from tests.unit.detectors.plant import RECIPE, ranges
+from tests.unit.detectors.plant import RECIPE, SECOND, ranges
 from tests.unit.service.test_configuration import GOOD
 
 DOCS = Path(__file__).parents[3] / "docs" / "approval.md"
@@ -210,3 +213,31 @@ def test_a_difference_names_each_range_and_tells_durations_in_words():
     ]
     assert "+ phases.dose.duration: [4 h 00 min, 6 h 00 min]" in difference(None, RECIPE)
     assert "+ phases.cool.TT.after_ns: 10 min" in difference(None, RECIPE)
+
+
+def test_a_difference_tells_expectations_open_ends_and_the_procedure_in_words():
+    dose = replace(
+        RECIPE.phases["dose"],
+        expects=(Expectation("FT", above=90.0, after_ns=180 * SECOND, for_ns=120 * SECOND),),
+        duration_ranges={RangeKind.NOR: Limits(None, 5 * 3600 * SECOND, high_open=True)},
+        parameters={"TT": ParameterRanges("TT", "degC", "", {RangeKind.NOR: Limits(58.0, 62.0, low_open=True)})},
+    )
+    steps = (
+        Parallel(
+            (
+                (UnitProcedure("reaction", (Operation("react", ("charge", "dose")),), ("R101", "R102")),),
+                (UnitProcedure("dissolution", (Operation("dissolve", ("charge",)),)),),
+            )
+        ),
+        UnitProcedure("work-up", (Operation("cool", ("cool",)), Operation("rest", ("cool",)))),
+    )
+
+    lines = difference(RECIPE, replace(version_of(8, dose=dose), procedure=steps))
+
+    assert "+ phases.dose.expects.FT: above 90, after 3 min, for 2 min" in lines
+    assert "+ phases.dose.duration_ranges.nor: [none, 5 h 00 min)" in lines
+    assert "~ phases.dose.TT.nor: [58.0, 62.0] -> (58.0, 62.0]" in lines
+    assert "+ procedure.1|1.1: reaction on R101 or R102: react (charge, dose)" in lines
+    assert "+ procedure.1|2.1: dissolution: dissolve (charge)" in lines
+    assert "+ procedure.2: work-up: cool (cool); rest (cool)" in lines
+    assert not any("{" in line for line in lines)

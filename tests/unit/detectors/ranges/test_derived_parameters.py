@@ -29,7 +29,7 @@ def rules(rate: RateRanges | None = FEED, dwell: DwellRanges | None = HOT):
 
 
 def plant(**changed: object) -> Plant:
-    return Plant(rules(**changed)).in_phase()  # type: ignore[arg-type]
+    return Plant(rules(**changed)).idle().in_phase()  # type: ignore[arg-type]
 
 
 def fed(found: Plant, *per_minute: float, start: float = 6.0, value: float = 0.1) -> list:
@@ -138,7 +138,7 @@ def test_too_long_at_temperature_is_said_by_the_sample_that_shows_it():
 
     assert (told.subject, told.stage, told.at_ns) == ("R101.hot", Stage.OPEN, at(130.5))
     assert told.message == (
-        "R101.TT was at at least 55 degC for 2 min, above the validated 2 min, in phase dose of batch B-17."
+        "R101.TT was at least 55 degC for 2 min, above the validated 2 min, in phase dose of batch B-17."
     )
     assert (ended.id, ended.stage, ended.version) == (told.id, Stage.CLEARED, 2)
 

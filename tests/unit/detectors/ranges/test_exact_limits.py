@@ -148,3 +148,53 @@ def test_parameters_outside_nor_one_after_the_other_in_two_phases_are_not_at_onc
     plant.samples((PT, 50, 0.8))
 
     assert of_rule(plant.said, "outside_nor") == []
+
+
+def open_plant(limits: Limits) -> Plant:
+    parameter = ParameterRanges("TT", "degC", "", {RangeKind.NOR: limits})
+    dose = replace(RECIPE.phases["dose"], parameters={"TT": parameter})
+    recipe = replace(RECIPE, phases={**RECIPE.phases, "dose": dose})
+    return Plant(rulebook(recipes={"API-1": recipe})).in_phase()
+
+
+@pytest.mark.parametrize("limit", [0.5, 0.0, -0.25, 350.0])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_an_open_end_is_outside_and_the_next_number_within_is_inside(limit: float, sign: int, is_open: bool):
+    """At the limit exactly, and one bit to either side of it."""
+    ends = (None, limit, False, is_open) if sign > 0 else (limit, None, is_open, False)
+    rule = "excursion.nor.high" if sign > 0 else "excursion.nor.low"
+    inward, outward = (math.nextafter(limit, -sign * math.inf), math.nextafter(limit, sign * math.inf))
+    said = {}
+    for value in (inward, limit, outward):
+        plant = open_plant(Limits(*ends))
+        inside = limit - sign * 10.0
+        said[value] = bool(of_rule(plant.samples((TT, 10, inside), (TT, 20, value), (TT, 30, inside)), rule))
+
+    assert said == {inward: False, limit: is_open, outward: True}
+
+
+def test_the_words_and_the_evidence_say_the_limit_as_it_is_written():
+    plant = open_plant(Limits(None, 0.5, high_open=True))
+    opened, ended = of_rule(plant.samples((TT, 10, 0.4), (TT, 20, 0.5), (TT, 30, 0.4)), NOR)
+
+    assert opened.message == "R101.TT is 0.5 degC, not below the normal 0.5 degC, in phase dose of batch B-17."
+    assert (opened.evidence["limit"], opened.evidence["excludes_limit"], opened.onset_ns) == (0.5, 1, at(20))
+    assert (ended.version, ended.end_ns) == (2, at(20))
+
+
+def test_an_excursion_over_an_open_end_survives_a_restart():
+    plant = open_plant(Limits(0.2, None, low_open=True))
+    (opened,) = of_rule(plant.samples((TT, 10, 0.4), (TT, 20, 0.2)), "excursion.nor.low")
+    (ended,) = of_rule(plant.restarted().samples((TT, 30, 0.4)), "excursion.nor.low")
+
+    assert (ended.id, ended.evidence["limit"]) == (opened.id, 0.2)
+
+
+def test_ends_nest_only_where_every_number_inside_is_inside():
+    wide = Limits(1.0, 2.0, low_open=True, high_open=True)
+
+    assert wide.nests_in(Limits(1.0, 2.0))
+    assert wide.nests_in(wide)
+    assert not Limits(1.0, 2.0).nests_in(wide)
+    assert not Limits(1.5, 2.0, low_open=True).nests_in(wide)
