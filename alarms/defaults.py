@@ -265,6 +265,20 @@ _SINGLE = (
         consequence="None: an online model's opinion, beside the chart that judges.",
         action="Compare with the chart.",
     ),
+    *(
+        AlarmRule(
+            "advisory",
+            rule,
+            Priority.EVENT,
+            consequence="None: it learns by itself, and nobody approved what it learnt.",
+            action=f"Look at {what}; the rules that judge say what is out of its range.",
+        )
+        for rule, what in (
+            ("advice.shift", "the tags that it names"),
+            ("advice.change", "the tags that it names"),
+            ("advice.novelty", "the tag"),
+        )
+    ),
     AlarmRule(
         "rate",
         "rate",

@@ -24,6 +24,7 @@ from detectors.context.told import Told
 from detectors.context.units import Switch, Transfer, Unit, phase_record
 from detectors.drift.advice import Advice
 from detectors.drift.drift import Drifts
+from detectors.drift.novelties import Novelties
 from detectors.gaps import Gaps
 from detectors.health.calibration import Calibrations
 from detectors.health.places import Places
@@ -39,6 +40,7 @@ from detectors.late.derived import Derived, Record, rejudge_run
 from detectors.late.excursions import rejudge
 from detectors.late.rejudging import RowsOfTag, Stretch
 from detectors.models.models import Models
+from detectors.models.steadiness import Steadiness
 from detectors.part import Part, Said
 from detectors.ranges.additions import Additions
 from detectors.ranges.combined import Combined
@@ -50,7 +52,7 @@ from detectors.ranges.set_points import SetPoints
 from detectors.ranges.unjudged import Unjudged
 from detectors.relations.comparisons import Comparisons
 from detectors.relations.verdicts import Verdicts
-from detectors.snapshots import Arrays, no_collection, pack, unpack
+from detectors.snapshots import Arrays, below, no_collection, pack, unpack
 from detectors.versions import Versions
 from domain.entries import (
     START,
@@ -153,6 +155,8 @@ class Bank:
             self._drifts,
             Advice(origin, asked, self._drifts.remembered),
             self._models,
+            Steadiness(rulebook, origin, self._ranges.runs),
+            Novelties(rulebook, origin, self._ranges.runs),
             self._rhythms,
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
             Unjudged(rulebook, origin, self._versions),
@@ -556,14 +560,14 @@ class Bank:
         """Take back a whole state of these rules."""
         self._load_arrivals(told, arrays)
         self._anew_ns = dict(told.get("anew_ns", []))
-        self._context.load(told["context"], _part(arrays, "context"))
+        self._context.load(told["context"], below(arrays, "context"))
         if "batches" in told:  # a state of the time before events has none
             self._batches.load(told["batches"])
         self._ranges.runs.update(self._runs_by_tag())
         self._sources.load(told["sources"])
         for part in self._parts:
             if part.name in told["parts"]:  # an older program knew fewer
-                part.load(told["parts"][part.name], _part(arrays, part.name))
+                part.load(told["parts"][part.name], below(arrays, part.name))
         runs = {name: unit.run for name, unit in self._context.units.items() if unit.run is not None}
         self._comparisons.runs_again(runs)
         self._durations.load(told["durations"], runs)
@@ -597,7 +601,7 @@ class Bank:
         self._load_arrivals(told, arrays)
         self._sources.carry_over(told["sources"])
         now = RowPosition(self.position, 0)
-        self._context.carry_over(told["context"], _part(arrays, "context"), self._watermarks.newest_ns, now)
+        self._context.carry_over(told["context"], below(arrays, "context"), self._watermarks.newest_ns, now)
         if "batches" in told:
             self._batches.load(told["batches"])
         self._frozen.begin_anew()
@@ -606,7 +610,7 @@ class Bank:
         self._anew_ns = {tag: int(newest_ns[tag]) for tag in self._tags if newest_ns[tag] != NEVER_NS}
         for part in self._parts:
             if part.name in told["parts"]:
-                part.carry_over(told["parts"][part.name], _part(arrays, part.name))
+                part.carry_over(told["parts"][part.name], below(arrays, part.name))
         for unit in self._context.units.values():
             if unit.run is not None:
                 skew_ns = self._sources.skew_of.get(unit.source, 0)
@@ -655,7 +659,3 @@ def _told_tags(told: Json, arrays: Arrays) -> list[Tag]:
         return [Tag(**tag) for tag in told["tags"]]
     names, tags = json.loads(arrays["tags"].tobytes())
     return [Tag(**dict(zip(names, tag, strict=True))) for tag in tags]
-
-
-def _part(arrays: Arrays, name: str) -> Arrays:
-    return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}

@@ -66,3 +66,8 @@ def unpack(packed: bytes) -> tuple[Json, Arrays]:
         arrays[name] = array.copy()
         offset += array.nbytes
     return document["state"], arrays
+
+
+def below(arrays: Arrays, name: str) -> Arrays:
+    """The arrays whose names begin with a name and a slash, without it."""
+    return {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}/")}

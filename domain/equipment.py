@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.checks import UnitChecks
+from domain.watches import SteadyRule
 
 CLEANING_PHASES = ("clean", "cleaning", "cip")
 IDLE_STATES = ("idle", "complete", "completed", "stopped", "aborted")
@@ -49,3 +50,4 @@ class UnitModel:
     transfer_in_rule: FlowRule | None = None  # the level rises
     transfer_out_rule: FlowRule | None = None  # the level falls
     checks: UnitChecks = field(default_factory=UnitChecks)
+    steady: SteadyRule | None = None  # it should stay as it is; advisory

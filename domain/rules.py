@@ -10,6 +10,7 @@ from domain.holds import Budget, Hold
 from domain.models import Model
 from domain.recipes import Recipe
 from domain.shifts import Shifts
+from domain.watches import NoveltyWatch
 
 
 class Priority(enum.IntEnum):
@@ -81,6 +82,7 @@ class TagRules:
     drift: DriftRule | None = None
     alarms: tuple[AlarmRule, ...] = ()
     health: TagHealth = NOTHING
+    novelty: NoveltyWatch | None = None  # advisory
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,16 @@ from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.cases import Json
+from detectors.snapshots import below
+
 _SMALL = 1e-3
 _RESOLUTION = 1e-6  # of the largest value: what is left of subtracting numbers
 _LEAST = 1e-12
+_FARTHEST = 1e100  # its square is still a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +52,16 @@ class Novelty:
         self._silent = max(quiet, rule.warm)
         self.score = 0.0
         self.told = False
+        self.nearest = math.nan  # to the newest value, of those before it
 
     def update(self, value: float) -> None:
-        """Take the next value; one that is not finite tells nothing."""
+        """Take the next value; one that is no number, or beyond all sense, tells nothing."""
         self.score, self.told = 0.0, False
-        if not math.isfinite(value):
+        if not abs(value) < _FARTHEST:
             return
+        value += 0.0  # of the two zeros one
         self._last.append(value)
+        self.nearest = self._value.nearest(value)
         new = max(self._value.update(value), self._smoothed.update(math.fsum(self._last) / len(self._last)))
         self._rows += 1
         self._tell(new if self._rows > self._silent else 0.0)
@@ -66,6 +76,28 @@ class Novelty:
         while highest and highest[-1][1] <= new:
             highest.pop()
         highest.append((self._rows, new))
+
+    def state(self) -> Json:
+        """All but the arrays; `score`, `told` and `nearest` are of one value, and not kept."""
+        return [self._rows, self._value.state(), self._smoothed.state()]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """What is remembered."""
+        told: dict[str, NDArray[np.generic]] = {
+            "last": np.array(self._last),
+            "highest": np.array(self._highest, dtype=np.float64).reshape(-1, 2),
+        }
+        for name, part in (("value", self._value), ("smoothed", self._smoothed)):
+            told |= {f"{name}/{key}": array for key, array in part.arrays().items()}
+        return told
+
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take back what `state` and `arrays` told."""
+        self._rows, value, smoothed = state
+        self._last = deque(arrays["last"].astype(np.float64).tolist(), maxlen=self._rule.smooth)
+        self._highest = deque((int(row), score) for row, score in arrays["highest"].astype(np.float64).tolist())
+        self._value.load(value, below(arrays, "value"))
+        self._smoothed.load(smoothed, below(arrays, "smoothed"))
 
 
 class _Nearest:
@@ -90,14 +122,14 @@ class _Nearest:
         self._remember(value)
         return max(distance - usual, 0.0) / unit
 
-    def _distance_of(self, value: float) -> float:
+    def nearest(self, value: float) -> float:
+        """The remembered value that is nearest; NaN where there is none."""
         known = self._sorted
-        if not known:
-            return 0.0
         place = bisect_left(known, value)
-        above = known[place] - value if place < len(known) else math.inf
-        below = value - known[place - 1] if place else math.inf
-        return min(above, below)
+        return min(known[max(place - 1, 0) : place + 1], key=lambda each: abs(each - value), default=math.nan)
+
+    def _distance_of(self, value: float) -> float:
+        return abs(value - self.nearest(value)) if self._sorted else 0.0
 
     def _remember(self, value: float) -> None:
         insort(self._sorted, value)
@@ -105,30 +137,59 @@ class _Nearest:
         if len(self._order) > self._rule.memory:
             del self._sorted[bisect_left(self._sorted, self._order.popleft())]
 
+    def state(self) -> Json:
+        """The sums: what they lost in precision is kept too."""
+        return [self._largest, self._distance.state(), self._spread.state()]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The values in their order, and the distances that they had."""
+        return {
+            "order": np.array(self._order),
+            "distance": np.array(self._distance.values),
+            "spread": np.array(self._spread.values),
+        }
+
+    def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take back what `state` and `arrays` told."""
+        self._largest, distance, spread = state
+        self._order = deque(arrays["order"].astype(np.float64).tolist())
+        self._sorted = sorted(self._order)
+        self._distance.load(distance, arrays["distance"])
+        self._spread.load(spread, arrays["spread"])
+
 
 class _Moving:
     """Mean and standard deviation of the last `size` values, around the first for the sake of precision."""
 
     def __init__(self, size: int) -> None:
-        self._values: deque[float] = deque()
+        self.values: deque[float] = deque()
         self._size = size
         self._sum = self._squares = self._around = 0.0
 
     def add(self, value: float) -> None:
-        if not self._values:
+        if not self.values:
             self._around = value
         value -= self._around
-        self._values.append(value)
+        self.values.append(value)
         self._sum += value
         self._squares += value * value
-        if len(self._values) > self._size:
-            gone = self._values.popleft()
+        if len(self.values) > self._size:
+            gone = self.values.popleft()
             self._sum -= gone
             self._squares -= gone * gone
 
     def mean_and_deviation(self) -> tuple[float, float]:
-        count = len(self._values)
+        count = len(self.values)
         if not count:
             return 0.0, 0.0
         mean = self._sum / count
         return mean + self._around, math.sqrt(max(self._squares / count - mean * mean, 0.0))
+
+    def state(self) -> Json:
+        """The sums."""
+        return [self._sum, self._squares, self._around]
+
+    def load(self, state: Json, values: NDArray[np.generic]) -> None:
+        """Take back the sums, and the values that they are of."""
+        self._sum, self._squares, self._around = state
+        self.values = deque(values.astype(np.float64).tolist())

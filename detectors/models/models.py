@@ -15,8 +15,9 @@ from detectors.arrivals import Frame
 from detectors.cases import Case, Json, Origin, Run, case_from, open_case
 from detectors.models.course import FeatureVerdict
 from detectors.models.multivariate import Contribution
-from detectors.models.watch import ModelWatch, Reading, below
+from detectors.models.watch import ModelWatch, Reading
 from detectors.part import Part, Said
+from detectors.snapshots import below
 from domain.entries import Heartbeat, PersonAction, RowPosition
 from domain.findings import Finding, Stage
 from domain.models import Library, Model, ModelDecision, no_models

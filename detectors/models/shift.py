@@ -4,7 +4,8 @@ What each tag's short average strays from its level in the reference is measured
 (`tails`). The unit's score is the root mean square over its tags. The alarm begins where the score passes
 `on`. It ends when for `hold` rows the score stays under `off`, or under a share of the most that it was: a unit may
 settle at another level than before, and most of what was wrong is over then. That level is the baseline from then on;
-spreads and degrees of freedom are never learnt again.
+spreads and degrees of freedom are never learnt again. A tag that never moved in the reference counts for nothing: how
+far it strays while nothing is wrong is not known.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from detectors.models.tails import Column, correlation_time, normal_equivalent
+from detectors.models.tails import Column, Deviates, correlation_time, moved, normal_equivalent
 
 _WARM = 50  # rows of a reference whose short average still comes from its start
 _LEAST = 1e-9
@@ -40,6 +41,7 @@ class ShiftReference:
     stray: Column
     freedom: Column
     newest: Column  # the short average at the end
+    moved: Column  # 1 where the tag ever moved, else 0
 
     @classmethod
     def learn(cls, rows: Column, rule: ShiftRule) -> Self:
@@ -53,7 +55,7 @@ class ShiftReference:
         known = strayed[min(_WARM, len(rows) // 2) :]
         stray = np.maximum(np.sqrt((known**2).mean(axis=0)), _LEAST)
         freedom = np.maximum(len(rows) / correlation_time(rows) - 1.0, 1.0)
-        return cls(level, stray, freedom, newest)
+        return cls(level, stray, freedom, newest, moved(rows))
 
 
 class Shift:
@@ -61,21 +63,31 @@ class Shift:
 
     def __init__(self, reference: ShiftReference, rule: ShiftRule) -> None:
         self._reference, self._rule = reference, rule
-        self._level = reference.level
-        self._average = reference.newest
+        self._tags = max(float(reference.moved.sum()), 1.0)
+        self._begin(reference.newest)
+
+    def _begin(self, average: Column) -> None:
+        self._level, self._average = self._reference.level, average
         self._slow = self._most = 0.0
         self._quiet = self._settling = 0
         self.score = 0.0
         self.alarm = False
+        self.tags = Deviates(np.zeros_like(average), np.zeros_like(average))
+
+    def restart(self) -> None:
+        """Begin anew at the level of the reference: what comes next does not follow what came before."""
+        self._begin(self._reference.level)
 
     def update(self, row: Column) -> None:
         """Take the next row; a cell that is not finite leaves its tag where it was."""
         rule = self._rule
         row = np.where(np.isfinite(row), row, self._average)
         self._average = self._average + rule.average * (row - self._average)
-        strayed = np.abs(self._average - self._level) / self._reference.stray
-        deviate = normal_equivalent(strayed, self._reference.freedom)
-        self.score = float(np.sqrt((deviate * deviate).mean()))
+        off = self._average - self._level
+        strayed = np.abs(off) / self._reference.stray
+        deviate = normal_equivalent(strayed, self._reference.freedom) * self._reference.moved
+        self.tags = Deviates(deviate * deviate, off)
+        self.score = float(np.sqrt((deviate * deviate).sum() / self._tags))
         if self.alarm or self.score > rule.on:
             self._go_on()
         self._settling = max(self._settling - 1, 0)
@@ -99,3 +111,17 @@ class Shift:
         self._quiet = 0
         self._level = self._average
         self._settling = self._rule.settle
+
+    def state(self) -> list[float]:
+        """All but the arrays."""
+        return [self._slow, self._most, self._quiet, self._settling, self.score, float(self.alarm)]
+
+    def arrays(self) -> dict[str, Column]:
+        """The baseline and the short average."""
+        return {"level": self._level, "average": self._average}
+
+    def load(self, state: list[float], arrays: dict[str, Column]) -> None:
+        """Take back what `state` and `arrays` told."""
+        self._slow, self._most, quiet, settling, self.score, alarm = state
+        self._quiet, self._settling, self.alarm = int(quiet), int(settling), bool(alarm)
+        self._level, self._average = arrays["level"], arrays["average"]

@@ -5,10 +5,21 @@ be too narrow. Student's t with as many degrees of freedom as there are independ
 must be; Wallace's transform turns it into the normal deviate of the same tail, so that tags may be averaged.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deviates:
+    """What each tag has to do with a score: its part of the sum that the score is made of, and how far it is off."""
+
+    part: Column
+    off: Column  # in the tag's unit; positive: higher
+
 
 _UNCORRELATED = 0.1
 _TINY = 1e-30
@@ -32,3 +43,16 @@ def normal_equivalent(t: Column, freedom: Column) -> Column:
     """The normal deviate with the tail of Student's t of `freedom` degrees (Wallace, Ann. Math. Stat. 30, 1959)."""
     widened: Column = np.sqrt(freedom * np.log1p(t * t / freedom)) * (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0)
     return widened
+
+
+def moved(rows: Column) -> Column:
+    """1 for each tag that has more than one value, 0 for the others."""
+    several: Column = (rows.max(axis=0) > rows.min(axis=0)).astype(np.float64)
+    return several
+
+
+def filled(rows: Column) -> Column:
+    """A cell without a number takes its tag's mean; a tag without any number is 0, and never moved."""
+    finite = np.isfinite(rows)
+    counted = np.maximum(finite.sum(axis=0), 1)
+    return np.where(finite, rows, np.where(finite, rows, 0.0).sum(axis=0) / counted)

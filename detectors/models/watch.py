@@ -11,6 +11,7 @@ from detectors.models.course import Courses, FeatureVerdict
 from detectors.models.grid import Closed, Grid
 from detectors.models.latch import Latch, Patience
 from detectors.models.multivariate import Contribution, Index, Multivariate, Numbers, Statistics
+from detectors.snapshots import below
 from domain.models import Model, ModelKind
 
 
@@ -159,8 +160,3 @@ class ModelWatch:
         self.grid.load(below(arrays, "grid"))
         self._latch.load(below(arrays, "latch"))
         self.judge.load(state, below(arrays, "judge"))
-
-
-def below(arrays: dict[str, NDArray[np.generic]], name: str) -> dict[str, NDArray[np.generic]]:
-    """The arrays whose names begin with a name and a slash, without it."""
-    return {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}/")}

@@ -10,6 +10,7 @@ from service.config.document import Document, PathKey
 from service.config.model import ConfigFile, FlowText, RecipeTag, UnitText
 from service.config.quantities import difference
 from service.config.tags import Expanded
+from service.config.watches import steady_rule
 
 
 def unit_model(
@@ -45,6 +46,7 @@ def unit_model(
         idle_states=tuple(each.strip().lower() for each in text.phase.idle_states) if text.phase else IDLE_STATES,
         transfer_in_rule=_flow(document, file, (*path, "transfer_in"), text.transfer_in, tags, complaints),
         transfer_out_rule=_flow(document, file, (*path, "transfer_out"), text.transfer_out, tags, complaints),
+        steady=steady_rule(document, path, text, expanded.parameters[name], tags, complaints),
         checks=unit_checks(document, path, text.checks, expanded.parameters[name], tags, complaints),
     )
 

@@ -210,6 +210,24 @@ class Drift(Section):
         return self
 
 
+class NoveltyText(Section):
+    """A tag whose values are compared with all that it had before; advisory."""
+
+    every: Duration = 60_000_000_000
+    stale: Duration = 600_000_000_000
+    quiet: int = Field(default=500, ge=60, le=100_000)
+
+
+class SteadyText(Section):
+    """A unit that should stay as it is, against a reference of its own; advisory."""
+
+    parameters: list[str] = Field(min_length=1, max_length=100)
+    every: Duration = 10_000_000_000
+    stale: Duration = 600_000_000_000
+    reference: int = Field(default=400, ge=200, le=10_000)
+    phase: str = ""
+
+
 class PlantDrift(Section):
     """How often the plant's drift charts may alarm falsely, all together."""
 
@@ -238,6 +256,7 @@ class TagText(Section):
     frozen: DurationOrAuto | None = None
     health: Literal["auto"] | tuple[HealthName, ...] = ()
     drift: Drift | None = None
+    novelty: NoveltyText | None = None
     alarms: dict[str, AlarmText] = {}
 
 
@@ -382,6 +401,7 @@ class UnitText(Section):
     settle: Duration = 0  # where no `batch` tag says it
     parameters: dict[str, str] = {}
     checks: ChecksText = ChecksText()
+    steady: SteadyText | None = None
 
 
 class RangesText(Section):

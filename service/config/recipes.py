@@ -16,6 +16,7 @@ from service.config.model import AlarmText, ConfigFile
 from service.config.quantities import difference
 from service.config.shifts import shifts
 from service.config.tags import Expanded, PlacedTag
+from service.config.watches import check_novelties, novelty_watch
 
 
 def rulebook(
@@ -27,6 +28,7 @@ def rulebook(
 ) -> Rulebook:
     """Everything that judges; complaints are added for what cannot."""
     budget = drift_budget(document, file, expanded, complaints)
+    check_novelties(document, expanded, complaints)
     return Rulebook(
         recipes=recipes(Site(document, file, expanded, tags, complaints)),
         units={name: unit_model(document, file, name, expanded, tags, complaints) for name in file.units},
@@ -67,6 +69,7 @@ def _tag_rules(document: Document, placed: PlacedTag, budget: Budget, complaints
         drift,
         alarms,
         tag_health(text),
+        novelty_watch(document, placed, complaints),
     )
     return None if rules == TagRules(placed.name) else rules
 

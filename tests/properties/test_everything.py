@@ -22,7 +22,20 @@ LENGTH = 120
 NAMES = {rule.format(kind=kind) for rule in RULES for kind in RangeKind}
 SPEAK = {
     *("excursion.nor.high", "excursion.nor.low", "excursion.validated.high", "excursion.validated.low", "fixed.high"),
-    *("rate", "drift.cusum", "drift.ewma", "advice.drift", "model.t2", "model.spe", "batch.tube", "bad", "frozen"),
+    *(
+        "rate",
+        "drift.cusum",
+        "drift.ewma",
+        "advice.drift",
+        "advice.shift",
+        "advice.change",
+        "advice.novelty",
+        "model.t2",
+        "model.spe",
+        "batch.tube",
+        "bad",
+        "frozen",
+    ),
     *("stale", "spike", "calibration.failed", "calibration.overdue", "sensor.range", "ranges.missing", "dwell.nor.low"),
     *("hold.warning", "hold.breach", "hold.out_of_condition", "hold.corrected", "context.impossible", "source.skew"),
 }

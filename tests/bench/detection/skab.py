@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.models.changes import ChangeReference, ChangeRule, Changes
-from detectors.models.shift import Shift, ShiftReference, ShiftRule
+from detectors.models.changes import ChangeRule
+from detectors.models.shift import ShiftRule
+from detectors.models.steady import Steady
 from tests.bench.detection.intervals import drawn
 from tests.bench.detection.rows import Told, told, write_rows
 from tests.bench.detection.section import Goal, Run, Section
 from tests.bench.detection.skab_choice import left_out
-from tests.bench.detection.skab_files import WaterRun, filled, water_runs
+from tests.bench.detection.skab_files import WaterRun, water_runs
 from tests.bench.detection.skab_score import Counts, change_score, changes, f1, far, mar, outlier_counts
 
 TRAINING = 400
@@ -49,17 +50,12 @@ def watch(values: NDArray[np.float64], shift_rule: ShiftRule = SHIFT, change_rul
 
     Nothing of a file that ends there.
     """
-    if len(values) <= TRAINING:
-        return told(len(values), [])
-    reference = filled(values[:TRAINING])
-    shift = Shift(ShiftReference.learn(reference, shift_rule), shift_rule)
-    change = Changes(ChangeReference.learn(reference, change_rule), change_rule)
+    steady = Steady(values.shape[1], TRAINING, shift_rule, change_rule)
     said = []
-    for row in values[TRAINING:]:
-        shift.update(row)
-        change.update(row)
-        said.append((shift.score, shift.alarm, change.told))
-    return told(TRAINING, said)
+    for row in values:
+        steady.update(row)
+        said.append((steady.score, steady.alarm, steady.told))
+    return told(min(TRAINING, len(values)), said[TRAINING:])
 
 
 def _outliers(

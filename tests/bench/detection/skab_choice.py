@@ -10,8 +10,9 @@ from itertools import product
 
 import numpy as np
 
-from detectors.models.shift import Shift, ShiftReference, ShiftRule
-from tests.bench.detection.skab_files import WaterRun, filled
+from detectors.models.shift import ShiftRule
+from detectors.models.steady import Steady
+from tests.bench.detection.skab_files import WaterRun
 from tests.bench.detection.skab_score import Counts, f1, far, mar, outlier_counts
 
 TRAINING = 400
@@ -78,10 +79,10 @@ def _counted(runs: Sequence[WaterRun], setting: Setting) -> list[Counts]:
 def _rows(run: WaterRun, cut: int, setting: Setting) -> Counts:
     average, on, off, hold, over = setting
     rule = replace(ShiftRule(), average=average, on=on, off=off, hold=hold, over=over)
-    shift = Shift(ShiftReference.learn(filled(run.values[cut : cut + TRAINING]), rule), rule)
+    steady = Steady(run.values.shape[1], TRAINING, rule)
     flag = []
-    for row in run.values[cut + TRAINING :]:
-        shift.update(row)
-        flag.append(shift.alarm)
+    for row in run.values[cut:]:
+        steady.update(row)
+        flag.append(steady.alarm)
     assert run.labels is not None
-    return outlier_counts(np.array(flag, np.bool_), run.labels.outlier[cut + TRAINING :])
+    return outlier_counts(np.array(flag[TRAINING:], np.bool_), run.labels.outlier[cut + TRAINING :])

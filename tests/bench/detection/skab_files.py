@@ -39,13 +39,6 @@ def water_runs(run: Run) -> list[WaterRun]:
     return [_read(file) for file in sorted(folder.glob("*/*.csv"))]
 
 
-def filled(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A cell without a number takes the tag's mean."""
-    finite = np.isfinite(rows)
-    counted = np.maximum(finite.sum(axis=0), 1)
-    return np.where(finite, rows, np.where(finite, rows, 0.0).sum(axis=0) / counted)
-
-
 def _read(file: Path) -> WaterRun:
     with file.open(newline="", encoding="utf-8") as stream:
         names, *lines = csv.reader(stream, delimiter=";")

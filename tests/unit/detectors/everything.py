@@ -30,6 +30,7 @@ from domain.samples import SampleBatch
 from domain.shifts import Shifts
 from domain.status import BAD, UNCERTAIN
 from domain.tags import Tag, TagId
+from domain.watches import NoveltyWatch, SteadyRule
 from tests.unit.detectors.approvals import approval
 from tests.unit.detectors.plant import HOUR, MINUTE, RECIPE, SECOND, T0, ranges, texts
 from tests.unit.detectors.small_models import model
@@ -105,10 +106,13 @@ UNITS = {
         phase_state_tag="R101.STATE",
         settle_ns=5 * SECOND,
         checks=_CHECKS,
+        steady=SteadyRule(("TT", "PT", "LT"), SECOND, MINUTE, 93, "dose"),
     ),
     "T201": UnitModel("T201", {"LT": "T201.LT"}, transfer_in_tag="T201.IN", transfer_out_tag="T201.OUT"),
     "TANK": UnitModel("TANK", {}, transfer_in_rule=FlowRule("T201.LT", 0.5, 30 * SECOND, "T201.V", "F1")),
-    "F1": UnitModel("F1", {"PT": "F1.PT"}, settle_ns=5 * SECOND),
+    "F1": UnitModel(
+        "F1", {"PT": "F1.PT"}, settle_ns=5 * SECOND, steady=SteadyRule(("PT",), 2 * SECOND, 30 * SECOND, 100)
+    ),
 }
 _WAIT = Hold(
     "wait", HoldKind.INTERMEDIATE, "T201", "first_transfer_in", "last_transfer_out", 6 * MINUTE, (2 * MINUTE,), "HT-31"
@@ -133,6 +137,7 @@ RULES = {
         fixed_high=140.0,
         rate_per_min=20.0,
         drift=DriftRule(20 * SECOND, target=60.0, sigma=0.5, advisory=True, fast_start=True),
+        novelty=NoveltyWatch(2 * SECOND, MINUTE, 60),
         alarms=(AlarmRule("high", "excursion.nor.high", Priority.HIGH, deadband=0.5),),
         health=_EVERY,
     ),
@@ -141,7 +146,7 @@ RULES = {
     ),
     "R101.TT2": TagRules("R101.TT2", health=_EVERY),
     "T201.LT": TagRules("T201.LT", fixed_high=9.0, fixed_low=1.0, stale_after_ns=MINUTE, frozen_after_ns=MINUTE),
-    "F1.PT": TagRules("F1.PT", fixed_high=0.4, health=_EVERY),
+    "F1.PT": TagRules("F1.PT", fixed_high=0.4, health=_EVERY, novelty=NoveltyWatch(5 * SECOND, 20 * SECOND, 100)),
 }
 FIT = model()
 TUBE = model(ModelKind.BATCH, "course")
