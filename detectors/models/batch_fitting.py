@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.models.batch import (
+    FEATURE,
     Aligner,
     BatchModel,
     References,
@@ -20,6 +21,7 @@ from detectors.models.batch import (
     features,
     largest,
 )
+from detectors.models.fitting import folds
 from detectors.models.multivariate import Numbers
 
 Campaign = Sequence[Numbers]
@@ -57,12 +59,46 @@ def fit_batch(
 
     `floor`: the least spread of each tag that matters, in its unit.
     """
+    if not any(len(campaign) > references.least for campaign in held_out):
+        raise ValueError(f"it takes {references.least + 1} runs of one campaign held out to set limits")
+    model, freedom = _fit(campaigns, references, how, floor)
+    return _limited(model, *batch_scores(model, held_out, references, warped=how.warped), how, freedom)
+
+
+def cross_fitted_batch(
+    campaigns: Sequence[Campaign],
+    references: References,
+    how: BatchFitting = USUAL_BATCH,
+    floor: Numbers | None = None,
+) -> BatchModel:
+    """Fit to all runs; limits are set on each as a model says of it that was fitted to others. ValueError as above."""
+    places = [(number, at) for number, campaign in enumerate(campaigns) for at in range(len(campaign))]
+    tube, feature = [], []
+    for group in folds(len(places)):
+        held = {places[each] for each in group}
+        others = [
+            [run for at, run in enumerate(campaign) if (number, at) not in held]
+            for number, campaign in enumerate(campaigns)
+        ]
+        model, _ = _fit([each for each in others if each], references, how, floor)
+        for number in sorted({number for number, _ in held}):
+            judged = [at for at in range(len(campaigns[number])) if at >= references.least]
+            scores = batch_scores(model, [campaigns[number]], references, warped=how.warped)
+            for at, one, other in zip(judged, *scores, strict=True):
+                if (number, at) in held:
+                    tube.append(one)
+                    feature.append(other)
+    model, freedom = _fit(campaigns, references, how, floor)
+    return _limited(model, np.array(tube), np.array(feature), how, freedom)
+
+
+def _fit(
+    campaigns: Sequence[Campaign], references: References, how: BatchFitting, floor: Numbers | None
+) -> tuple[BatchModel, int]:
+    """A model without limits, and how many deviations its spreads were made of."""
     runs = [run for campaign in campaigns for run in campaign]
-    if len(runs) < LEAST_RUNS or not any(len(campaign) > references.least for campaign in held_out):
-        raise ValueError(
-            f"{len(runs)} runs are too few: it takes {LEAST_RUNS} to fit, and {references.least + 1} of one campaign "
-            "held out to set limits"
-        )
+    if len(runs) < LEAST_RUNS:
+        raise ValueError(f"{len(runs)} runs are too few: it takes {LEAST_RUNS} to fit")
     resolution = _resolution(runs)
     told = [[features(run, np.isfinite(run), resolution) for run in campaign] for campaign in campaigns]
     centre = np.nanmean(np.stack([each for campaign in told for each in campaign]), axis=0)
@@ -71,8 +107,7 @@ def fit_batch(
     least = resolution if floor is None else np.maximum(floor, resolution)
     recentred = _recentred(campaigns, told, references, centre)
     course, spread = _course(recentred, np.maximum(least, 1e-9), how)
-    model = BatchModel(resolution, course, spread, centre, scale, np.full(2, np.inf))
-    return _limited(model, held_out, references, how, len(off))
+    return BatchModel(resolution, course, spread, centre, scale, np.full(2, np.inf)), len(off)
 
 
 def _deviations(told: Sequence[Sequence[Numbers]], references: References, centre: Numbers) -> list[Numbers]:
@@ -164,15 +199,14 @@ def _warped(run: Numbers, course: Numbers, spread: Numbers) -> Numbers:
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _limited(
-    model: BatchModel, held_out: Sequence[Campaign], references: References, how: BatchFitting, freedom: int
-) -> BatchModel:
-    tube, feature = batch_scores(model, held_out, references, warped=how.warped)
+def _limited(model: BatchModel, tube: Numbers, feature: Numbers, how: BatchFitting, freedom: int) -> BatchModel:
+    """With limits, from the largest deviations of runs that nothing was fitted on."""
+    tube, feature = tube[np.isfinite(tube)], feature[np.isfinite(feature)]
     if not len(tube):
         raise ValueError("no held-out run can be judged")
     by_design = feature_limit(how.alpha, len(model.feature_scale), freedom)
-    by_luck = how.margin * float(np.nanmax(feature, initial=0.0))
-    limits = np.array([how.margin * float(np.nanmax(tube)), max(by_design, by_luck)])
+    limits = np.array([how.margin * float(np.max(told, initial=0.0)) for told in (tube, feature)])
+    limits[FEATURE] = max(limits[FEATURE], by_design)
     return BatchModel(model.resolution, model.course, model.spread, model.feature_mean, model.feature_scale, limits)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from detectors.models.multivariate import SPE, T2, Multivariate, Numbers, Statistics
 
 _BLOCKS = 5
+_FOLDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,40 @@ def calibrated(model: Multivariate, stretches: Sequence[Numbers], how: Fitting =
 
     ValueError where there is no row to judge.
     """
-    state, error = _by_scale(model, stretches)
-    if not len(state):
+    return _limited(model, [_by_scale(model, rows) for rows in stretches], how)
+
+
+def cross_fitted(stretches: Sequence[Numbers], how: Fitting = USUAL) -> Multivariate:
+    """Fit to all stretches; levels and limits are set on each as a model says of it that was fitted to others.
+
+    So every stretch tells how large a statistic becomes where nothing was fitted to it; a few held-out ones alone tell
+    too little. ValueError as for `fit`.
+    """
+    found: list[tuple[Numbers, Numbers]] = []
+    for held in folds(len(stretches)):
+        model = fit([each for place, each in enumerate(stretches) if place not in held], how)
+        found += [_by_scale(model, stretches[place]) for place in held]
+    return _limited(fit(stretches, how), found, how)
+
+
+def folds(count: int) -> list[list[int]]:
+    """So many runs in ten groups of neighbours or, where there are fewer, each by itself."""
+    return [group.tolist() for group in np.array_split(np.arange(count), min(count, _FOLDS))]
+
+
+def _limited(model: Multivariate, found: Sequence[tuple[Numbers, Numbers]], how: Fitting) -> Multivariate:
+    """With levels and limits, from the statistics of each stretch by scale."""
+    state, error = ([pair[which] for pair in found if len(pair[which])] for which in (0, 1))
+    if not state:
         raise ValueError("there is no row to set limits on")
     levelled = replace(
         model,
-        state_level=np.maximum(np.quantile(state, how.quantile, axis=0), 1e-12),
-        error_level=np.maximum(np.quantile(error, how.quantile, axis=0), 1e-12),
+        state_level=np.maximum(np.quantile(np.concatenate(state), how.quantile, axis=0), 1e-12),
+        error_level=np.maximum(np.quantile(np.concatenate(error), how.quantile, axis=0), 1e-12),
     )
     limits = np.empty(2)
-    limits[T2] = how.margin * float((state / levelled.state_level).max())
-    limits[SPE] = how.margin * float((error / levelled.error_level).max())
+    for which, told, level in ((T2, state, levelled.state_level), (SPE, error, levelled.error_level)):
+        limits[which] = how.margin * float((np.concatenate(told) / level).max())
     return replace(levelled, limits=limits)
 
 
@@ -101,20 +125,17 @@ def judged(model: Multivariate, rows: Numbers) -> Numbers:
     return np.array(found).reshape(-1, 2) / model.limits
 
 
-def _by_scale(model: Multivariate, stretches: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
-    """The statistics of every scale and row: (n, scales) of the states and of the errors."""
-    states, errors = [], []
-    for rows in stretches:
-        x = (rows - model.mean) / model.sigma
-        if len(x) <= model.lags:
-            continue
-        state = _past(x, model.lags) @ model.weights
-        error = x[model.lags :] - state
-        states.append(_squares(state, model.state_lam, model.state_whiten))
-        errors.append(_squares(error, model.error_lam, model.error_whiten))
-    if not states:
+def _by_scale(model: Multivariate, rows: Numbers) -> tuple[Numbers, Numbers]:
+    """The statistics of every scale and row of one stretch: (n, scales) of the states and of the errors."""
+    x = (rows - model.mean) / model.sigma
+    if len(x) <= model.lags:
         return np.empty((0, len(model.state_lam))), np.empty((0, len(model.error_lam)))
-    return np.concatenate(states), np.concatenate(errors)
+    state = _past(x, model.lags) @ model.weights
+    error = x[model.lags :] - state
+    return (
+        _squares(state, model.state_lam, model.state_whiten),
+        _squares(error, model.error_lam, model.error_whiten),
+    )
 
 
 def _squares(rows: Numbers, lams: Numbers, whiten: Numbers) -> Numbers:

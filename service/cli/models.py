@@ -84,7 +84,7 @@ def _train(options: argparse.Namespace, configuration: Configuration, files: Fil
     told = trained.description
     print(
         f"{options.out}: model {options.name} {hash_[:12]} of {len(told.runs)} runs: fitted to {told.fitted_runs}, "
-        f"limits from {told.limit_runs} others, measured on the rest: {json.dumps(told.metrics)}"
+        f"limits from each of them by a model of the others, measured on the rest: {json.dumps(told.metrics)}"
     )
     return 0
 

@@ -60,7 +60,7 @@ class Description(BaseModel):
     warped: bool
     from_ns: int
     to_ns: int
-    runs: list[str]  # whose rows it was fitted on, whose limits were set on, and that it was measured on, in order
+    runs: list[str]  # in order: those that it was fitted to and its limits are of, then those that it was measured on
     fitted_runs: int
     limit_runs: int
     data_hash: str

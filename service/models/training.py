@@ -1,4 +1,4 @@
-"""Fit a model to the first half of the runs, set its limits on the next quarter, and measure it on the last."""
+"""Fit a model to the first three quarters of the runs, with limits by cross-fitting, and measure it on the last."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from detectors.identity import detector_hash
 from detectors.models.batch import BatchModel, References
-from detectors.models.batch_fitting import BatchFitting, batch_scores, fit_batch
-from detectors.models.fitting import Fitting, calibrated, fit, judged
+from detectors.models.batch_fitting import BatchFitting, batch_scores, cross_fitted_batch
+from detectors.models.fitting import Fitting, cross_fitted, judged
 from detectors.models.latch import Latch, Patience
 from detectors.models.multivariate import Multivariate
 from domain.errors import Refused
@@ -43,10 +43,10 @@ def train(text: ModelText, runs: Sequence[PhaseRun], who: Training) -> Trained:
     """Fit, set limits, measure. Refused where there are too few runs, or with a tag of which nothing is known."""
     if len(runs) < LEAST_RUNS:
         raise Refused(f"{len(runs)} runs are too few: it takes {LEAST_RUNS}")
-    fitting, limits = len(runs) // 2, len(runs) // 4
-    parts = runs[:fitting], runs[fitting : fitting + limits], runs[fitting + limits :]
+    fitting = len(runs) * 3 // 4
+    fitted, measured_on = runs[:fitting], runs[fitting:]
     try:
-        inner = _fitted(text, parts[0], parts[1])
+        inner = _fitted(text, fitted)
     except ValueError as error:
         raise Refused(f"model {who.name}: {error}") from error
     description = Description(
@@ -73,22 +73,21 @@ def train(text: ModelText, runs: Sequence[PhaseRun], who: Training) -> Trained:
         to_ns=who.to_ns,
         runs=[run.instance for run in runs],
         fitted_runs=fitting,
-        limit_runs=limits,
+        limit_runs=fitting,
         data_hash=data_hash(runs),
         code_hash=detector_hash(),
-        metrics=measured(text, inner, parts[2], before=[*parts[0], *parts[1]]),
+        metrics=measured(text, inner, measured_on, before=fitted),
     )
     arrays = {name: np.asarray(array, dtype=np.float64) for name, array in asdict(inner).items()}
     return Trained(description, arrays)
 
 
-def _fitted(text: ModelText, first: Sequence[PhaseRun], then: Sequence[PhaseRun]) -> Multivariate | BatchModel:
+def _fitted(text: ModelText, runs: Sequence[PhaseRun]) -> Multivariate | BatchModel:
     if ModelKind(text.kind) is ModelKind.MULTIVARIATE:
-        how = Fitting(lags=text.lags)
-        return calibrated(fit([filled(run.values) for run in first], how), [filled(run.values) for run in then], how)
+        return cross_fitted([filled(run.values) for run in runs], Fitting(lags=text.lags))
     references = References(text.references.least, text.references.most)
-    campaigns = [values for _, values in _campaigns(first)]
-    return fit_batch(campaigns, _behind(text, first, then), references, BatchFitting(warped=text.warped))
+    campaigns = [values for _, values in _campaigns(runs)]
+    return cross_fitted_batch(campaigns, references, BatchFitting(warped=text.warped))
 
 
 def filled(values: Numbers) -> Numbers:

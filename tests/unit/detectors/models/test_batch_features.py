@@ -15,6 +15,7 @@ from detectors.models.batch import (
     most_off,
     student_quantile,
 )
+from detectors.models.batch_fitting import batch_scores, cross_fitted_batch, fit_batch
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 5, 9, 30, 100])
@@ -91,3 +92,17 @@ def test_a_slow_or_quick_batch_is_found_in_the_course(pace):
         places.append(aligner.place(course[true] + random.normal(0, 0.03, 2), known) - true)
 
     assert np.abs(places[10:]).max() <= 6
+
+
+@pytest.mark.parametrize("least", [0, 2])
+def test_limits_by_cross_fitting_are_beyond_a_run_that_the_others_do_not_know(least):
+    campaign = [np.random.default_rng(seed).normal(0.0, 1.0, (40, 2)) for seed in range(12)]
+    campaign[6][20:, 0] += 9.0
+    references = References(least, 5)
+
+    model = cross_fitted_batch([campaign], references)
+
+    others = [run for number, run in enumerate(campaign) if number != 6]
+    blind = fit_batch([others], [others], references)
+    tube, _ = batch_scores(blind, [campaign], references)
+    assert model.limits[0] >= tube[6 - least]

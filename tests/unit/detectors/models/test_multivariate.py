@@ -1,7 +1,9 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from detectors.models.fitting import Fitting, calibrated, fit, judged
+from detectors.models.fitting import Fitting, calibrated, cross_fitted, fit, folds, judged
 from detectors.models.multivariate import SPE, T2, Statistics
 
 TAGS = 5
@@ -130,3 +132,22 @@ def test_a_tag_that_never_moves_does_not_break_the_fit():
 
     assert np.nanmax(judged(still, rows[:450])[:, SPE]) < 1.2
     assert judged(still, rows)[501, SPE] > 1
+
+
+def test_cross_fitting_judges_each_run_once_by_a_model_of_the_others():
+    for count in (2, 9, 10, 11, 25):
+        groups = folds(count)
+        assert sorted(itertools.chain(*groups)) == list(range(count))
+        assert len(groups) == min(count, 10)
+
+
+def test_limits_by_cross_fitting_are_beyond_those_of_the_runs_own_fit():
+    runs = [plant(seed, 40) for seed in range(1, 6)]
+
+    crossed, own = cross_fitted(runs, QUICK), calibrated(fit(runs, QUICK), runs, QUICK)
+
+    # What lasts is fitted best: one row's error is held out from the weights anyhow.
+    slowest = crossed.limits[SPE] * crossed.error_level[-1], own.limits[SPE] * own.error_level[-1]
+    assert slowest[0] > 1.2 * slowest[1]
+    assert (crossed.state_level > own.state_level).all()
+    assert np.array_equal(crossed.weights, own.weights)

@@ -55,7 +55,7 @@ def test_a_model_comes_back_as_it_was_written(tmp_path, kind):
 def test_training_tells_where_the_model_comes_from():
     told = trained().description
 
-    assert (told.fitted_runs, told.limit_runs, len(told.runs)) == (6, 3, 12)
+    assert (told.fitted_runs, told.limit_runs, len(told.runs)) == (9, 9, 12)
     assert (told.trainer, told.trained_ns) == ("Ada", 5)
     assert len(told.data_hash) == len(told.code_hash) == 64
     assert told.metrics["runs"] == 3
