@@ -40,6 +40,26 @@ class HoldRun:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetRun:
+    """What a batch that waits has used of a budget, as of a heartbeat.
+
+    `of` has a row for each hold that counts to it: its name, the least and the most in ns, and whether it runs.
+    """
+
+    budget: str
+    unit: str
+    batch: str
+    as_of_ns: int
+    used_min_ns: int
+    used_max_ns: int | None  # None: a start is missing, so nobody can say
+    inherited_min_ns: int
+    inherited_max_ns: int | None
+    limit_ns: int
+    left_ns: int | None
+    of: Sequence[tuple[str, int, int | None, bool]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TextRow:
     """One value of a tag that holds text."""
 
@@ -96,6 +116,11 @@ def no_holds() -> Sequence[HoldRun]:
     return ()
 
 
+def no_budgets() -> Sequence[BudgetRun]:
+    """Stand in where nobody follows budgets; those with a finding are told as findings all the same."""
+    return ()
+
+
 def no_standings(now_ns: int) -> Sequence[Standing]:
     """Stand in where there are no recipes."""
     del now_ns
@@ -139,6 +164,7 @@ class Dependencies:
     metrics: Callable[[], str] = no_metrics
     ready: Callable[[], tuple[bool, str]] = always_ready
     holds: Callable[[], Sequence[HoldRun]] = no_holds
+    budgets: Callable[[], Sequence[BudgetRun]] = no_budgets
     record: Callable[[], Mapping[str, int]] = nothing_recorded
     quarantine: Callable[[int], Sequence[Quarantined]] = nothing_quarantined
     refusal: Callable[[str], str | None] = nobody_refuses

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from api.dependencies import HoldRun
+from api.dependencies import BudgetRun, HoldRun
 from api.shapes import Shape
 from api.times import TimeForm
 from domain.findings import Finding, Stage
@@ -34,6 +34,48 @@ def hold_shapes(
         shapes.append(_shape(hold, run, finding, now_ns, form))
     shapes.sort(key=lambda shape: _WORST_FIRST.index(str(shape["state"])))
     return shapes
+
+
+def budget_shapes(
+    rulebook: Rulebook, running: Sequence[BudgetRun], findings: Sequence[Finding], form: TimeForm
+) -> list[Shape]:
+    """What the batches that wait have used of their budgets, with what was found about it; worst first."""
+    found: dict[tuple[str, str], Finding] = {}
+    for finding in sorted(findings, key=lambda each: each.rule != "hold.warning"):  # a breach counts more
+        if finding.rule in _STANDING and finding.stage is Stage.OPEN and finding.subject in rulebook.budgets:
+            found[finding.subject, finding.batch] = finding
+    shapes = [_budget_shape(rulebook, run, found.get((run.budget, run.batch)), form) for run in running]
+    return sorted(shapes, key=lambda shape: _WORST_FIRST.index(str(shape["state"])))
+
+
+def _budget_shape(rulebook: Rulebook, run: BudgetRun, finding: Finding | None, form: TimeForm) -> Shape:
+    budget = rulebook.budgets.get(run.budget)
+    if run.used_min_ns > run.limit_ns or (run.used_max_ns is not None and run.used_max_ns > run.limit_ns):
+        state = "breached"
+    elif run.used_max_ns is None:
+        state = "indeterminate"
+    else:
+        state = "running" if finding is None else _STANDING[finding.rule]
+    return {
+        "budget": run.budget,
+        "unit": run.unit,
+        "batch": run.batch,
+        **form.put(as_of=run.as_of_ns),
+        "used_min_ns": run.used_min_ns,
+        "used_max_ns": run.used_max_ns,
+        "inherited_min_ns": run.inherited_min_ns,
+        "inherited_max_ns": run.inherited_max_ns,
+        "limit_ns": run.limit_ns,
+        "left_ns": run.left_ns,
+        "of": [
+            {"hold": hold, "used_min_ns": least_ns, "used_max_ns": most_ns, "runs": runs}
+            for hold, least_ns, most_ns, runs in run.of
+        ],
+        "state": state,
+        "study": "" if budget is None else budget.study,
+        "finding": None if finding is None else finding.id,
+        "message": "" if finding is None else finding.message,
+    }
 
 
 def _open_findings(rulebook: Rulebook, findings: Sequence[Finding]) -> dict[tuple[str, str], Finding]:

@@ -35,6 +35,7 @@ from detectors.health.signals import Signals
 from detectors.health.silence import SourceLimits, Sources, Stale
 from detectors.health.stillness import Stillness
 from detectors.holds.holds import CLEANING, USE, Activity, Holds, Row
+from detectors.holds.table import BudgetRow
 from detectors.identity import detector_hash
 from detectors.late.derived import Derived, Record, rejudge_run
 from detectors.late.excursions import rejudge
@@ -176,6 +177,10 @@ class Bank:
     def running_holds(self) -> tuple[Row, ...]:
         """The holds that run now, also those that nobody need be warned of yet; from any thread."""
         return self._holds.table
+
+    def running_budgets(self) -> tuple[BudgetRow, ...]:
+        """What the batches that wait have used of their budgets; from any thread."""
+        return self._holds.budget_table
 
     def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:  # noqa: PLR0911  a line for each kind
         """Take the next entry; return what follows from it. The entry is not written to."""

@@ -70,6 +70,7 @@ class Reporter:
             "why": "ready" if problem is None else str(problem),
             "record": dict(counts),
             "holds": [row.as_json() for row in self.bank.running_holds()],
+            "budgets": [row.as_json() for row in self.bank.running_budgets()],
             "gauges": self._gauges(counts),
         }
 

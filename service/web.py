@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from api.app import create_app
-from api.dependencies import LOOPBACK_HOSTS, Dependencies, HoldRun, TextRow
+from api.dependencies import LOOPBACK_HOSTS, BudgetRun, Dependencies, HoldRun, TextRow
 from api.serve import serve
 from api.stream import Feed
 from domain.errors import ThermowellError
@@ -57,6 +57,7 @@ async def run_web(configuration: Configuration) -> None:
         metrics=lambda: as_prometheus(read_report(files.run)),
         ready=lambda: _ready(files),
         holds=lambda: _holds(files),
+        budgets=lambda: _budgets(files),
         set_points=partial(recorded_steps, history),
         texts=JournaledTexts(journal),
         standings=partial(standings_of, configuration, records),
@@ -116,6 +117,14 @@ def _holds(files: Files) -> list[HoldRun]:
     told = [] if report is None else report["holds"]
     assert isinstance(told, list)
     return [HoldRun(**run) for run in told]
+
+
+def _budgets(files: Files) -> list[BudgetRun]:
+    """What the batches that wait have used of their budgets, as the core last told."""
+    report = read_report(files.run)
+    told = [] if report is None else report.get("budgets", [])
+    assert isinstance(told, list)
+    return [BudgetRun(**run) for run in told]
 
 
 def _refusal(records: SqlRecords, request: str) -> str | None:

@@ -13,7 +13,7 @@ from api.auth import Somebody, must_act
 from api.bands import bands_of
 from api.context import Context, Here, SomeEnd, SomeStart, Time, answer
 from api.dependencies import SetPointStep
-from api.holds import hold_shapes
+from api.holds import budget_shapes, hold_shapes
 from api.problems import bad, missing
 from api.shapes import Shape, phase_shape
 from api.times import TimeForm, parse_moment, parse_open_span
@@ -117,13 +117,18 @@ def _steps(
 
 @router.get("/holds")
 async def holds(here: Here, time: Time = TimeForm.NS) -> Response:
-    """Holds that run or were broken: elapsed time against the limit. Elapsed time is source time, not a timer's."""
+    """Holds that run or were broken, and the budgets of batches that wait: used, left, by which holds.
+
+    Elapsed time is source time, not a timer's.
+    """
     running = await here.lanes.light.run(here.deps.holds)
+    used = await here.lanes.light.run(here.deps.budgets)
     findings = await here.lanes.light.run(
         lambda: here.deps.records.list_findings(None, None, None, HOLD_FINDINGS),
     )
     shapes = hold_shapes(here.deps.rulebook, running, findings, here.now_ns(), time)
-    return answer({"holds": shapes, **time.put(now=here.now_ns())})
+    budgets = budget_shapes(here.deps.rulebook, used, findings, time)
+    return answer({"holds": shapes, "budgets": budgets, **time.put(now=here.now_ns())})
 
 
 class Correction(BaseModel):

@@ -27,8 +27,7 @@ from detectors.holds.late import Rejudging
 from detectors.holds.measures import Measures
 from detectors.holds.saying import BREACH, INDETERMINATE, WARNING, Saying
 from detectors.holds.stays import Moment, Stay, Waiting, events_of
-from detectors.holds.strips import Strip
-from detectors.holds.table import Row, row_of
+from detectors.holds.table import BudgetRow, Row, budget_row_of, row_of
 from detectors.late.derived import Record
 from detectors.late.rejudging import Stretch
 from detectors.part import Part, Said
@@ -78,6 +77,8 @@ class Holds(Part):
         self._parents: dict[str, dict[str, None]] = {}  # of the batches that wait
         self.table: tuple[Row, ...] = ()
         """Everything that waits, as the last heartbeat or event left it; replaced whole, so any thread may read it."""
+        self.budget_table: tuple[BudgetRow, ...] = ()
+        """The budgets of the batches that wait; likewise."""
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
@@ -226,7 +227,7 @@ class Holds(Part):
         followers = [
             waiting for waiting in self._followers[tag] if waiting.stay is not None and not waiting.stay.is_judged
         ]
-        awaited = self._awaited(strips)
+        awaited = self._awaited(tag)
         for each in index:
             is_proven = rows.ok is None or bool(rows.ok[each])
             if not is_proven and (rows.bad is None or not rows.bad[each]):
@@ -242,15 +243,9 @@ class Holds(Part):
                 said += [(frame.place(each), finding) for finding in found]
         return said
 
-    def _awaited(self, strips: Sequence[Strip]) -> list[Stay]:
+    def _awaited(self, tag: int) -> list[Stay]:
         """The stays that were judged before the tag of their condition came as far as their stop."""
-        return [
-            stay
-            for waiting in self._waiting.values()
-            if waiting.past and self._measures.strip(waiting.hold) in strips
-            for stay in waiting.past
-            if stay.awaits_ns is not None
-        ]
+        return [stay for waiting in self._followers[tag] for stay in waiting.past if stay.awaits_ns is not None]
 
     def _ask(self, stay: Stay, tag: int, time_ns: int, *, is_proven: bool) -> None:
         """Ask that a stay is judged again by a row that comes only now."""
@@ -465,6 +460,12 @@ class Holds(Part):
             row_of(waiting, stay, self._measures, self._saying, now_ns, position)
             for waiting in self._waiting.values()
             if (stay := waiting.running) is not None
+        )
+
+        self.budget_table = tuple(
+            budget_row_of(budget, batch, self._budgets.account(name, batch), stays, now_ns)
+            for name, budget in self._budgets.budgets.items()
+            for batch, stays in self._live(name).items()
         )
 
     def correct(self, action: PersonAction, position: RowPosition) -> list[HoldDecision | Finding]:

@@ -3,10 +3,12 @@
 from dataclasses import asdict, dataclass
 
 from detectors.cases import Json
+from detectors.holds.budgets import Account, Live
 from detectors.holds.measures import Measures
 from detectors.holds.saying import Saying
 from detectors.holds.stays import Stay, Waiting
 from domain.entries import RowPosition
+from domain.holds import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +55,44 @@ def row_of(waiting: Waiting, stay: Stay, measures: Measures, saying: Saying, now
         None if outside is None else outside.high_ns,
         left_ns,
         saying.forecast_ns(hold, used, now_ns),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """What a batch that waits has used of a budget, as of a heartbeat. Times in ns; `of` is each hold's part."""
+
+    budget: str
+    unit: str
+    batch: str
+    as_of_ns: int
+    used_min_ns: int
+    used_max_ns: int | None  # None: a start is missing, so nobody can say
+    inherited_min_ns: int
+    inherited_max_ns: int | None
+    limit_ns: int
+    left_ns: int | None  # in the worst case; negative: over
+    of: tuple[tuple[str, int, int | None, bool], ...]  # hold, least, most, whether it runs; in order of time
+
+    def as_json(self) -> Json:
+        """Its fields by name."""
+        return asdict(self)
+
+
+def budget_row_of(budget: Budget, batch: str, account: Account, live: list[Live], now_ns: int) -> BudgetRow:
+    """How a batch stands with a budget."""
+    total = account.total([each.spent for each in live])
+    ended = [(part, spent, False) for part, spent in account.parts.items()]
+    running = [(each.part, each.spent, True) for each in live]
+    stays = sorted([*ended, *running], key=lambda each: each[0][1:])
+    return BudgetRow(
+        budget.name,
+        live[-1].unit,
+        batch,
+        now_ns,
+        *total,
+        *account.inherited,
+        budget.limit_ns,
+        None if total.high_ns is None else budget.limit_ns - total.high_ns,
+        tuple((part[0], *spent, runs) for part, spent, runs in stays),
     )

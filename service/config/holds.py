@@ -95,10 +95,14 @@ def _check_event_tags(
     if not event.endswith(("transfer_in", "transfer_out")) and unit.phase is None and not unit.events:
         complaints.append(document.complain(path, f"unit {unit_name!r} has no `phase` tag to tell {event!r}"))
     told = told_phases(unit)
+    phase, dot, _ = event.rpartition(".")
+    known = {name for recipe in file.recipes.values() for name in recipe.phases} | set(CLEANING_PHASES)
+    if dot and told is None and file.recipes and phase not in known:
+        message = f"no recipe has a phase {phase!r}{meant_or_known(phase, sorted(known))}"
+        complaints.append(document.complain(path, message))
     if path[-1] == "start" and event.startswith("cleaning_") and told and not told & set(CLEANING_PHASES):
         message = f"unit {unit_name!r} has no cleaning phase ({', '.join(CLEANING_PHASES)}) to tell {event!r}"
         complaints.append(document.complain(path, message))
-    phase, dot, _ = event.rpartition(".")
     if dot and told and phase not in told:
         message = f"unit {unit_name!r} is never in a phase {phase!r}{meant_or_known(phase, sorted(told))}"
         complaints.append(document.complain(path, message))

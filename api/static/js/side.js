@@ -12,12 +12,12 @@ const HOLD_STATES = {
 };
 
 export async function readHolds(list) {
-  const { holds } = await ask("/v1/holds", { time: "ms" });
-  if (!holds.length) {
+  const { holds, budgets } = await ask("/v1/holds", { time: "ms" });
+  if (!holds.length && !budgets.length) {
     list.replaceChildren(element("li", { class: "empty" }, "Nothing waits. A hold appears with its start and counts up to its limit."));
     return;
   }
-  list.replaceChildren(...holds.map(holdItem));
+  list.replaceChildren(...holds.map(holdItem), ...budgets.map(budgetItem));
 }
 
 function holdItem(hold) {
@@ -38,13 +38,17 @@ function holdItem(hold) {
   const elapsed = bounds(hold, elapsedMs);
   const of = limitMs === null ? "" : ` of ${duration(limitMs)}`;
   const track = element("div", { class: "hold-track", role: "img", "aria-label": `${elapsed}${of}` }, fill, ...marks);
+  // Without a start there is no most: nobody can say what is left, unless even the least is over the limit.
+  const hasMost = worstNs !== null && (hold.counted_min_ns === null || hold.counted_max_ns !== null);
+  const leftMs = limitMs === null ? null : hasMost || elapsedMs > limitMs ? limitMs - elapsedMs : undefined;
   const place = [hold.unit, hold.batch && batchLink(hold.batch), hold.study].filter(Boolean);
   return element(
     "li",
     { class: `hold is-${hold.state}`, title: hold.message || null },
     element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, hold.hold), element("span", { class: "hold-state" }, HOLD_STATES[hold.state])),
+    timeLeft(leftMs),
     track,
-    element("div", { class: "note" }, `${elapsed}${of}${left(limitMs, elapsedMs)}${outside(hold)}`, ...place.flatMap((part) => [" · ", part])),
+    element("div", { class: "note" }, `${elapsed}${of}${outside(hold)}`, ...place.flatMap((part) => [" · ", part])),
     hold.runs_out_ms ? element("div", { class: "note" }, "runs out ", timeElement(hold.runs_out_ms, false)) : "",
   );
 }
@@ -56,9 +60,37 @@ function bounds(hold, elapsedMs) {
   return hold.counted_max_ns === null ? `at least ${least}` : `${least} to ${duration(elapsedMs)}`;
 }
 
-function left(limitMs, elapsedMs) {
-  if (limitMs === null || elapsedMs === null) return "";
-  return elapsedMs > limitMs ? `, ${duration(elapsedMs - limitMs)} over` : `, ${duration(limitMs - elapsedMs)} left`;
+// The biggest words of an item. Null: nothing limits it; undefined: nobody can say.
+function timeLeft(ms) {
+  if (ms === null) return "";
+  const words = ms === undefined ? "left: nobody can say" : ms < 0 ? `${duration(-ms)} over` : `${duration(ms)} left`;
+  return element("div", { class: "hold-left" }, words);
+}
+
+function budgetItem(budget) {
+  const most = budget.used_max_ns ?? budget.used_min_ns;
+  const fill = element("div", { class: "hold-fill" });
+  fill.style.width = `${Math.min(1, most / budget.limit_ns) * 100}%`;
+  const used = span(budget.used_min_ns, budget.used_max_ns);
+  const of = ` of ${duration(budget.limit_ns / 1e6)}`;
+  const parts = budget.of.map((part) => `${part.hold} ${span(part.used_min_ns, part.used_max_ns)}${part.runs ? " and counting" : ""}`);
+  if (budget.inherited_min_ns || budget.inherited_max_ns !== 0) parts.unshift(`inherited ${span(budget.inherited_min_ns, budget.inherited_max_ns)}`);
+  const place = [budget.unit, budget.batch && batchLink(budget.batch), budget.study].filter(Boolean);
+  return element(
+    "li",
+    { class: `hold is-${budget.state}`, title: budget.message || null },
+    element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, `${budget.budget} (budget)`), element("span", { class: "hold-state" }, HOLD_STATES[budget.state])),
+    timeLeft(budget.left_ns === null && most <= budget.limit_ns ? undefined : (budget.limit_ns - most) / 1e6),
+    element("div", { class: "hold-track", role: "img", "aria-label": `${used}${of}` }, fill),
+    element("div", { class: "note" }, `${used}${of}`, ...place.flatMap((part) => [" · ", part])),
+    element("div", { class: "note" }, parts.join(", ")),
+  );
+}
+
+function span(leastNs, mostNs) {
+  const least = duration(leastNs / 1e6);
+  if (mostNs === null) return `at least ${least}`;
+  return mostNs === leastNs ? least : `${least} to ${duration(mostNs / 1e6)}`;
 }
 
 function outside(hold) {

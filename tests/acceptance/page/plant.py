@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from api.app import create_app
-from api.dependencies import Dependencies, HoldRun
+from api.dependencies import BudgetRun, Dependencies, HoldRun
 from api.serve import serve
 from api.stream import Feed
 from domain.alarms import AlarmFacts, Notice, Transition
@@ -313,6 +313,12 @@ class Plant:
             HoldRun("R102_dirty", "R102", "API1-26-017", self.dirty_since_ns),
         ]
 
+    def budgets(self) -> list[BudgetRun]:
+        used = (("crude", 5 * HOUR_NS, 5 * HOUR_NS, False), ("crude", 2 * HOUR_NS, 3 * HOUR_NS, True))
+        return [
+            BudgetRun("cold", "T201", "API1-26-040", self.clock.now, 7 * HOUR_NS, 8 * HOUR_NS, 0, 0, 24 * HOUR_NS, 16 * HOUR_NS, used),
+        ]  # fmt: skip
+
     def dependencies(self) -> Dependencies:
         feed = Feed(self.journal, self.records, self.clock)
         loop = asyncio.get_running_loop()
@@ -331,6 +337,7 @@ class Plant:
             rulebook=self.rulebook,
             wake_core=wake_core,
             holds=self.holds,
+            budgets=self.budgets,
         )
 
     async def live(self, feed: Feed) -> None:

@@ -237,3 +237,19 @@ def _filled(token: str, comment: str) -> str:
       comment.value = {comment!r};
       form.requestSubmit();
     }})()"""
+
+
+def test_what_is_left_of_a_hold_and_of_a_budget_are_the_biggest_words_of_it(page: Browser) -> None:
+    left = page.wait_for(
+        "document.querySelectorAll('.hold-left').length === 3 && [...document.querySelectorAll('.hold-left')].map((one) => one.innerText)"
+    )
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('#holds *')].map((one) => [one.className, parseFloat(getComputedStyle(one).fontSize)])"
+    )
+
+    assert isinstance(left, list)
+    assert "16 h" in left[2]
+    assert left[2].endswith("left")
+    assert isinstance(sizes, list)
+    biggest = max(size for _, size in sizes)
+    assert {name for name, size in sizes if size == biggest} == {"hold-left"}

@@ -3,10 +3,12 @@
 import httpx
 import pytest
 
-from api.dependencies import HoldRun
-from api.holds import hold_shapes
+from api.dependencies import BudgetRun, HoldRun
+from api.holds import budget_shapes, hold_shapes
 from api.times import TimeForm
 from domain.entries import ActionKind
+from domain.holds import Budget
+from domain.rules import Rulebook
 from domain.time import HOUR_NS
 from tests.unit.api.conftest import LEAD, NOW_NS, RULEBOOK, VIEWER, World
 
@@ -49,3 +51,24 @@ def test_a_running_hold_tells_its_bounds_what_is_left_and_when_it_runs_out() -> 
 
     assert (shape["elapsed_min_ns"], shape["elapsed_max_ns"]) == (HOUR_NS, 2 * HOUR_NS)
     assert (shape["left_ns"], shape["runs_out_ns"]) == (70 * HOUR_NS, NOW_NS + 70 * HOUR_NS)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "state"),
+    [(1, 1, "running"), (10, 10, "running"), (9, 11, "breached"), (11, None, "breached"), (1, None, "indeterminate")],
+)
+def test_a_budget_tells_what_is_used_what_is_left_and_by_which_holds(least: int, most: int | None, state: str) -> None:
+    rulebook = Rulebook(budgets={"all": Budget("all", 10 * HOUR_NS, (), "HT-40")})
+    most_ns = None if most is None else most * HOUR_NS
+    left_ns = None if most_ns is None else 10 * HOUR_NS - most_ns
+    run = BudgetRun(
+        "all", "T201", "B1", NOW_NS, least * HOUR_NS, most_ns, 0, 0, 10 * HOUR_NS, left_ns,
+        (("crude", least * HOUR_NS, most_ns, True),),
+    )  # fmt: skip
+
+    (shape,) = budget_shapes(rulebook, [run], [], TimeForm.NS)
+
+    assert (shape["state"], shape["left_ns"], shape["study"]) == (state, left_ns, "HT-40")
+    assert shape["of"] == [
+        {"hold": "crude", "used_min_ns": least * HOUR_NS, "used_max_ns": most_ns, "runs": True},
+    ]

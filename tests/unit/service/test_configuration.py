@@ -351,3 +351,14 @@ def test_a_phase_that_a_unit_without_a_map_may_be_in_is_taken(tmp_path):
     text = GOOD.replace("phase: {tag: R101.STEP, map: {10: charge, 20: dose}}", "phase: {tag: R101.STEP}")
 
     assert "dose" in load_text(tmp_path, text).rulebook.recipes["API-1"].phases
+
+
+def test_a_hold_of_a_phase_that_no_recipe_has_is_refused_where_the_tag_names_any(tmp_path):
+    text = GOOD.replace("phase: {tag: R101.STEP, map: {10: charge, 20: dose}}", "phase: {tag: R101.STEP}")
+    text = text.replace("start: last_use_end", "start: dosing.end")
+
+    told = complaints(tmp_path, text)
+
+    assert [each[each.index("holds.") :] for each in told] == [
+        "holds.R101_dirty.start: no recipe has a phase 'dosing'; did you mean 'dose'?"
+    ]

@@ -427,3 +427,18 @@ def test_a_stop_that_nobody_recorded_stays_unknown_when_the_start_is_corrected()
     (again,) = of_rule(plant.feed(action), "hold.indeterminate")
 
     assert (again.evidence["elapsed_min_ns"], again.evidence["elapsed_max_ns"]) == (4 * HOUR, 5 * HOUR)
+
+
+def test_a_budgets_standing_names_each_hold_that_counts_to_it():
+    plant = shared(10 * HOUR)
+    stay(plant, "B-1", 0, 6)
+    plant.feed(texts([(BATCH, 20 * H, "B-1")]))
+    plant.samples((IN, 20 * H, 1.0), (IN, 20 * H + 60, 0.0))
+    plant.beat(20 * H + 60)
+    plant.beat(21 * H)
+
+    (row,) = plant.detector.running_budgets()
+
+    assert (row.budget, row.batch, row.used_min_ns, row.used_max_ns) == ("all", "B-1", 7 * HOUR, 7 * HOUR)
+    assert (row.left_ns, row.inherited_max_ns) == (3 * HOUR, 0)
+    assert row.of == (("crude", 6 * HOUR, 6 * HOUR, False), ("crude", HOUR, HOUR, True))
