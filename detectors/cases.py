@@ -1,5 +1,7 @@
 """Open findings: their identity, their versions, and the words that people read."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,11 @@ IN_WORDS = {
     RangeKind.VALIDATED: "validated",
     RangeKind.PAR: "proven acceptable",
 }
+
+
+_WRITTEN = {"delta_degC": "°C", "degC": "°C", "delta_degF": "°F", "degF": "°F", "m3": "m³", "m2": "m²"}
+_UNITS = re.compile(r"(?<![A-Za-z_])(" + "|".join(_WRITTEN) + r")(?![A-Za-z0-9_])")
+_ALL_DIGITS = 17  # tell any two floats apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,29 @@ def open_case(
     )
 
 
-def quantity(value: float, unit: str, *, signed: bool = False) -> str:
-    """A value as people write it: `65.4 degC`, as a difference `+2 degC`; pH has no unit."""
-    return f"{value:{'+' if signed else ''}.6g} {unit}".rstrip()
+def quantity(
+    value: float, unit: str, *, signed: bool = False, digits: int = 6, known: float = 0.0, against: float | None = None
+) -> str:
+    """A value as people write it: `65.4 °C`, as a difference `+2 °C`; pH has no unit.
+
+    It has so many significant `digits`, and no decimals beyond what is `known` (its standard deviation, in its unit),
+    but as many as it needs not to look like the different value that it is told `against`.
+    """
+    sign = "+" if signed else ""
+    if 0.0 < known < math.inf and math.isfinite(value):
+        value_told = round(value, min(max(math.ceil(-math.log10(known / 2.0)), 0), 15))
+        text = f"{value_told + 0.0:{sign}.{digits}g}"
+    else:
+        text = f"{value:{sign}.{digits}g}"
+    if against is not None and against != value:
+        other = f"{against:{sign}.6g}"
+        more = digits
+        while float(text) == float(other) and more < _ALL_DIGITS:
+            more += 1
+            text, other = f"{value:{sign}.{more}g}", f"{against:{sign}.{more}g}"
+    return f"{text} {unit_in_words(unit)}".rstrip()
+
+
+def unit_in_words(unit: str) -> str:
+    """A unit as people write it: `°C` for `degC` and for the difference `delta_degC`, `m³`."""
+    return _UNITS.sub(lambda found: _WRITTEN[found[0]], unit)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, NEVER_NS, Frame, Index, Mask, grown
-from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, quantity, recipe_version
+from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case, recipe_version
 from detectors.drift.advice import Remembered
 from detectors.drift.baselines import Baseline, Runs, baseline_from, judge_by
 from detectors.drift.charts import BINS, KEPT, NEWEST, SENSIBLE, Charts
@@ -339,11 +339,11 @@ class Drifts(Part):
         if restarted is None:
             return []
         before, after = restarted
-        new, unit = target - before + after, charted.tag.unit
+        new, drifting = target - before + after, told[0][1]
         levels: Evidence = {"restarted": "yes", "old_level": target, "new_level": new}
         message = (
-            f"{charted.tag.name} has stayed at {quantity(new, unit)} since it left {quantity(target, unit)} "
-            f"{format_duration(lasting_ns)} ago: from now on it is charted about the new level."
+            f"{charted.tag.name} has stayed at {drifting.told(new, against=target)} since it left "
+            f"{drifting.told(target)} {format_duration(lasting_ns)} ago: it is charted about the new level from now on."
         )
         charted.cusum = charted.ewma = None
         return [case.say(Stage.CLEARED, at_ns, message, {**each, **levels}, at_ns) for case, each in words]
@@ -373,7 +373,7 @@ class Drifts(Part):
 
     def _over(self, charted: Charted, case: Case, at_ns: int) -> Finding:
         drifting = self._drifting(charted, case)
-        message = f"{charted.tag.name} drifts no longer from {quantity(drifting.target, charted.tag.unit)}."
+        message = f"{charted.tag.name} drifts no longer from {drifting.told(drifting.target)}."
         return case.say(Stage.CLEARED, at_ns, message, evidence(drifting, goes_on=False), at_ns)
 
     def _baseline_name(self, charted: Charted) -> str:

@@ -11,8 +11,10 @@ from detectors.ranges.limits import Limit
 from domain.rules import DriftRule
 from domain.shifts import Shifts
 from domain.tags import Tag
-from domain.time import DAY_NS, MINUTE_NS, format_duration, format_time
+from domain.time import DAY_NS, HOUR_NS, MINUTE_NS, format_duration, format_time
 
+_MINUTES = 60
+_LEAST_RATE = 0.01  # as a number: below, a longer span is told
 _MOST_OF = 0.5  # of the way from the target, made since the drift began: it moves; else it stands apart
 
 
@@ -50,6 +52,10 @@ class Drifting:
         meets = forecast(self.charts, self.place, nearest.value, self.sign, self.since_ns)
         return None if meets is None else (nearest, meets)
 
+    def told(self, value: float, against: float | None = None) -> str:
+        """A level in words, to what is known of one: the scatter of its windows."""
+        return quantity(value, self.tag.unit, known=float(self.charts.sigma[self.place]), against=against)
+
     @property
     def chart(self) -> str:
         """The chart and its in-control run length, in windows and as a time."""
@@ -69,21 +75,29 @@ def sentence(drifting: Drifting, at_ns: int, where: str, shifts: Shifts | None) 
     lasts = format_duration(lasting_ns)
     if sign * slope * lasting_ns >= _MOST_OF * abs(level - target):
         moves = "risen" if sign > 0 else "fallen"
-        rate = f"{abs(slope) * MINUTE_NS:.2g} {unit}".rstrip()
-        said = f"{drifting.tag.name} has {moves} {rate}/min for {lasts}, now {quantity(level, unit)}"
+        rate = _rate(abs(slope), unit)
+        said = f"{drifting.tag.name} has {moves} {rate} for {lasts}, now {drifting.told(level, against=target)}"
     else:
         side = "above" if sign > 0 else "below"
         said = (
-            f"{drifting.tag.name} has been {side} its usual {quantity(target, unit)} for {lasts}, "
-            f"now {quantity(level, unit)}"
+            f"{drifting.tag.name} has been {side} its usual {drifting.told(target)} for {lasts}, "
+            f"now {drifting.told(level, against=target)}"
         )
     ahead = drifting.ahead(level)
     if ahead is not None:
         limit, meets = ahead
         half_ns = max(meets.at_ns - meets.early_ns, meets.late_ns - meets.at_ns)
         minutes = max(-(-half_ns // MINUTE_NS), 1)
-        said += f"; it reaches {quantity(limit.stated, unit)} at {_clock(meets.at_ns, at_ns, shifts)} ± {minutes} min"
+        half = f"{minutes} min" if minutes < 2 * _MINUTES else format_duration(minutes * MINUTE_NS)
+        said += f"; it reaches {quantity(limit.stated, unit)} at {_clock(meets.at_ns, at_ns, shifts)} ± {half}"
     return f"{said},{where} ({drifting.chart})."
+
+
+def _rate(per_ns: float, unit: str) -> str:
+    """A rate per minute, or where that is a small number per hour or per day."""
+    spans = (("min", MINUTE_NS), ("h", HOUR_NS), ("day", DAY_NS))
+    name, span_ns = next((each for each in spans if per_ns * each[1] >= _LEAST_RATE), spans[-1])
+    return f"{quantity(per_ns * span_ns, unit, digits=2)}/{name}".replace(" /", "/")
 
 
 def _clock(time_ns: int, now_ns: int, shifts: Shifts | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import Frame
-from detectors.cases import Case, Json, Origin, Run, case_from, open_case
+from detectors.cases import Case, Json, Origin, Run, case_from, open_case, quantity
 from detectors.models.course import FeatureVerdict
 from detectors.models.multivariate import Contribution
 from detectors.models.watch import ModelWatch, Reading
@@ -321,7 +321,7 @@ class Models(Part):
             tag = watcher.tags.get((unit, each.tag))
             name = watcher.model.parameters[each.tag] if tag is None else tag.name
             side = "higher" if each.off > 0 else "lower"
-            named.append(f"{name} {abs(each.off):.3g} {'' if tag is None else tag.unit} {side}".replace("  ", " "))
+            named.append(f"{name} {quantity(abs(each.off), '' if tag is None else tag.unit, digits=3)} {side}")
         return f"{', '.join(named)} {_THAN[rule]}" if named else ""
 
     def _feature_words(self, watcher: Watcher, unit: int, told: list[Contribution]) -> str:
@@ -332,7 +332,7 @@ class Models(Part):
             name = watcher.model.parameters[each.tag % columns] if tag is None else tag.name
             if each.tag < columns:
                 side = "higher" if each.off > 0 else "lower"
-                named.append(f"{name} {abs(each.off):.3g} {'' if tag is None else tag.unit} {side}".replace("  ", " "))
+                named.append(f"{name} {quantity(abs(each.off), '' if tag is None else tag.unit, digits=3)} {side}")
             else:
                 named.append(f"{name} {'more' if each.off > 0 else 'less'} restless")
         return ", ".join(named)

@@ -137,11 +137,11 @@ class Excursion:
 
     def _is_now(self, value: float) -> str:
         limit = quantity(self.limit.stated, self.unit)
-        what = f"{self.case.subject} is {quantity(value, self.unit)}"
+        what = f"{self.case.subject} is {quantity(value, self.unit, against=self.limit.stated)}"
         return f"{what}, {self.limit.words} {limit},{self.place}.".replace(",.", ".")
 
     def _was(self) -> str:
-        limit, peak = quantity(self.limit.stated, self.unit), quantity(self.peak, self.unit)
+        limit, peak = quantity(self.limit.stated, self.unit), quantity(self.peak, self.unit, against=self.limit.stated)
         end_ns = self.last_outside_ns if self.end_ns is None else self.end_ns
         how_long = format_duration(end_ns - self.case.onset_ns)
         far = "at most" if self.limit.sign > 0 else "at least"

@@ -233,8 +233,10 @@ class Comparisons(Part):
         suspect = compared.tags.get(judged.suspect)
         moved = "" if suspect is None else f"; it is {suspect.name} that moved"
         if relation.rule == "pair.split":
-            values = [quantity(window.mean[role], compared.tags[role].unit) for role in relation.roles]
-            return f"{names} do not agree: {values[0]} and {values[1]}{moved}"
+            one, other = (window.mean[role] for role in relation.roles)
+            units = [compared.tags[role].unit for role in relation.roles]
+            told = quantity(one, units[0], digits=4, against=other), quantity(other, units[1], digits=4, against=one)
+            return f"{names} do not agree: {told[0]} and {told[1]}{moved}"
         if relation.rule == "vapour.split":
             return (
                 f"{names} do not agree: the contents are {judged.residual or 0.0:.3g} degrees away from where they boil"
@@ -245,7 +247,7 @@ class Comparisons(Part):
             return f"{names} do not agree: the contents warm at {share:.0%} of what the jacket usually gives"
         gained = (judged.residual or 0.0) - judged.mean
         unit = compared.tags[relation.roles[0]].unit
-        return f"{names} do not agree: the level gained {quantity(gained, unit)} more than came in"
+        return f"{names} do not agree: the level gained {quantity(gained, unit, digits=3)} more than came in"
 
     def _suspect(self, compared: Compared, relation: Relation, since_ns: int) -> str:
         """Of a pair that split at once, the role that moved clearly more; empty: nobody can tell.

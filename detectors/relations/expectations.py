@@ -9,6 +9,8 @@ from detectors.relations.windows import Window
 from domain.checks import Expectation
 from domain.tags import Tag
 
+_DIGITS = 4  # of the mean of a minute
+
 
 @dataclass(slots=True, eq=False)
 class Expected:
@@ -59,9 +61,10 @@ def _arrived(expectation: Expectation, value: float) -> bool:
 
 def _unmet(expectation: Expectation, value: float, windows: Sequence[Window], tag: Tag) -> Unmet | None:
     """The side that is not kept. The figure itself is kept."""
-    now = quantity(value, tag.unit)
+    now = quantity(value, tag.unit, digits=_DIGITS)
     for least, sign, word in ((expectation.above, 1, "above"), (expectation.below, -1, "below")):
         if least is not None and not (value - least) * sign >= 0:
+            now = quantity(value, tag.unit, digits=_DIGITS, against=least)
             sentence = f"{tag.name} is {now}, and expected {word} {quantity(least, tag.unit)}"
             return Unmet(sentence, {"value": value, "expected": least}, _side(-sign))
     for least, sign, word in ((expectation.rises_per_min, 1, "rise"), (expectation.falls_per_min, -1, "fall")):
@@ -69,7 +72,7 @@ def _unmet(expectation: Expectation, value: float, windows: Sequence[Window], ta
         if least is not None and slope is not None and not slope * sign >= least:
             sentence = (
                 f"{tag.name}, {now}, is expected to {word} by {quantity(least, tag.unit)} a minute and changes by"
-                f" {slope:.3g} {tag.unit}".rstrip()
+                f" {quantity(slope, tag.unit, digits=3, against=sign * least)}"
             )
             return Unmet(sentence, {"value": value, "slope_per_min": slope, "expected": least}, _side(-sign))
     most = expectation.steady_per_min
@@ -77,7 +80,7 @@ def _unmet(expectation: Expectation, value: float, windows: Sequence[Window], ta
     if most is not None and slope is not None and not abs(slope) <= most:
         sentence = (
             f"{tag.name}, {now}, is expected to change by no more than {quantity(most, tag.unit)} a minute and"
-            f" changes by {slope:.3g} {tag.unit}".rstrip()
+            f" changes by {quantity(slope, tag.unit, digits=3, against=most)}"
         )
         return Unmet(sentence, {"value": value, "slope_per_min": slope, "expected": most}, _side(slope))
     return None

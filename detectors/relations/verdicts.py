@@ -221,7 +221,7 @@ class Verdicts(Part):
             if moved is None or tag is None:
                 continue
             if moved:
-                process.append(f"{tag.name} moved too, by {moved:.3g} {tag.unit}".rstrip())
+                process.append(f"{tag.name} moved too, by {quantity(moved, tag.unit, digits=3)}")
             elif own and compared.history.windows[-1].at_ns - finding.onset_ns >= _SETTLED_NS:
                 sensor.append(f"{tag.name} did not move")
         return sensor, process

@@ -62,7 +62,7 @@ def test_a_slow_ramp_is_warned_of_before_the_excursion():
     assert warned.evidence["statistic"] > warned.evidence["threshold"]
     assert warned.evidence["learnt"] == "from 14 windows"
     assert re.fullmatch(
-        r"R101\.TT has risen 0\.0\d+ degC/min for \d+ min, now 60\.\d+ degC; it reaches 62 degC at \d\d:\d\d UTC "
+        r"R101\.TT has risen 0\.0\d+ °C/min for \d+ min, now 60\.\d+ °C; it reaches 62 °C at \d\d:\d\d UTC "
         r"± \d+ min, in phase dose of batch B-17 \(CUSUM k 0\.\d+, ARL₀ 10,000 windows = 6 d 22 h\)\.",
         warned.message,
     )

@@ -54,7 +54,7 @@ def test_time_out_of_condition_does_not_stop_the_clock_and_is_a_finding_with_its
     assert cleared.end_ns == at(H + 660)
     assert cleared.evidence["outside_min_ns"] == cleared.evidence["outside_max_ns"] == 10 * MINUTE
     assert cleared.evidence["peak"] == 10.0
-    assert "not between 2 degC and 8 degC for 10 min" in cleared.message
+    assert "not between 2 °C and 8 °C for 10 min" in cleared.message
     assert of_rule(plant.beat(10 * H), "hold.breach") == []
     assert len(of_rule(plant.beat(10 * H + 1), "hold.breach")) == 1
 
@@ -87,9 +87,7 @@ def test_only_time_above_the_temperature_counts_by_its_crossings():
     said = emptied(plant, 5)
     (_, cleared) = of_rule(said, "hold.breach")
     assert cleared.evidence["counted_min_ns"] == cleared.evidence["counted_max_ns"] == HOUR + 30 * SECOND
-    assert cleared.message == (
-        "crude has ended: it has been above 8 degC for 1 h 00 min, over its limit of 1 h 00 min."
-    )
+    assert cleared.message == ("crude has ended: it has been above 8 °C for 1 h 00 min, over its limit of 1 h 00 min.")
 
 
 def test_what_bad_quality_hides_may_all_have_been_above():

@@ -138,7 +138,7 @@ def test_too_long_at_temperature_is_said_by_the_sample_that_shows_it():
 
     assert (told.subject, told.stage, told.at_ns) == ("R101.hot", Stage.OPEN, at(130.5))
     assert told.message == (
-        "R101.TT was at least 55 degC for 2 min, above the validated 2 min, in phase dose of batch B-17."
+        "R101.TT was at least 55 °C for 2 min, above the validated 2 min, in phase dose of batch B-17."
     )
     assert (ended.id, ended.stage, ended.version) == (told.id, Stage.CLEARED, 2)
 

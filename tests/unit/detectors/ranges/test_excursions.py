@@ -60,7 +60,7 @@ def test_a_one_sided_range_has_no_other_side():
 def test_the_sentence_names_thing_value_limit_phase_and_batch():
     (_, found) = Plant().in_phase().samples((TT, 10, 60.0), (TT, 11, 65.4))
 
-    assert found.message == "R101.TT is 65.4 degC, above the validated 65 degC, in phase dose of batch B-17."
+    assert found.message == "R101.TT is 65.4 °C, above the validated 65 °C, in phase dose of batch B-17."
     assert found.ranges_version == "API-1 v7 (not approved)"
     assert found.rules_hash == "0123456789abcdef"
     assert found.id == f"{HIGH}/R101.TT/B-17/dose-1/{found.detected.entry}.{found.detected.row}"
@@ -223,7 +223,7 @@ def test_fixed_limits_hold_outside_any_phase():
         ("fixed.low", "open"),
     ]
     assert said[0].onset_ns == at(8)
-    assert said[0].message == "T7.LT is 10 m3, above its fixed limit of 9 m3."
+    assert said[0].message == "T7.LT is 10 m³, above its fixed limit of 9 m³."
 
 
 def test_a_fixed_excursion_goes_on_through_a_phase_switch():

@@ -76,8 +76,7 @@ def test_a_step_that_leaves_the_parameter_outside_begins_the_excursion_at_its_ow
     assert ended.evidence["area"] == pytest.approx((2 * 13 + 0.5 * 2 * 10) / 60)
     assert (found.evidence["value"], found.evidence["set_point"]) == (61.0, 57.0)
     assert found.message == (
-        "R101.TT is 61 degC, +4 degC from its set point of 57 degC, above the normal +2 degC, "
-        "in phase dose of batch B-17."
+        "R101.TT is 61 °C, +4 °C from its set point of 57 °C, above the normal +2 °C, in phase dose of batch B-17."
     )
 
 
@@ -191,7 +190,7 @@ def test_the_end_of_the_phase_ends_it():
     ended = of(found.beat(60) + found.beat(120))[-1]
 
     assert (ended.stage, ended.end_ns) == (Stage.CLEARED, at(20))
-    assert ended.message.startswith("R101.TT was above the normal +2 degC from its set point for 10 s, at most +5 degC")
+    assert ended.message.startswith("R101.TT was above the normal +2 °C from its set point for 10 s, at most +5 °C")
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -76,7 +76,7 @@ def test_a_pair_that_splits_is_said_after_three_minutes_with_the_one_that_moved(
     assert (found.subject, found.evidence["suspect"]) == ("R101.TT2", "R101.TT2")
     assert found.onset_ns == at(660)
     assert found.message == (
-        "R101.TT and R101.TT2 do not agree: 60 degC and 61 degC; it is R101.TT2 that moved, in phase dose of batch B-17."
+        "R101.TT and R101.TT2 do not agree: 60 °C and 61 °C; it is R101.TT2 that moved, in phase dose of batch B-17."
     )
     minutes(made, 13, 3, tt=60.0, tt2=60.1)
     assert stages(made.said, "pair.split") == ["open", "cleared"]
@@ -193,7 +193,7 @@ def test_a_heating_that_does_not_rise_is_said_and_one_that_has_arrived_is_not():
     minutes(made, 0, 12, tt=30.0)
     (found,) = of_rule(made.said, "phase.expectation")
     assert found.subject == "R101.TT"
-    assert "is expected to rise by 0.5 degC a minute and changes by 0 degC" in found.message
+    assert "is expected to rise by 0.5 °C a minute and changes by 0 °C" in found.message
 
     arrived = plant(UnitChecks(), RISES)
     minutes(arrived, 0, 1, tt=55.0)
@@ -232,7 +232,7 @@ def test_an_excursion_that_the_second_instrument_denies_is_the_sensors():
     told = of_rule(made.said, "excursion.validated.high")
     assert [each.version for each in told] == list(range(1, len(told) + 1))
     assert told[-1].evidence["verdict"] == "sensor likely"
-    assert told[-1].message.endswith("Sensor likely: R101.TT2 (60 degC) does not agree.")
+    assert told[-1].message.endswith("Sensor likely: R101.TT2 (60 °C) does not agree.")
 
 
 def test_an_excursion_that_the_second_instrument_shares_is_the_processs():

@@ -26,7 +26,7 @@ def verdicts() -> Verdicts:
 
 def finding(rule: str, stage: Stage, version: int = 1) -> Finding:
     case = open_case(ORIGIN, rule, "R101.TT", at(0), RowPosition(Position(1), 0), None, "R101")
-    said = case.say(stage, at(version), "R101.TT is 70 degC.", {}, None if stage is Stage.OPEN else at(version))
+    said = case.say(stage, at(version), "R101.TT is 70 °C.", {}, None if stage is Stage.OPEN else at(version))
     return replace(said, version=version)
 
 
