@@ -178,7 +178,7 @@ def test_the_words_and_the_evidence_say_the_limit_as_it_is_written():
     plant = open_plant(Limits(None, 0.5, high_open=True))
     opened, ended = of_rule(plant.samples((TT, 10, 0.4), (TT, 20, 0.5), (TT, 30, 0.4)), NOR)
 
-    assert opened.message == "R101.TT is 0.5 degC, not below the normal 0.5 degC, in phase dose of batch B-17."
+    assert opened.message == "R101.TT is 0.5 °C, not below the normal 0.5 °C, in phase dose of batch B-17."
     assert (opened.evidence["limit"], opened.evidence["excludes_limit"], opened.onset_ns) == (0.5, 1, at(20))
     assert (ended.version, ended.end_ns) == (2, at(20))
 
