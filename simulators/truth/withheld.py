@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from simulators.faults.catalogue import CATALOGUE
-from simulators.faults.spec import FaultSpec
+from simulators.faults.spec import FaultSpec, Shape
 from simulators.truth.visibility import SUSTAINED_S
 
 _SECONDS_PER_HOUR: Final = 3600
@@ -18,9 +18,12 @@ def shows_after_s(spec: FaultSpec, speed: float) -> float:
     """How long after its onset a fault of a server or of the network shows, if it lasts so long; infinite: never.
 
     What withholds values shows after 60 s of plant time; so does what delays them, or shifts their times, by 60 s or
-    more. What only loses, repeats or reorders some of them withholds nothing for 60 s: it is hidden. `speed` turns the
-    wall's seconds, in which a network is slow, into the plant's.
+    more. What only loses, repeats or reorders some of them withholds nothing for 60 s: it is hidden, and so is what
+    comes and goes and is never there for so long. `speed` turns the wall's seconds, in which a network is slow, into
+    the plant's.
     """
+    if spec.shape is Shape.INTERMITTENT and spec.on_s < SUSTAINED_S:
+        return math.inf
     shows = _SHOWS.get(spec.kind)
     return math.inf if shows is None else shows(spec, speed)
 

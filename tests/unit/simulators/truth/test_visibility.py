@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from simulators.faults.spec import AtTime, FaultSpec
+from simulators.faults.spec import AtTime, FaultSpec, Shape
 from simulators.truth.visibility import Beyond, Watch
 from simulators.truth.withheld import shows_after_s
 
@@ -67,3 +67,10 @@ def test_what_withholds_values_or_makes_them_late_for_sixty_seconds_shows(
     spec = FaultSpec("f", kind, "opcua", AtTime(0), settings=settings)
 
     assert shows_after_s(spec, speed=360.0) == (float("inf") if after_s is None else after_s)
+
+
+@pytest.mark.parametrize(("there_s", "after_s"), [(20, float("inf")), (59, float("inf")), (60, 60)])
+def test_what_comes_and_goes_shows_only_where_it_is_there_for_sixty_seconds(there_s: int, after_s: float) -> None:
+    spec = FaultSpec("f", "cut", "opcua", AtTime(0), shape=Shape.INTERMITTENT, period_s=180, on_s=there_s)
+
+    assert shows_after_s(spec, speed=360.0) == after_s
