@@ -249,8 +249,11 @@ class Saying:
         case.batch = stay.batch
         case.id = f"{INDETERMINATE}/{hold.name}/{stay.batch}//{over.position.entry}.{over.position.row}"
         stay.said[INDETERMINATE] = case
+        most = used.low_ns if used.high_ns is None else used.high_ns
+        long = words.between(used.low_ns, most) if used.high_ns is not None else f"at least {format_duration(most)}"
         message = (
-            f"{hold.name}: {hold.stop} was not recorded, so nobody can prove how long it waited{words.place(stay)}."
+            f"{hold.name}: {hold.stop} was not recorded, so nobody can prove how long it waited "
+            f"({long}){words.place(stay)}."
         )
         evidence = self.missing(hold, stay, hold.stop, used)
         found.append(case.say(Stage.CLEARED, over.time_ns, message, evidence, over.time_ns))

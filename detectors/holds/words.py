@@ -38,6 +38,12 @@ def waited(hold: Hold, used: Span, unit: str) -> str:
     return f"has waited {long}"
 
 
+def between(low_ns: int, high_ns: int) -> str:
+    """`3 h 05 min`, or `3 h 05 min to 4 h 00 min` where nobody can say which."""
+    low, high = format_duration(low_ns), format_duration(high_ns)
+    return low if low == high else f"{low} to {high}"
+
+
 def is_proven(hold: Hold, used: Span) -> bool:
     """Whether even the least is over the limit."""
     return hold.limit_ns is not None and used.low_ns > hold.limit_ns
@@ -68,7 +74,7 @@ def warned(hold: Hold, stay: Stay, used: Span, unit: str) -> str:
     """How much is left."""
     if hold.limit_ns is None or used.high_ns is None:
         return f"{hold.name} {waited(hold, used, unit)}{place(stay)}."
-    left = format_duration(max(0, hold.limit_ns - used.high_ns))
+    left = between(max(0, hold.limit_ns - used.high_ns), max(0, hold.limit_ns - used.low_ns))
     return f"{hold.name} {waited(hold, used, unit)}: {left} are left of {format_duration(hold.limit_ns)}{place(stay)}."
 
 

@@ -440,3 +440,30 @@ def test_a_budgets_standing_names_each_hold_that_counts_to_it():
     assert (row.budget, row.batch, row.used_min_ns, row.used_max_ns) == ("all", "B-1", 7 * HOUR, 7 * HOUR)
     assert (row.left_ns, row.inherited_max_ns) == (3 * HOUR, 0)
     assert row.of == (("crude", 6 * HOUR, 6 * HOUR, False), ("crude", HOUR, HOUR, True))
+
+
+def test_what_is_left_has_two_figures_where_what_is_used_has():
+    plant = tank(mode=HoldMode.OVER_TEMPERATURE, condition=Condition("R101.TT", None, 8.0), warn_before_ns=(2 * HOUR,))
+    plant.feed(batch([(TT, H, 5.0, BAD)]))
+
+    (warning,) = of_rule(plant.beat(9 * H), "hold.warning")
+
+    assert (
+        warning.message
+        == "crude has been above 8 °C for 0 s to 8 h 00 min: 2 h 00 min to 10 h 00 min are left of 10 h 00 min."
+    )
+
+
+def test_a_stop_that_nobody_recorded_is_told_with_the_least_and_the_most():
+    plant = shared(100 * HOUR)
+    plant.feed(texts([(BATCH, 0, "B-1")]))
+    plant.samples((IN, 0, 1.0), (IN, 60, 0.0))
+    plant.beat(60)
+    plant.beat(5 * H)
+    plant.samples((IN, 6 * H, 1.0), (IN, 6 * H + 60, 0.0))
+    plant.feed(texts([(BATCH, 6 * H, "B-2")]))
+    for second in (60, 61, 62):
+        plant.beat(6 * H + second)
+
+    (found,) = of_rule(plant.said, "hold.indeterminate")
+    assert "(5 h 00 min to 6 h 00 min), batch B-1." in found.message
