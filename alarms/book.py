@@ -30,6 +30,8 @@ _SAID_OF = {
     ActionKind.CALIBRATION_FAILED: "an instrument",
     ActionKind.APPROVE_MODEL: "a model",
     ActionKind.APPROVE_RANGES: "a proposal of ranges",
+    ActionKind.REJECT_RANGES: "a proposal of ranges",
+    ActionKind.WITHDRAW_RANGES: "a proposal of ranges",
 }
 
 

@@ -55,6 +55,7 @@ from detectors.relations.comparisons import Comparisons
 from detectors.relations.verdicts import Verdicts
 from detectors.snapshots import Arrays, below, no_collection, pack, unpack
 from detectors.versions import Versions
+from domain.approvals import CLOSING
 from domain.entries import (
     START,
     ActionKind,
@@ -207,6 +208,8 @@ class Bank:
         return ()
 
     def _act(self, action: PersonAction, position: RowPosition) -> Sequence[Conclusion]:
+        if action.kind in CLOSING:
+            return (self._versions.close(action),)
         if action.kind is ActionKind.APPROVE_MODEL:
             return self._models.decide(action)
         if action.kind in (ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED):

@@ -8,8 +8,8 @@ import re
 from dataclasses import asdict, dataclass
 
 from detectors.cases import Json
-from domain.approvals import Decision, fault_of
-from domain.entries import RecipeApproved
+from domain.approvals import CLOSING, Closing, Decision, fault_of
+from domain.entries import PersonAction, RecipeApproved
 from domain.equipment import UnitModel
 from domain.recipe_content import recipe_of
 from domain.recipes import Recipe
@@ -27,12 +27,13 @@ class Version:
 
 
 class Versions:
-    """What may judge: the rulebook's files, or what was approved; a fold of `RecipeApproved`."""
+    """What may judge: the rulebook's files, or what was approved; a fold of approvals, rejections and withdrawals."""
 
     def __init__(self, rulebook: Rulebook) -> None:
         self._drafts = rulebook.recipes
         self.required = rulebook.approval != "off"
         self._approved: dict[str, list[Version]] = {}  # by product, in the order in which they came
+        self._closed: dict[str, tuple[str, str]] = {}  # proposals that nobody can approve: what they are, and by whom
 
     def take(self, entry: RecipeApproved) -> Decision:
         """Add a version; the same approval twice is one. What counts for nothing is told with the reason."""
@@ -41,6 +42,16 @@ class Versions:
             self._add(entry)
         return Decision(entry, error)
 
+    def close(self, action: PersonAction) -> Closing:
+        """Let nobody approve a proposal any more. After its approval, or a second time, that counts for nothing."""
+        known = self._closed.get(action.subject)
+        if known is not None:
+            return Closing(action, f"{action.subject} was {known[0]} by {known[1]}")
+        if any(each.approved.proposal == action.subject for own in self._approved.values() for each in own):
+            return Closing(action, f"{action.subject} is approved already")
+        self._closed[action.subject] = (CLOSING[action.kind], action.person)
+        return Closing(action)
+
     def _add(self, entry: RecipeApproved) -> None:
         known = self._approved.setdefault(entry.product, [])
         if all(each.approved.id != entry.id for each in known):
@@ -48,6 +59,9 @@ class Versions:
 
     def _clash(self, entry: RecipeApproved) -> str:
         """A version number means one content for good."""
+        state, person = self._closed.get(entry.proposal, ("", ""))
+        if state:
+            return f"{entry.proposal} was {state} by {person}"
         for each in self._approved.get(entry.product, []):
             if each.approved.version == entry.version and each.approved.hash != entry.hash:
                 return f"{entry.product} v{entry.version} was approved with another content: raise the version"
@@ -99,13 +113,17 @@ class Versions:
         return next((recipe for recipe in self._drafts.values() if recipe.product == product), None)
 
     def state(self) -> Json:
-        """Every approved version, in its order."""
-        return [asdict(each.approved) for versions in self._approved.values() for each in versions]
+        """Every approved version, in its order, and what was closed."""
+        approved = [asdict(each.approved) for versions in self._approved.values() for each in versions]
+        return {"approved": approved, "closed": [[id_, *told] for id_, told in self._closed.items()]}
 
     def load(self, state: Json) -> None:
         """Take back what `state` told."""
         self._approved = {}
-        for each in state:
+        if isinstance(state, list):  # an older program knew approvals alone
+            state = {"approved": state, "closed": []}
+        self._closed = {id_: (what, person) for id_, what, person in state["closed"]}
+        for each in state["approved"]:
             self._add(RecipeApproved(**each))
 
 

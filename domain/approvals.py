@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.entries import RecipeApproved
+from domain.entries import ActionKind, PersonAction, RecipeApproved
 from domain.errors import DamagedFile
 from domain.recipe_content import canonical, hash_of, recipe_of
 from domain.recipes import Recipe
@@ -34,6 +34,43 @@ class Decision:
 
     approved: RecipeApproved
     error: str = ""
+
+
+CLOSING = {ActionKind.REJECT_RANGES: "rejected", ActionKind.WITHDRAW_RANGES: "withdrawn"}
+"""Deeds after which a proposal cannot be approved any more, and what it is then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What became of a rejection or a withdrawal in its place in the journal; `error`: why it counts for nothing."""
+
+    action: PersonAction
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A proposal that was rejected or withdrawn: by whom, when and why the action says."""
+
+    proposal: Proposal
+    action: PersonAction
+
+    @property
+    def state(self) -> str:
+        """`rejected` or `withdrawn`."""
+        return CLOSING[self.action.kind]
+
+
+def fault_of_closing(proposal: Proposal, action: PersonAction) -> str:
+    """Why somebody cannot close a proposal; empty if they can. Who proposed withdraws, another person rejects."""
+    if not action.comment.strip():
+        return "it has no reason"
+    is_own = same_person(proposal.person, action.person)
+    if action.kind is ActionKind.REJECT_RANGES and is_own:
+        return f"{action.person} proposed it, and may withdraw it"
+    if action.kind is ActionKind.WITHDRAW_RANGES and not is_own:
+        return f"{proposal.person} proposed it: another person rejects it"
+    return ""
 
 
 def same_person(one: str, other: str) -> bool:
@@ -90,8 +127,9 @@ class Standing:
     in_force: RecipeApproved | None
     later: tuple[RecipeApproved, ...]  # by the time from which they are valid
     waiting: tuple[Proposal, ...]  # for a second person, newest first
+    closed: tuple[Closed, ...]  # rejected or withdrawn, newest first
     draft_version: int | None  # of the file; None: the file does not know the product
-    draft: str  # the file's content: in force, valid later, waits for approval, not proposed, or none
+    draft: str  # the file's content: in force, valid later, waits for approval, rejected, withdrawn, not proposed, none
 
 
 def standings(
@@ -101,8 +139,11 @@ def standings(
     now_ns: int,
     *,
     required: bool,
+    closings: Sequence[PersonAction] = (),
 ) -> list[Standing]:
-    """How every product stands at a time; `approved` and `proposals` newest first, as the records give them."""
+    """How every product stands at a time; `approved`, `proposals` and `closings` newest first, as records give them."""
+    by_id = {each.id: each for each in proposals}
+    closed = [Closed(by_id[each.subject], each) for each in closings if each.subject in by_id]
     products = sorted({*drafts, *(each.product for each in approved), *(each.product for each in proposals)})
     return [
         _standing(
@@ -110,6 +151,7 @@ def standings(
             drafts.get(product),
             [each for each in reversed(approved) if each.product == product],
             [each for each in proposals if each.product == product],
+            [each for each in closed if each.proposal.product == product],
             now_ns,
             required=required,
         )
@@ -122,6 +164,7 @@ def _standing(
     draft: Recipe | None,
     approved: list[RecipeApproved],
     proposals: list[Proposal],
+    closed: list[Closed],
     now_ns: int,
     *,
     required: bool,
@@ -129,21 +172,26 @@ def _standing(
     valid = [each for each in approved if each.valid_from_ns <= now_ns]
     in_force = max(reversed(valid), key=lambda each: each.valid_from_ns) if valid else None
     later = sorted((each for each in approved if each.valid_from_ns > now_ns), key=lambda each: each.valid_from_ns)
-    decided = {each.version for each in approved}
-    waiting = [each for each in proposals if each.version not in decided]
+    decided, gone = {each.version for each in approved}, {each.proposal.id for each in closed}
+    waiting = [each for each in proposals if each.version not in decided and each.id not in gone]
     return Standing(
         product,
         required,
         in_force,
         tuple(later),
         tuple(waiting),
+        tuple(closed),
         None if draft is None else draft.version,
-        _draft_state(draft, in_force, later, waiting),
+        _draft_state(draft, in_force, later, waiting, closed),
     )
 
 
 def _draft_state(
-    draft: Recipe | None, in_force: RecipeApproved | None, later: list[RecipeApproved], waiting: list[Proposal]
+    draft: Recipe | None,
+    in_force: RecipeApproved | None,
+    later: list[RecipeApproved],
+    waiting: list[Proposal],
+    closed: list[Closed],
 ) -> str:
     if draft is None:
         return "none"
@@ -152,4 +200,6 @@ def _draft_state(
         return "in force"
     if any(each.hash == written for each in later):
         return "valid later"
-    return "waits for approval" if any(each.hash == written for each in waiting) else "not proposed"
+    if any(each.hash == written for each in waiting):
+        return "waits for approval"
+    return next((each.state for each in closed if each.proposal.hash == written), "not proposed")

@@ -129,6 +129,8 @@ class ActionKind(enum.StrEnum):
     UNSHELVE = "unshelve"
     COMMENT = "comment"
     APPROVE_RANGES = "approve_ranges"  # of a proposal; the core journals it as `RecipeApproved`
+    REJECT_RANGES = "reject_ranges"  # a second person turns a proposal down
+    WITHDRAW_RANGES = "withdraw_ranges"  # who proposed takes it back
     HOLD_START = "hold_start"  # says when a hold really started
     HOLD_STOP = "hold_stop"  # says when it really stopped
     CALIBRATED = "calibrated"  # subject: a tag, whose instrument was found good

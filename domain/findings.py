@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 
-from domain.approvals import Decision
+from domain.approvals import Closing, Decision
 from domain.entries import NOWHERE, BatchEvent, RowPosition
 from domain.genealogy import BatchLink
 from domain.holds import HoldDecision
@@ -146,5 +146,5 @@ class BatchTold:
     position: RowPosition
 
 
-Conclusion = Finding | Recheck | PhaseRecord | BatchTold | BatchLink | Decision | ModelDecision | HoldDecision
+Conclusion = Finding | Recheck | PhaseRecord | BatchTold | BatchLink | Decision | Closing | ModelDecision | HoldDecision
 """Whatever follows from an entry."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
-from domain.entries import PersonAction
+from domain.entries import ActionKind, PersonAction
 from domain.errors import DamagedFile
 from records.tables import audit, people
 
@@ -114,6 +114,18 @@ def verified_audit(connection: Connection) -> AuditHead:
                 message = f"audit record {expected} ({row['kind']} by {row['person']}) is not as it was written"
                 raise DamagedFile(message)
             expected, previous, after = expected + 1, row["hash"], row["sequence"]
+
+
+def listed_deeds(connection: Connection, kinds: Sequence[ActionKind], limit: int) -> Sequence[PersonAction]:
+    """The actions of some kinds that counted, newest first: what counted says its kind alone."""
+    names = [str(kind) for kind in kinds]
+    found = select(audit).where(audit.c.kind.in_(names), audit.c.what == audit.c.kind)
+    return [
+        PersonAction(
+            row["reference"], row["at_ns"], row["person"], ActionKind(row["kind"]), row["subject"], row["comment"]
+        )
+        for row in connection.execute(found.order_by(audit.c.sequence.desc()).limit(limit)).mappings()
+    ]
 
 
 def listed_audit(connection: Connection, limit: int) -> Sequence[AuditRecord]:

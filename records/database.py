@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from domain.alarms import Notice, Transition
-from domain.approvals import Proposal
+from domain.approvals import CLOSING, Proposal
 from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
 from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.genealogy import BatchLink
@@ -194,6 +194,11 @@ class SqlRecords:
         """What was approved, newest first."""
         with self._database.reading() as connection:
             return ranges.listed_versions(connection, limit)
+
+    def closings(self, limit: int = 1_000) -> Sequence[PersonAction]:
+        """The rejections and withdrawals of proposals that counted, newest first."""
+        with self._database.reading() as connection:
+            return audit.listed_deeds(connection, tuple(CLOSING), limit)
 
     # For the core
 

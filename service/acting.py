@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from domain.approvals import Proposal
+from domain.approvals import CLOSING, Proposal, fault_of_closing
 from domain.entries import ActionKind, BatchEvent, Entry, PersonAction, RecipeApproved
 from service.collecting import Intake
 
@@ -50,17 +50,22 @@ async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Even
 
 
 def _entries(requests: Requests, actions: Sequence[PersonAction]) -> list[Entry]:
-    """What is journaled of requests; one that approves nothing is refused on the spot."""
+    """What is journaled of requests; one that is about no proposal, or cannot close its, is refused on the spot."""
     entries: list[Entry] = []
     for action in actions:
-        if action.kind is not ActionKind.APPROVE_RANGES:
+        if action.kind is not ActionKind.APPROVE_RANGES and action.kind not in CLOSING:
             entries.append(action)
             continue
         proposal = requests.proposal(action.subject)
+        fault = "" if proposal is None else fault_of_closing(proposal, action)
         if proposal is None:
             requests.request_done(action.id, f"there is no proposal {action.subject!r}")
-        else:
+        elif action.kind is ActionKind.APPROVE_RANGES:
             entries.append(approval_of(proposal, action))
+        elif fault:
+            requests.request_done(action.id, fault)
+        else:
+            entries.append(action)
     return entries
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from alarms.book import AlarmBook
 from detectors.late.rejudging import RowsOfTag
 from domain.alarms import Notice, Transition
-from domain.approvals import Decision
+from domain.approvals import CLOSING, Closing, Decision
 from domain.entries import (
     START,
     ActionKind,
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 NAME = "judging"
 
-_OF_DETECTORS = (ActionKind.APPROVE_MODEL, ActionKind.HOLD_START, ActionKind.HOLD_STOP)
+_OF_DETECTORS = (ActionKind.APPROVE_MODEL, ActionKind.HOLD_START, ActionKind.HOLD_STOP, *CLOSING)
 """Actions that the detectors take, and answer."""
 
 _TOLD_TO_DETECTORS = (ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED)
@@ -69,6 +69,10 @@ class JudgeRecords(Records, Protocol):
 
     def approved_entries(self) -> Sequence[tuple[Position, RecipeApproved]]:
         """What was approved up to the judge's cursor, each with its place in the journal, in that order."""
+        ...
+
+    def closings(self) -> Sequence[PersonAction]:
+        """The rejections and withdrawals of proposals that counted, newest first."""
         ...
 
 
@@ -126,7 +130,11 @@ class Effects:
                 self.told.append(conclusion)
             case BatchLink():
                 self.links.append(conclusion)
-            case ModelDecision(action=action, error=error) | HoldDecision(action=action, error=error):
+            case (
+                ModelDecision(action=action, error=error)
+                | HoldDecision(action=action, error=error)
+                | Closing(action=action, error=error)
+            ):
                 self.actions.append((action, f"{action.kind}{' refused' if error else ''}", error or None))
             case Recheck():
                 self.rechecks.append(conclusion)
@@ -207,6 +215,8 @@ class Judge:
                 self.snapshot_position = cursor
                 for at, entry in self._records.approved_entries():
                     self._bank.update(at, entry)
+                for action in reversed(self._records.closings()):
+                    self._bank.update(cursor, action)
         self.position = self.snapshot_position
         return cursor
 

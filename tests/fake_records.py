@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from domain.alarms import AlarmState, Notice, Transition
-from domain.approvals import Decision, Proposal
-from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
+from domain.approvals import CLOSING, Decision, Proposal
+from domain.entries import ActionKind, BatchEvent, PersonAction, Position, RecipeApproved
 from domain.errors import Refused
 from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink
@@ -182,6 +182,14 @@ class MemoryRecords:
 
     def approved_versions(self, limit: int = 1_000) -> Sequence[RecipeApproved]:
         return [each for _, each in self._decided.versions.values()][::-1][:limit]
+
+    def closings(self, limit: int = 1_000) -> Sequence[PersonAction]:
+        found = [each.entry for each in self._decided.audit if each.entry.kind in set(CLOSING)]
+        counted = [each for each in found if each.what == each.kind]
+        return [
+            PersonAction(each.reference, each.at_ns, each.person, ActionKind(each.kind), each.subject, each.comment)
+            for each in reversed(counted)
+        ][:limit]
 
     def approved_entries(self) -> Sequence[tuple[Position, RecipeApproved]]:
         return list(self._decided.versions.values())

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from api.context import Context, Here, Time, answer
 from api.shapes import Shape
 from api.times import TimeForm
-from domain.approvals import Proposal, Standing
+from domain.approvals import Closed, Proposal, Standing
 from domain.entries import RecipeApproved
 
 router = APIRouter(prefix="/v1/recipes", tags=["recipes"])
@@ -34,6 +34,7 @@ def _standing_shape(standing: Standing, form: TimeForm) -> Shape:
         "in_force": None if judges is None else _version_shape(judges, form),
         "later": [_version_shape(each, form) for each in standing.later],
         "waiting": [_proposal_shape(each, form) for each in standing.waiting],
+        "closed": [_closed_shape(each, form) for each in standing.closed],
         "file": {"version": standing.draft_version, "state": standing.draft},
     }
 
@@ -61,4 +62,14 @@ def _proposal_shape(proposal: Proposal, form: TimeForm) -> Shape:
         "proposed_by": proposal.person,
         "reason": proposal.reason,
         "hash": proposal.hash,
+    }
+
+
+def _closed_shape(closed: Closed, form: TimeForm) -> Shape:
+    return {
+        **_proposal_shape(closed.proposal, form),
+        "state": closed.state,
+        **form.put(closed=closed.action.at_ns),
+        "closed_by": closed.action.person,
+        "closed_because": closed.action.comment,
     }

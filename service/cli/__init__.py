@@ -21,7 +21,7 @@ VERBS = {
     "test": "test limits against series of values",
     "drift": "confirm how often drift charts alarm falsely",
     "token": "give people personal tokens",
-    "ranges": "versions of ranges: propose, diff, approve, impact",
+    "ranges": "versions of ranges: propose, diff, approve, reject, withdraw, impact",
     "recipes": "import master recipes as drafts",
     "models": "learned models: train, evaluate, approve, list",
     "mirror": "fill a mirror's hole from the record",

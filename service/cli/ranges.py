@@ -2,7 +2,8 @@
 
 import argparse
 
-from domain.approvals import Standing
+from domain.approvals import CLOSING, Standing
+from domain.entries import ActionKind
 from domain.errors import Refused
 from domain.recipe_content import recipe_of
 from domain.recipes import Recipe
@@ -15,7 +16,7 @@ from service.cli.acting import acting_person, add_common, answer_of, do, moment
 from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
-from service.ranges.changing import approve, propose
+from service.ranges.changing import approve, close, propose
 from service.ranges.difference import difference
 from service.ranges.impact import Past, impact
 from service.ranges.standing import judging_recipes, standings_of
@@ -24,9 +25,11 @@ _MOST_RUNS = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """List, propose, diff, approve, impact."""
+    """List, propose, diff, approve, reject, withdraw, impact."""
     add_common(parser)
-    verbs = parser.add_subparsers(dest="what", required=True, metavar="list|propose|diff|approve|impact")
+    verbs = parser.add_subparsers(
+        dest="what", required=True, metavar="list|propose|diff|approve|reject|withdraw|impact"
+    )
     verbs.add_parser("list", help="what is in force, what comes, what waits")
     proposing = verbs.add_parser("propose", help="put the file's recipe forward")
     proposing.add_argument("product")
@@ -37,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     approving.add_argument("proposal")
     approving.add_argument("--reason", required=True)
     approving.add_argument("--valid-from", metavar="TIME", help="ISO 8601, not in the past; default: now")
+    for verb, what in (("reject", "turn a proposal down"), ("withdraw", "take your own proposal back")):
+        closing = verbs.add_parser(verb, help=f"{what}: nobody can approve it then")
+        closing.add_argument("proposal")
+        closing.add_argument("--reason", required=True)
     weighing = verbs.add_parser("impact", help="which ranges of recent batches would have said otherwise")
     weighing.add_argument("which", metavar="PRODUCT|PROPOSAL")
     weighing.add_argument("--since", default="30 days", metavar="DURATION")
@@ -44,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what is asked; exit 2 where it is refused."""
-    verbs = {"list": _list, "propose": _propose, "diff": _diff, "approve": _approve, "impact": _impact}
+    closing = {"reject": _close, "withdraw": _close}
+    verbs = {"list": _list, "propose": _propose, "diff": _diff, "approve": _approve, **closing, "impact": _impact}
     return do(verbs, options)
 
 
@@ -69,6 +77,9 @@ def _list(_: argparse.Namespace, configuration: Configuration, __: Files, record
             print(f"{each.product}: v{later.version} from {format_time(later.valid_from_ns)}, by {later.approver}")
         for waits in each.waiting:
             print(f"{each.product}: v{waits.version} waits for a second person: {waits.id}, by {waits.person}")
+        for closed in each.closed:
+            told, at = closed.action, format_time(closed.action.at_ns)
+            print(f"{each.product}: v{closed.proposal.version} {closed.state} by {told.person} at {at}: {told.comment}")
         if each.draft_version is not None:
             print(f"{each.product}: the file's v{each.draft_version}: {each.draft}")
     return 0
@@ -120,6 +131,17 @@ def _approve(options: argparse.Namespace, configuration: Configuration, files: F
     assert action.until_ns is not None
     since = f"in force from {format_time(action.until_ns)}"
     print(f"{options.proposal}: {since}" if answer else f"{options.proposal}: {since}, once the service runs")
+    return 0
+
+
+def _close(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
+    kind = ActionKind.REJECT_RANGES if options.what == "reject" else ActionKind.WITHDRAW_RANGES
+    person, now_ns = acting_person(options, records), make_clock(configuration.clock).now_ns()
+    action = close(records, options.proposal, person, kind, options.reason, now_ns)
+    answer = answer_of(files, records, action)
+    if answer is not None and answer.state == "refused":
+        raise Refused(f"{options.proposal}: {answer.error}")
+    print(f"{options.proposal}: {CLOSING[kind]}" + ("" if answer else ", once the service runs"))
     return 0
 
 

@@ -1,11 +1,12 @@
-"""Putting a draft forward, and approving it: two deeds of two people, each with a personal token and a reason."""
+"""Putting a draft forward, and approving, rejecting or withdrawing it: each with a personal token and a reason."""
 
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from domain.approvals import MAY_CHANGE_RANGES, Proposal, fault_of, studies_of
+from domain.approvals import CLOSING, MAY_CHANGE_RANGES, Proposal, fault_of, fault_of_closing, studies_of
 from domain.entries import ActionKind, PersonAction, RecipeApproved
 from domain.errors import Refused
 from domain.ports import Person
@@ -32,6 +33,10 @@ class RangeRecords(Protocol):
         """What was approved, newest first."""
         ...
 
+    def closings(self) -> Sequence[PersonAction]:
+        """The rejections and withdrawals that counted, newest first."""
+        ...
+
     def request(self, action: PersonAction) -> None:
         """Ask the core."""
         ...
@@ -55,14 +60,19 @@ def propose(records: RangeRecords, recipe: Recipe, person: Person, reason: str, 
         content=content,
         hash=hash_of(content),
     )
+    first_id = made.id
     for approved in records.approved_versions():
         if (approved.product, approved.version) == (made.product, made.version):
             same = approved.hash == made.hash
             why = "is approved already" if same else "was approved with another content: raise the version"
             raise Refused(f"{made.product} v{made.version} {why}")
-    known = records.proposal(made.id)
-    if known is not None:
-        raise Refused(f"{known.person} proposed {made.product} v{made.version} as it is already: {known.id}")
+    closed = {each.subject: CLOSING[each.kind] for each in records.closings()}
+    again = 1
+    while (known := records.proposal(made.id)) is not None:
+        if known.id not in closed:
+            raise Refused(f"{known.person} proposed {made.product} v{made.version} as it is already: {known.id}")
+        again += 1
+        made = replace(made, id=f"{first_id}-{again}")
     records.propose(made)
     return made
 
@@ -106,8 +116,39 @@ def approve(
     fault = fault_of(approval_of(proposal, action))
     if fault:
         raise Refused(f"{proposal.id}: {fault}")
+    _must_be_open(records, proposal)
     for approved in records.approved_versions():
         if (approved.product, approved.version) == (proposal.product, proposal.version):
             raise Refused(f"{proposal.product} v{proposal.version} is approved already")
     records.request(action)
     return action
+
+
+def close(
+    records: RangeRecords, proposal_id: str, person: Person, kind: ActionKind, reason: str, now_ns: int
+) -> PersonAction:
+    """Ask the core to reject or withdraw a proposal, which nobody can approve from then on.
+
+    Refused: no role, no reason, no such proposal, one that is approved or closed, another one's to withdraw, an own one
+    to reject.
+    """
+    _must_change(person, reason)
+    proposal = records.proposal(proposal_id)
+    if proposal is None:
+        raise Refused(f"there is no proposal {proposal_id!r}")
+    action = PersonAction(str(uuid.uuid4()), now_ns, person.name, kind, proposal.id, reason.strip())
+    fault = fault_of_closing(proposal, action)
+    if fault:
+        raise Refused(f"{proposal.id}: {fault}")
+    _must_be_open(records, proposal)
+    if any(approved.proposal == proposal.id for approved in records.approved_versions()):
+        raise Refused(f"{proposal.id} is approved already")
+    records.request(action)
+    return action
+
+
+def _must_be_open(records: RangeRecords, proposal: Proposal) -> None:
+    for each in records.closings():
+        if each.subject == proposal.id:
+            why = f"{CLOSING[each.kind]} by {each.person}: {each.comment}"
+            raise Refused(f"{proposal.id} was {why}")

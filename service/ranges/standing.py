@@ -13,7 +13,12 @@ def standings_of(configuration: Configuration, records: SqlRecords, now_ns: int)
     """Every product at a time: what judges, what will, what waits, and how its file stands."""
     rules = configuration.rulebook
     return standings(
-        rules.recipes, records.approved_versions(), records.proposals(), now_ns, required=rules.approval != "off"
+        rules.recipes,
+        records.approved_versions(),
+        records.proposals(),
+        now_ns,
+        required=rules.approval != "off",
+        closings=records.closings(),
     )
 
 

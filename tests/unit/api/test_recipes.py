@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from domain.approvals import Proposal, standings
+from domain.entries import ActionKind, PersonAction
 from domain.recipe_content import canonical, hash_of
 from domain.rules import Rulebook
 from tests.unit.api.conftest import NOW_NS, RULEBOOK, World, a_client, a_world
@@ -63,3 +64,24 @@ async def test_the_page_says_that_nothing_judges() -> None:
 
     assert "Nothing judges" in page
     assert told["judges"] is None
+
+
+async def test_a_rejected_proposal_is_told_with_who_when_and_why() -> None:
+    content = canonical(NEXT)
+    asked = Proposal("p8", NOW_NS - 5, "API-1", 8, "CR-1", "VR-12", "Ada", "tighter", content, hash_of(content))
+    no = PersonAction("c8", NOW_NS - 3, "Grace", ActionKind.REJECT_RANGES, "p8", "page <14> says otherwise")
+    rules = Rulebook(recipes={"API-1": NEXT}, approval="required")
+    told_to = a_world(
+        rulebook=rules,
+        standings=lambda now_ns: standings(rules.recipes, [], [asked], now_ns, required=True, closings=[no]),
+    )
+    async with a_client(told_to) as client:
+        (told,) = (await client.get("/v1/recipes")).json()["recipes"]
+        page = (await client.get("/recipes")).text
+
+    (closed,) = told["closed"]
+    assert told["waiting"] == []
+    assert (closed["state"], closed["closed_by"], closed["closed_ns"]) == ("rejected", "Grace", NOW_NS - 3)
+    assert closed["closed_because"] == "page <14> says otherwise"
+    assert told["file"]["state"] == "rejected"
+    assert "page &lt;14&gt; says otherwise" in page

@@ -10,7 +10,7 @@ from domain.entries import ActionKind, PersonAction, Position, RecipeApproved
 from domain.recipe_content import canonical, hash_of
 from domain.recipes import Recipe
 from records.requests import Answer
-from service.acting import take_requests
+from service.acting import approval_of, take_requests
 from service.judging import NAME
 from tests.unit.detectors.approvals import version_of
 from tests.unit.detectors.plant import BATCH, RECIPE, STEP, TT, at, batch, rulebook, texts
@@ -36,13 +36,13 @@ def approve(
 class Plant(Core):
     """A core that also takes people's requests."""
 
-    def take_requests(self) -> list[RecipeApproved]:
+    def take_requests(self) -> list[RecipeApproved | PersonAction]:
         """Look once for requests, as a process does that has just started; what was journaled."""
-        taken: list[RecipeApproved] = []
+        taken: list[RecipeApproved | PersonAction] = []
 
         class Journal:
             async def append(self, *entries: object) -> Position:
-                taken.extend(each for each in entries if isinstance(each, RecipeApproved))
+                taken.extend(each for each in entries if isinstance(each, RecipeApproved | PersonAction))
                 return Position(0)
 
             def submit(self, delivery: object) -> None: ...
@@ -193,3 +193,87 @@ def test_content_that_was_changed_on_its_way_judges_nothing():
 
     answer = plant.records.request_answer("a7")
     assert answer == Answer("refused", "its content is not what was approved: the hash differs")
+
+
+def close(kind: ActionKind, person: str, id_: str = "c7", proposal: str = "p7") -> PersonAction:
+    return PersonAction(id_, at(-150), person, kind, proposal, "page 14 says otherwise")
+
+
+REJECT, WITHDRAW = ActionKind.REJECT_RANGES, ActionKind.WITHDRAW_RANGES
+
+
+@pytest.mark.parametrize(("kind", "person", "what"), [(REJECT, "Grace", "rejected"), (WITHDRAW, "Ada", "withdrawn")])
+def test_what_was_closed_cannot_be_approved_whoever_asked_first(kind, person, what):
+    """Both requests wait when the core looks: their order in the journal decides."""
+    plant = Plant()
+    plant.records.propose(proposal_of(RECIPE))
+    plant.records.request(close(kind, person))
+    plant.records.request(approve())
+    taken = plant.take_requests()
+    plant.run(REQUIRED)
+
+    assert [type(each).__name__ for each in taken] == ["PersonAction", "RecipeApproved"]
+    assert plant.records.request_answer("c7") == Answer("done")
+    assert plant.records.request_answer("a7") == Answer("refused", f"p7 was {what} by {person}")
+    assert plant.records.approved_versions() == []
+    assert plant.records.closings() == [close(kind, person)]
+
+
+def test_what_is_approved_cannot_be_closed():
+    plant = requested()
+    plant.take_requests()
+    plant.records.request(close(REJECT, "Grace"))
+    plant.take_requests()
+    plant.run(REQUIRED)
+
+    assert plant.records.request_answer("c7") == Answer("refused", "p7 is approved already")
+    assert plant.records.closings() == []
+    assert len(plant.records.approved_versions()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "person", "why"),
+    [
+        (REJECT, "ADA", "ADA proposed it, and may withdraw it"),
+        (WITHDRAW, "Grace", "Ada proposed it: another person rejects it"),
+    ],
+)
+def test_each_deed_is_of_its_person(kind, person, why):
+    plant = Plant()
+    plant.records.propose(proposal_of(RECIPE))
+    plant.records.request(close(kind, person))
+
+    assert plant.take_requests() == []
+    assert plant.records.request_answer("c7") == Answer("refused", why)
+
+
+def test_detectors_that_start_afresh_still_know_what_was_rejected():
+    plant = Plant()
+    plant.records.propose(proposal_of(RECIPE))
+    plant.records.request(close(REJECT, "Grace"))
+    plant.take_requests()
+    plant.put(batch([(TT, -50, 20.0)]))
+    plant.run(REQUIRED)
+    position, _ = plant.records.snapshot_of(NAME) or (Position(0), b"")
+    with plant.records.unit_of_work() as work:
+        work.snapshot(NAME, position, b"damaged")
+        work.cursor(NAME, Position(len(plant.written)))
+
+    plant.records.request(approve())
+    plant.take_requests()
+    plant.run(REQUIRED)
+
+    assert plant.records.request_answer("a7") == Answer("refused", "p7 was rejected by Grace")
+
+
+def test_what_was_closed_is_in_the_snapshot():
+    from detectors.versions import Versions
+
+    versions = Versions(REQUIRED)
+    versions.close(close(REJECT, "Grace"))
+    again = Versions(REQUIRED)
+    again.load(versions.state())
+    proposal = proposal_of(RECIPE)
+
+    assert again.take(approval_of(proposal, approve())).error == "p7 was rejected by Grace"
+    assert again.close(close(WITHDRAW, "Ada")).error == "p7 was rejected by Grace"

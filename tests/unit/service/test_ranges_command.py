@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.approvals import CLOSING
 from domain.checks import Expectation
 from domain.entries import Position
 from domain.recipes import Limits, Operation, Parallel, ParameterRanges, RangeKind, UnitProcedure
@@ -61,6 +62,11 @@ class Site:
             for _, entry in records.approved_entries():
                 versions.take(entry)
             for action in records.waiting_requests():
+                if action.kind in CLOSING:
+                    with records.unit_of_work() as work:
+                        work.audit(action, str(action.kind))
+                        work.request_done(action.id, versions.close(action).error or None)
+                    continue
                 proposal = records.proposal(action.subject)
                 assert proposal is not None
                 with records.unit_of_work() as work:
@@ -241,3 +247,34 @@ def test_a_difference_tells_expectations_open_ends_and_the_procedure_in_words():
     assert "+ procedure.1|2.1: dissolution: dissolve (charge)" in lines
     assert "+ procedure.2: work-up: cool (cool); rest (cool)" in lines
     assert not any("{" in line for line in lines)
+
+
+def test_a_rejected_proposal_is_told_with_who_when_and_why_and_is_not_approved(site):
+    site.people()
+    proposal = site.propose()
+    told = site.run(f"thermowell ranges --token-file grace.token reject {proposal} --reason 'page 14 says otherwise'")
+    site.core()
+    listed = site.run("thermowell ranges list")
+
+    assert told == f"{proposal}: rejected, once the service runs\n"
+    assert re.search(r"API-1: v7 rejected by Grace at \S+Z: page 14 says otherwise", listed)
+    assert "waits for a second person" not in listed
+    assert "API-1: the file's v7: rejected" in listed
+    why = site.refused(f"thermowell ranges --token-file grace.token approve {proposal} --reason x")
+    assert f"{proposal} was rejected by Grace: page 14 says otherwise" in why
+    assert "was rejected by" in site.refused(f"thermowell ranges --token-file ada.token withdraw {proposal} --reason x")
+
+
+def test_what_was_withdrawn_can_be_proposed_again(site):
+    site.people()
+    first = site.propose()
+    assert "may withdraw it" in site.refused(f"thermowell ranges --token-file ada.token reject {first} --reason x")
+    assert "another person" in site.refused(f"thermowell ranges --token-file grace.token withdraw {first} --reason x")
+    site.run(f"thermowell ranges --token-file ada.token withdraw {first} --reason 'too early'")
+    site.core()
+    second = site.propose()
+
+    assert second == f"{first}-2"
+    site.run(f"thermowell ranges --token-file grace.token approve {second} --reason checked")
+    site.core()
+    assert "v7 in force" in site.run("thermowell ranges list")
