@@ -98,7 +98,7 @@ def outside_ns(
     A lone sample outside counts as one second, so that it is not lost.
     """
     limits = None if ranges is None else ranges.ranges.get(kind)
-    limit = None if limits is None else getattr(limits, side)
+    limit = None if limits is None else getattr(limits.closed, side)
     if ranges is None or limit is None:
         return 0
     holds = time_ns >= start_ns + ranges.after_ns

@@ -7,7 +7,7 @@ import pytest
 
 from domain.entries import Position
 from domain.findings import PhaseRecord
-from domain.recipes import Phase, RangeKind
+from domain.recipes import Limits, Phase, RangeKind
 from domain.tags import TagTable
 from historian.memory import MemoryStore
 from service.ranges.impact import Past, impact, outside_ns
@@ -79,3 +79,10 @@ def test_a_batch_that_nothing_judged_is_weighed_too():
     (line,) = impact(past(history([61.5, 61.5]), "API-1 v6"), {}, TIGHT, at(HOUR))
 
     assert (line.rule, line.before_ns, line.after_ns) == ("nor.high", 0, MINUTE)
+
+
+def test_at_an_end_that_is_outside_it_counts():
+    parameter = replace(ranges((58.0, 62.0), (55.0, 65.0)), ranges={NOR: Limits(None, 62.0, high_open=True)})
+    times = np.array([at(each) for each in (0, 10, 20)])
+
+    assert outside_ns(times, np.array([62.0, 62.0, 62.0]), parameter, NOR, "high", at(0)) == 20 * SECOND
