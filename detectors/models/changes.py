@@ -10,9 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from detectors.models.tails import Column, Deviates, moved, normal_equivalent
+from detectors.models.tails import Column, Deviates, least_spread, moved, normal_equivalent
 
-_LEAST = 1e-9
 _FREEDOM_PER_WINDOW = 2.0
 _LEAST_FREEDOM = 0.5
 
@@ -51,7 +50,7 @@ class ChangeReference:
         end = np.arange(rule.rows, len(rows)) + 1
         middle, begin = end - rule.recent, end - rule.rows
         differ = (sums[end] - sums[middle]) / rule.recent - (sums[middle] - sums[begin]) / rule.before
-        spread = np.sqrt((differ**2).mean(axis=0)) + _LEAST
+        spread = np.sqrt((differ**2).mean(axis=0)) + least_spread(rows)
         freedom = max((len(rows) - rule.rows) / rule.rows * _FREEDOM_PER_WINDOW, _LEAST_FREEDOM)
         return cls(spread, freedom, rows[-rule.rows :].copy(), moved(rows))
 

@@ -13,10 +13,9 @@ from typing import Self
 
 import numpy as np
 
-from detectors.models.tails import Column, Deviates, correlation_time, moved, normal_equivalent
+from detectors.models.tails import Column, Deviates, correlation_time, least_spread, moved, normal_equivalent
 
 _WARM = 50  # rows of a reference whose short average still comes from its start
-_LEAST = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class ShiftReference:
             newest = newest + rule.average * (row - newest)
             strayed[at] = newest - level
         known = strayed[min(_WARM, len(rows) // 2) :]
-        stray = np.maximum(np.sqrt((known**2).mean(axis=0)), _LEAST)
+        stray = np.maximum(np.sqrt((known**2).mean(axis=0)), least_spread(rows))
         freedom = np.maximum(len(rows) / correlation_time(rows) - 1.0, 1.0)
         return cls(level, stray, freedom, newest, moved(rows))
 

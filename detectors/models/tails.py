@@ -51,6 +51,13 @@ def moved(rows: Column) -> Column:
     return several
 
 
+def least_spread(rows: Column) -> Column:
+    """What a spread is at least: a billionth of the tag's range in the reference, in any unit alike; 1 without any."""
+    span = rows.max(axis=0) - rows.min(axis=0)
+    least: Column = np.where(span > 0.0, 1e-9 * span, 1.0)
+    return least
+
+
 def filled(rows: Column) -> Column:
     """A cell without a number takes its tag's mean; a tag without any number is 0, and never moved."""
     finite = np.isfinite(rows)

@@ -8,6 +8,7 @@ import pytest
 from detectors.drift.novelty import Novelty, NoveltyRule
 from detectors.models.changes import ChangeReference, ChangeRule, Changes
 from detectors.models.shift import Shift, ShiftReference, ShiftRule
+from detectors.models.steady import Steady
 from detectors.models.tails import correlation_time, normal_equivalent
 
 RULE, CHANGE = ShiftRule(), ChangeRule()
@@ -94,6 +95,19 @@ def test_a_cell_without_a_number_changes_nothing_for_the_other_tags() -> None:
     holed[120:140, 3] = np.nan
 
     assert alarms(holed)[100:200] == alarms(rows)[100:200]
+
+
+@pytest.mark.parametrize("times", [1e-6, 1e6])
+def test_shift_and_changes_are_told_in_any_unit_alike(times: float) -> None:
+    rows = quiet(700, seed=3)
+    rows[500:600, 0] += 1.5
+    one, other = Steady(4, 400), Steady(4, 400)
+    for row in rows:
+        one.update(row)
+        other.update(times * row)
+
+        assert (other.alarm, other.told) == (one.alarm, one.told)
+        assert other.score == pytest.approx(one.score, rel=1e-6)
 
 
 def test_a_flat_tag_in_the_reference_is_no_error() -> None:
