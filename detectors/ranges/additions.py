@@ -5,63 +5,28 @@ tag's unit per minute. It is known once the window lies within the phase, and ag
 what is not proven is not a rate.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Arrived, Frame, Mask, grown
+from detectors.arrivals import Arrived, Frame, Index, Mask, grown
 from detectors.cases import Json, Origin, Run
 from detectors.gaps import Gaps
 from detectors.late.derived import Alone
 from detectors.late.rejudging import Verdict
 from detectors.part import Said
-from detectors.ranges.derived import ByTag, DerivedRanges, no_rows
+from detectors.ranges.derived import ByTag, DerivedRanges
 from detectors.ranges.excursions import Sample
-from detectors.ranges.limits import ROUNDING, Limit, limits_of
+from detectors.ranges.limits import Limit, limits_of
+from detectors.ranges.windows import Windows
 from detectors.versions import Versions
 from domain.entries import Gap, RowPosition
 from domain.findings import Finding
-from domain.recipes import Ranges, RateRanges
+from domain.recipes import RangeKind, RateRanges
 from domain.rules import Rulebook
 from domain.tags import Tag
-from domain.time import MINUTE_NS
-
-MOST_SAMPLES = 100_000
-"""Samples of one tag that are kept for its window; beyond it the oldest go, and the window becomes shorter."""
-
-
-@dataclass(slots=True, eq=False)
-class Window:
-    """The proven samples of a tag since they are one line: those of the window, and the last one before it."""
-
-    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=MOST_SAMPLES))
-
-    def rate(self, now: Sample, window_ns: int) -> tuple[float, float]:
-        """The change per minute over the window that ends now, and by how much rounding may have moved it.
-
-        NaN while the window is not full.
-        """
-        self.samples.append(now)
-        from_ns = now.time_ns - window_ns
-        while len(self.samples) > 1 and self.samples[1].time_ns <= from_ns:
-            self.samples.popleft()
-        first = self.samples[0]
-        if first.time_ns > from_ns or len(self.samples) < 2:
-            return np.nan, 0.0
-        after = self.samples[1]
-        part = (from_ns - first.time_ns) / (after.time_ns - first.time_ns)
-        then = first.value + (after.value - first.value) * part
-        minutes = window_ns / MINUTE_NS
-        return (now.value - then) / minutes, ROUNDING * (abs(now.value) + abs(then)) / minutes
-
-
-def _exact(rate: float, rounding: float, ranges: Ranges) -> float:
-    """A rate that is a limit but for its rounding is that limit: an addition at its limit is within, and stays so."""
-    ends = (end for each in ranges.values() for end in (each.low, each.high) if end is not None)
-    return next((end for end in ends if abs(rate - end) <= rounding), rate)
 
 
 class Additions(ByTag):
@@ -81,23 +46,37 @@ class Additions(ByTag):
         self._tags: dict[int, Tag] = {}
         self._units: dict[int, str] = {}
         self._inner = DerivedRanges(rulebook, origin, gaps, versions, self._limits_for)
-        self._windows: dict[int, Window] = {}
+        self._watched: dict[int, None] = {}
+        self._windows = Windows()
         self._is_watched: Mask = np.empty(0, dtype=np.bool_)
+        self._is_falling: Mask = np.empty(0, dtype=np.bool_)
+        self._window_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # 0: the tag has no rate
+        self._ends: NDArray[np.float64] = np.empty((2 * len(RangeKind), 0))  # of its ranges; NaN: there are no more
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
         self._inner.grow(size)
+        self._windows.grow(size)
         self._is_watched = grown(self._is_watched, size, fill=False)
+        self._is_falling = grown(self._is_falling, size, fill=False)
+        self._window_ns = grown(self._window_ns, size, 0)
+        self._ends = np.array([grown(each, size, np.nan) for each in self._ends])
 
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition."""
         self._tags[tag.id] = tag
         self._units[tag.id] = unit
-        self._bind_rate(tag, None if tag.id not in self._windows else self._rate(self._runs[tag.id], tag.id))
+        self._bind_rate(tag, None if tag.id not in self._watched else self._rate(self._runs[tag.id], tag.id))
 
     def _bind_rate(self, tag: Tag, rate: RateRanges | None) -> None:
         """What is judged has the rate's name and unit: `R101.feed`."""
         unit = self._units[tag.id]
+        self._window_ns[tag.id] = 0 if rate is None else rate.window_ns
+        self._is_falling[tag.id] = rate is not None and rate.falling
+        self._ends[:, tag.id] = np.nan
+        limits = () if rate is None else rate.ranges.values()
+        for number, end in enumerate(end for each in limits for end in (each.low, each.high) if end is not None):
+            self._ends[number, tag.id] = end
         self._inner.bind(tag if rate is None else replace(tag, name=f"{unit}.{rate.name}", unit=rate.unit), unit)
 
     def _rate(self, run: Run, tag: int) -> RateRanges | None:
@@ -118,52 +97,61 @@ class Additions(ByTag):
             rate = self._rate(run, tag.id)
             if rate is not None:
                 self._bind_rate(tag, rate)
-                self._watch(tag.id, Window())
+                self._watch(tag.id, [])
                 self._inner.phase_starts(run, tag)
 
-    def _watch(self, tag: int, window: Window) -> None:
-        self._windows[tag] = window
+    def _watch(self, tag: int, samples: list[Sample]) -> None:
+        self._watched[tag] = None
         self._is_watched[tag] = True
+        self._windows.put(tag, samples)
 
     def phase_ends(self, run: Run, tags: list[Tag], at_ns: int, position: RowPosition) -> list[Finding]:
         """End what was judged in the phase."""
-        concerned = [tag for tag in tags if tag.id in self._windows]
+        concerned = [tag for tag in tags if tag.id in self._watched]
         found = self._inner.phase_ends(run, concerned, at_ns, position)
         for tag in concerned:
-            del self._windows[tag.id]
+            del self._watched[tag.id]
             self._is_watched[tag.id] = False
         return found
 
     def judge(self, frame: Frame) -> list[Said]:
-        """Judge the rates at the rows of watched tags; only these are looked at one by one."""
-        rows = frame.rows
-        if not self._windows:
+        """Judge the rates at the rows of watched tags."""
+        if not self._watched:
             return []
-        watched = self._is_watched[rows.tag].nonzero()[0]
+        rows, watched = frame.rows, self._is_watched[frame.at].nonzero()[0]
         if not len(watched):
             return []
-        derived = no_rows()
-        for index in watched.tolist():
-            tag, at = int(rows.tag[index]), (int(rows.entry[index]), int(rows.row[index]))
-            derived.add(tag, int(rows.time_ns[index]), self._rate_at(tag, rows, index), at, frame.place(index))
-        return self._inner.judge(*derived.arrived(rows.source))
+        rate = np.full(len(rows), np.nan)
+        for index in frame.turns(watched):
+            self._rates_at(rows, index, rate)
+        ok = np.isfinite(rate[watched])
+        derived = replace(rows.chosen(watched), value=rate[watched], ok=ok, bad=~ok, text=None, uncertain=None)
+        return self._inner.judge(derived, watched if frame.arrival is None else frame.arrival[watched])
 
-    def _rate_at(self, tag: int, rows: Arrived, index: int) -> float:
-        """The rate at a row; NaN where it is not known."""
-        window, run = self._windows[tag], self._runs[tag]
-        rate = self._rate(run, tag)
-        now = Sample(int(rows.time_ns[index]), float(rows.value[index]))
-        if rate is None or (rows.ok is not None and not rows.ok[index]):
-            window.samples.clear()
-            return np.nan
-        last = window.samples[-1] if window.samples else None
-        source = self._tags[tag].source
-        if last is not None and not self._gaps.is_empty and self._gaps.within(tag, source, last.time_ns, now.time_ns):
-            window.samples.clear()
-        elif last is not None and last.time_ns == now.time_ns:
-            window.samples.pop()  # another value of the same moment stands in its place
-        found, rounding = window.rate(now, rate.window_ns)
-        return _exact(-found if rate.falling else found, rounding, rate.ranges)
+    def _rates_at(self, rows: Arrived, index: Index, rate: NDArray[np.float64]) -> None:
+        """The rates at rows of distinct tags; where one is not known it stays NaN."""
+        tag = rows.tag[index]
+        proven = self._window_ns[tag] > 0
+        if rows.ok is not None:
+            proven &= rows.ok[index]
+        if np.count_nonzero(proven) < len(tag):
+            self._windows.clear(tag[~proven])
+            index, tag = index[proven], tag[proven]
+        time_ns = rows.time_ns[index]
+        if not self._gaps.is_empty:
+            self._windows.clear(tag[self._gaps.hide(self._tags, tag, self._windows.last_ns(tag), time_ns)])
+        found, rounding = self._windows.rates(tag, time_ns, rows.value[index], self._window_ns[tag])
+        rate[index] = self._exact(tag, np.where(self._is_falling[tag], -found, found), rounding)
+
+    def _exact(self, tag: Index, rate: NDArray[np.float64], rounding: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A rate that is a limit but for its rounding is that limit: an addition at its limit is within, and stays so.
+
+        Of several such limits it is the first.
+        """
+        exact = rate.copy()
+        for end in self._ends[::-1, tag]:
+            np.copyto(exact, end, where=np.abs(rate - end) <= rounding)
+        return exact
 
     def inputs(self, run: Run, tag: int) -> list[Tag]:
         """The tag whose rate it is; none where it has no rate."""
@@ -190,7 +178,7 @@ class Additions(ByTag):
         """Go on with a tag from where another judge, which followed it alone, has come."""
         assert isinstance(alone, Additions)
         self._inner.take_over(tag, alone._inner, verdicts)  # noqa: SLF001  of its kind
-        self._watch(tag, alone._windows[tag])  # noqa: SLF001
+        self._watch(tag, alone._windows.samples(tag))  # noqa: SLF001
 
     def gap(self, gap: Gap) -> None:
         """Take note of a gap that hides part of what was judged already."""
@@ -198,7 +186,7 @@ class Additions(ByTag):
 
     def state(self) -> Json:
         """The samples of each window, and what is outside."""
-        windows = [[tag, [list(each) for each in window.samples]] for tag, window in self._windows.items()]
+        windows = [[tag, self._windows.samples(tag)] for tag in self._watched]
         return {"windows": windows, "inner": self._inner.state()}
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -207,9 +195,9 @@ class Additions(ByTag):
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` and `arrays` told."""
-        self._windows = {}
+        self._watched = {}
         self._is_watched[:] = False
         for tag, samples in state["windows"]:
-            self._watch(tag, Window(deque((Sample(*each) for each in samples), MOST_SAMPLES)))
+            self._watch(tag, [Sample(*each) for each in samples])
             self._bind_rate(self._tags[tag], self._rate(self._runs[tag], tag))
         self._inner.load(state["inner"], arrays, self._runs)

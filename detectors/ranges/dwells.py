@@ -1,7 +1,8 @@
 """Time at temperature: how long a parameter was within an interval during its phase, against the ranges of that time.
 
 Between two proven samples the straight line tells which part of the time was within. A stretch that proves nothing
-(Bad, a gap) may have been within or not: the time has a least and a most. `dwell.*.high` is said by the most,
+(Bad, a gap) may have been within or not: the time has a least and a most. All tags are counted at once; of those that
+are within for too long, each is then looked at by itself. `dwell.*.high` is said by the most,
 `dwell.*.low` at the end of the phase by the least: the worst case. Before the first and after the last sample of the
 phase nothing counts.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Arrived, Frame, Mask, grown
+from detectors.arrivals import NEVER_NS, Frame, Index, Mask, grown
 from detectors.cases import IN_WORDS, Case, Evidence, Json, Origin, Run, case_from, open_case, quantity
 from detectors.gaps import Gaps
 from detectors.late.derived import Alone, identify
@@ -30,10 +31,13 @@ from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import format_duration
 
+Times = NDArray[np.int64]
+Values = NDArray[np.float64]
+
 
 @dataclass(slots=True, eq=False)
 class Dwell:
-    """The time that a parameter was within, since its phase began: at least and at most."""
+    """The least and the most time that a parameter was within since its phase began, up to the last look."""
 
     name: str
     last: Sample | None = None  # the last proven sample
@@ -42,17 +46,6 @@ class Dwell:
     most_ns: int = 0
     cases: dict[str, Case] = field(default_factory=dict)  # by kind: too long
 
-    def add(self, now: Sample, within: Limits, *, is_line: bool) -> None:
-        """Take the next proven sample; `is_line`: nothing hides what was between."""
-        if self.last is not None:
-            if is_line and not self.is_bad:
-                inside_ns = within_ns(self.last, now, within)
-                self.least_ns += inside_ns
-                self.most_ns += inside_ns
-            else:
-                self.most_ns += now.time_ns - self.last.time_ns
-        self.last, self.is_bad = now, False
-
     def state(self) -> Json:
         """All of it."""
         last = None if self.last is None else list(self.last)
@@ -60,17 +53,53 @@ class Dwell:
         return [self.name, last, self.is_bad, self.least_ns, self.most_ns, cases]
 
 
-def within_ns(one: Sample, other: Sample, within: Limits) -> int:
-    """How long the straight line from one sample to the other is within an interval, in whole ns."""
-    within = within.closed
-    low = -np.inf if within.low is None else within.low
-    high = np.inf if within.high is None else within.high
-    span_ns, step = other.time_ns - one.time_ns, other.value - one.value
-    if step == 0:
-        return span_ns if low <= one.value <= high else 0
-    ends = sorted(((low - one.value) / step, (high - one.value) / step))
-    part = min(ends[1], 1.0) - max(ends[0], 0.0)
-    return round(max(part, 0.0) * span_ns)
+def within_ns(one: Values, other: Values, span_ns: Times, low: Values, high: Values) -> Times:
+    """How long straight lines from one value to the other are within closed intervals, in whole ns."""
+    # Halves: the difference of two values that are far apart is no number.
+    half, low_half, high_half = 0.5 * one, 0.5 * low, 0.5 * high
+    step = 0.5 * other - half
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        at_low, at_high = (low_half - half) / step, (high_half - half) / step
+        part = np.minimum(np.maximum(at_low, at_high), 1.0) - np.maximum(np.minimum(at_low, at_high), 0.0)
+        # Where no value was known before, the part is no number: nothing.
+        part = np.where(step == 0.0, (low <= one) & (one <= high), np.where(part > 0.0, part, 0.0))
+    inside_ns: Times = np.rint(part * span_ns).astype(np.int64)
+    return inside_ns
+
+
+class Count:
+    """One time of every tag that has one, by tag; of the others it says nothing."""
+
+    def __init__(self, size: int) -> None:
+        self.low: Values = np.full(size, -np.inf)
+        self.high: Values = np.full(size, np.inf)
+        self.least_ns: Times = np.zeros(size, dtype=np.int64)
+        self.most_ns: Times = np.zeros(size, dtype=np.int64)
+        self.limit_ns: Values = np.full(size, np.inf)  # the next that is to be said
+
+    def grow(self, size: int) -> None:
+        """Make room for tags."""
+        self.low, self.high = grown(self.low, size, -np.inf), grown(self.high, size, np.inf)
+        self.least_ns, self.most_ns = grown(self.least_ns, size, 0), grown(self.most_ns, size, 0)
+        self.limit_ns = grown(self.limit_ns, size, np.inf)
+
+    def begin(self, tag: int, dwell: Dwell, ranges: DwellRanges) -> None:
+        """Count on from where a tag's time has come, up to the next limit of which nothing was said."""
+        within = ranges.within.closed
+        self.low[tag] = -np.inf if within.low is None else within.low
+        self.high[tag] = np.inf if within.high is None else within.high
+        self.least_ns[tag], self.most_ns[tag] = dwell.least_ns, dwell.most_ns
+        limits = [each.closed.high for kind, each in ranges.ranges.items() if kind not in dwell.cases]
+        self.limit_ns[tag] = min((each for each in limits if each is not None), default=np.inf)
+
+    def leave(self, tag: int) -> None:
+        """Say nothing more of a tag."""
+        self.limit_ns[tag] = np.inf
+
+    def add(self, tag: Index, least_ns: Times, most_ns: Times) -> None:
+        """Let times go by, several of a tag at once."""
+        np.add.at(self.least_ns, tag, least_ns)
+        np.add.at(self.most_ns, tag, most_ns)
 
 
 class Dwells(ByTag):
@@ -91,17 +120,28 @@ class Dwells(ByTag):
         self._tags: dict[int, Tag] = {}
         self._dwells: dict[int, list[Dwell]] = {}
         self._is_watched: Mask = np.empty(0, dtype=np.bool_)
+        # By tag: the last proven sample, and whether a row since then proved nothing.
+        self._last_ns: Times = np.empty(0, dtype=np.int64)
+        self._last: Values = np.empty(0)
+        self._is_bad: Mask = np.empty(0, dtype=np.bool_)
+        self._counts: list[Count] = []  # the first of each tag, the second of those that have two, and so on
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
         self._is_watched = grown(self._is_watched, size, fill=False)
+        self._last_ns = grown(self._last_ns, size, NEVER_NS)
+        self._last = grown(self._last, size, np.nan)
+        self._is_bad = grown(self._is_bad, size, fill=False)
+        for count in self._counts:
+            count.grow(size)
 
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition; what is not its unit's any more is counted no further."""
         self._tags[tag.id] = tag
         if tag.id in self._dwells:
             known = self._ranges(self._runs[tag.id], tag.id)
-            self._dwells[tag.id] = [each for each in self._dwells[tag.id] if each.name in known]
+            self._look(tag.id)
+            self._count(tag.id, [each for each in self._dwells[tag.id] if each.name in known])
 
     def _ranges(self, run: Run, tag: int) -> dict[str, DwellRanges]:
         phase = None if run.recipe is None else run.recipe.phases.get(run.phase)
@@ -118,49 +158,99 @@ class Dwells(ByTag):
         for tag in tags:
             names = self._ranges(run, tag.id)
             if names:
-                self._dwells[tag.id] = [Dwell(name) for name in names]
-                self._is_watched[tag.id] = True
+                self._count(tag.id, [Dwell(name) for name in names])
+                self._last_ns[tag.id], self._is_bad[tag.id] = NEVER_NS, False
+
+    def _count(self, tag: int, dwells: list[Dwell]) -> None:
+        """Count on from where these have come."""
+        self._dwells[tag] = dwells
+        self._is_watched[tag] = True
+        ranges = self._ranges(self._runs[tag], tag) if dwells else {}
+        while len(self._counts) < len(dwells):
+            self._counts.append(Count(len(self._is_watched)))
+        for number, count in enumerate(self._counts):
+            if number < len(dwells):
+                count.begin(tag, dwells[number], ranges[dwells[number].name])
+            else:
+                count.leave(tag)
+
+    def _look(self, tag: int) -> list[Dwell]:
+        """The times of a tag as they are now."""
+        dwells = self._dwells.get(tag, [])
+        last_ns = int(self._last_ns[tag])
+        last = None if last_ns == NEVER_NS else Sample(last_ns, float(self._last[tag]))
+        for dwell, count in zip(dwells, self._counts, strict=False):
+            dwell.last, dwell.is_bad = last, bool(self._is_bad[tag])
+            dwell.least_ns, dwell.most_ns = int(count.least_ns[tag]), int(count.most_ns[tag])
+        return dwells
 
     def judge(self, frame: Frame) -> list[Said]:
-        """Count the rows of watched tags; only these are looked at one by one."""
+        """Count the rows of watched tags."""
         if not self._dwells:
             return []
+        watched = self._is_watched[frame.at].nonzero()[0]
+        if not len(watched):
+            return []
         rows = frame.rows
+        tag, time_ns, value = rows.tag[watched], rows.time_ns[watched], rows.value[watched]
+        is_bad = self._is_bad[tag]
+        if rows.ok is not None:
+            ok = rows.ok[watched]
+            is_bad = _bad_before(tag, ok, is_bad)
+            self._is_bad[tag] = ~ok  # of several rows of a tag the last one stays
+            watched, tag, time_ns, value = watched[ok], tag[ok], time_ns[ok], value[ok]
+        else:
+            self._is_bad[tag] = False
+            is_bad &= True if frame.first is None else frame.first[watched]
+        before_ns, before = self._last_ns[tag], self._last[tag]
+        if frame.first is not None:
+            again = tag[1:] == tag[:-1]
+            before_ns[1:] = np.where(again, time_ns[:-1], before_ns[1:])
+            before[1:] = np.where(again, value[:-1], before[1:])
+        known = before_ns != NEVER_NS
+        span_ns = np.where(known, time_ns - before_ns, 0)
+        is_line = known & ~is_bad & ~self._gaps.hide(self._tags, tag, before_ns, time_ns)
+        steps = []
+        is_over = np.zeros(len(tag), dtype=np.bool_)
+        for count in self._counts:
+            inside_ns = within_ns(before, value, span_ns, count.low[tag], count.high[tag])
+            step = (np.where(is_line, inside_ns, 0), np.where(is_line, inside_ns, span_ns))
+            count.add(tag, *step)
+            steps.append(step)
+            is_over |= count.most_ns[tag] > count.limit_ns[tag]
+        self._last_ns[tag], self._last[tag] = time_ns, value
+        over = is_over.nonzero()[0]
+        return self._say(frame, watched[over], [(low[over], high[over]) for low, high in steps]) if len(over) else []
+
+    def _say(self, frame: Frame, index: Index, steps: list[tuple[Times, Times]]) -> list[Said]:
+        """Count these rows of tags that are within for too long one by one, and say so where they come to it."""
+        rows = frame.rows
+        for count, (least_ns, most_ns) in zip(self._counts, steps, strict=True):
+            count.add(rows.tag[index], -least_ns, -most_ns)
         said: list[Said] = []
-        for index in self._is_watched[rows.tag].nonzero()[0].tolist():
-            place = frame.place(index)
-            said += [(place, finding) for finding in self._take(int(rows.tag[index]), rows, index)]
+        for number, row in enumerate(index.tolist()):
+            tag = int(rows.tag[row])
+            for count, (least_ns, most_ns) in zip(self._counts, steps, strict=True):
+                count.least_ns[tag] += least_ns[number]
+                count.most_ns[tag] += most_ns[number]
+            if any(count.most_ns[tag] > count.limit_ns[tag] for count in self._counts):
+                found = self._too_long(tag, int(rows.time_ns[row]), rows.position(row))
+                said += [(frame.place(row), finding) for finding in found]
         return said
 
-    def _take(self, tag: int, rows: Arrived, index: int) -> list[Finding]:
-        dwells, run = self._dwells[tag], self._runs[tag]
-        if rows.ok is not None and not rows.ok[index]:
-            for each in dwells:
-                each.is_bad = True
-            return []
-        ranges = self._ranges(run, tag)
-        now = Sample(int(rows.time_ns[index]), float(rows.value[index]))
-        found: list[Finding] = []
-        for dwell in dwells:
-            dwell.add(now, ranges[dwell.name].within, is_line=self._is_line(tag, dwell, now))
-            found += self._too_long(tag, run, dwell, ranges[dwell.name], rows.position(index))
-        return found
-
-    def _is_line(self, tag: int, dwell: Dwell, now: Sample) -> bool:
-        if self._gaps.is_empty or dwell.last is None:
-            return True
-        return not self._gaps.within(tag, self._tags[tag].source, dwell.last.time_ns, now.time_ns)
-
-    def _too_long(self, tag: int, run: Run, dwell: Dwell, ranges: DwellRanges, position: RowPosition) -> list[Finding]:
-        found = []
-        assert dwell.last is not None
-        for kind, limits in ranges.ranges.items():
-            if limits.high is not None and limits.is_above(dwell.most_ns) and kind not in dwell.cases:
-                case = self._case(f"dwell.{kind}.high", run, dwell, dwell.last.time_ns, position)
-                dwell.cases[kind] = case
-                message = f"{self._was(tag, run, dwell, ranges)}, {_beyond(kind, limits, 1)},{run.place}."
-                evidence = self._evidence(dwell, ranges, kind, limits.high)
-                found.append(case.say(Stage.OPEN, dwell.last.time_ns, message, evidence))
+    def _too_long(self, tag: int, at_ns: int, position: RowPosition) -> list[Finding]:
+        run, found = self._runs[tag], []
+        known = self._ranges(run, tag)
+        for dwell, count in zip(self._look(tag), self._counts, strict=False):
+            ranges = known[dwell.name]
+            for kind, limits in ranges.ranges.items():
+                if limits.high is not None and limits.is_above(dwell.most_ns) and kind not in dwell.cases:
+                    case = self._case(f"dwell.{kind}.high", run, dwell, at_ns, position)
+                    dwell.cases[kind] = case
+                    message = f"{self._was(tag, run, dwell, ranges)}, {_beyond(kind, limits, 1)},{run.place}."
+                    evidence = self._evidence(dwell, ranges, kind, limits.high)
+                    found.append(case.say(Stage.OPEN, at_ns, message, evidence))
+            count.begin(tag, dwell, ranges)
         return found
 
     def _case(self, rule: str, run: Run, dwell: Dwell, at_ns: int, position: RowPosition) -> Case:
@@ -199,6 +289,7 @@ class Dwells(ByTag):
         found: list[Finding] = []
         for tag in tags:
             ranges = self._ranges(run, tag.id) if tag.id in self._dwells else {}
+            self._look(tag.id)
             for dwell in self._dwells.pop(tag.id, []):
                 if dwell.is_bad and dwell.last is not None:
                     dwell.most_ns += max(0, at_ns - dwell.last.time_ns)
@@ -263,7 +354,7 @@ class Dwells(ByTag):
         return found
 
     def _too_long_now(self, tag: int) -> list[tuple[Dwell, DwellRanges, RangeKind, Case]]:
-        dwells = self._dwells.get(tag, [])
+        dwells = self._look(tag)
         ranges = self._ranges(self._runs[tag], tag) if dwells else {}
         return [
             (dwell, ranges[dwell.name], RangeKind(kind), case) for dwell in dwells for kind, case in dwell.cases.items()
@@ -278,11 +369,18 @@ class Dwells(ByTag):
         assert isinstance(alone, Dwells)
         for (_, _, _, case), verdict in zip(alone._too_long_now(tag), verdicts, strict=True):  # noqa: SLF001  of its kind
             identify(case, verdict)
-        self._dwells[tag] = alone._dwells[tag]  # noqa: SLF001
+        self._go_on(tag, alone._look(tag))  # noqa: SLF001
+
+    def _go_on(self, tag: int, dwells: list[Dwell]) -> None:
+        """Count on from where these have come, and from their last sample."""
+        self._count(tag, dwells)
+        last = dwells[0].last if dwells else None
+        self._last_ns[tag], self._last[tag] = (NEVER_NS, np.nan) if last is None else last
+        self._is_bad[tag] = bool(dwells) and dwells[0].is_bad
 
     def state(self) -> Json:
         """All of it."""
-        running = [[tag, [each.state() for each in dwells]] for tag, dwells in self._dwells.items()]
+        running = [[tag, [each.state() for each in self._look(tag)]] for tag in self._dwells]
         return {"running": running, "past": self._past.state()}
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
@@ -295,8 +393,23 @@ class Dwells(ByTag):
             self._past.load(state["past"], self._versions)
             running = state["running"]
         for tag, dwells in running:
-            self._is_watched[tag] = True
-            self._dwells[tag] = [_dwell_from(each) for each in dwells]
+            self._go_on(tag, [_dwell_from(each) for each in dwells])
+
+
+def _bad_before(tag: Index, ok: Mask, was_bad: Mask) -> Mask:
+    """For each proven one of rows grouped by tag, whether one between it and the proven one before was not proven.
+
+    `was_bad`: whether one before these rows was, since the last proven one.
+    """
+    number = np.arange(len(tag))
+    first = np.concatenate([[True], tag[1:] != tag[:-1]])
+    start = np.maximum.accumulate(np.where(first, number, 0))
+    total = np.cumsum(~ok)
+    count = (total - total[start] + ~ok[start])[ok]
+    hidden: Mask = (count > 0) | was_bad[ok]
+    again = tag[ok][1:] == tag[ok][:-1]
+    hidden[1:] = np.where(again, count[1:] != count[:-1], hidden[1:])
+    return hidden
 
 
 def _dwell_from(state: Json) -> Dwell:

@@ -16,7 +16,7 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "store": ("store_ingest", "store_bytes", "store_bytes_unshared", "store_buckets", "store_raw", "store_latest"),
     "detect": ("detect",),
     "detect_cva": ("detect_cva",),
-    "detect_bank": ("detect_bank", "detect_bank_alike", "detect_bank_tick"),
+    "detect_bank": ("detect_bank", "detect_bank_alike", "detect_bank_tick", "detect_bank_everything"),
     "run_length": ("arl0_cusum_50", "arl0_cusum_25", "arl0_ewma"),
     "forecast": ("forecast",),
     "replay": ("replay",),

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from detectors.bank import Bank
 from detectors.ranges.dwells import within_ns
-from detectors.ranges.excursions import Sample
 from domain.entries import Gap, GapCause
 from domain.findings import Stage
 from domain.recipes import DwellRanges, Limits, Phase, RangeKind, RateRanges, Recipe
@@ -120,13 +120,22 @@ def test_the_rate_of_a_phase_begins_with_it():
     [((50, 60), (0, 10), 0.5), ((60, 60), (0, 10), 1.0), ((50, 50), (0, 10), 0.0), ((60, 50), (0, 10), 0.5)],
 )
 def test_the_part_within_is_that_of_the_straight_line(one, other, part):
-    first, second = (Sample(time * SECOND, float(value)) for value, time in zip(one, other, strict=True))
+    first, second = (np.array([value], dtype=np.float64) for value in one)
+    span_ns = np.array([(other[1] - other[0]) * SECOND])
 
-    assert within_ns(first, second, Limits(55.0, None)) == round(part * 10 * SECOND)
+    assert within_ns(first, second, span_ns, np.array([55.0]), np.array([np.inf])) == round(part * 10 * SECOND)
 
 
 def test_through_a_band_and_out_again():
-    assert within_ns(Sample(0, 50.0), Sample(100, 60.0), Limits(54.0, 56.0)) == 20
+    values = (np.array([value]) for value in (50.0, 60.0))
+
+    assert within_ns(*values, np.array([100]), np.array([54.0]), np.array([56.0])) == 20
+
+
+def test_the_farthest_values_that_there_are_make_a_line_too():
+    far = np.array([1.7e308])
+
+    assert within_ns(-far, far, np.array([100]), np.array([-np.inf]), np.array([0.0])) == 50
 
 
 def test_too_long_at_temperature_is_said_by_the_sample_that_shows_it():
