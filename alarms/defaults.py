@@ -347,6 +347,15 @@ _SINGLE = (
         respond_within_ns=30 * MINUTE_NS,
     ),
     AlarmRule(
+        "ahead",
+        "ahead",
+        Priority.HIGH,
+        cause="The tag's times lie far beyond our clock: its device's clock or time zone is wrong, or ours is.",
+        consequence="Its readings are recorded and not judged.",
+        action="Have the clock set; watch the parameter at the control system.",
+        respond_within_ns=10 * MINUTE_NS,
+    ),
+    AlarmRule(
         "frozen",
         "frozen",
         Priority.LOW,

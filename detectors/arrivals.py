@@ -17,6 +17,7 @@ from domain.entries import Position, RowPosition, TextBatch
 from domain.findings import Recheck
 from domain.samples import SampleBatch
 from domain.status import BAD, CODE, UNCERTAIN, UNCERTAIN_RANGE
+from domain.time import SECOND_NS
 
 NEVER_NS = np.iinfo(np.int64).min
 """Before any time: a tag that has not been heard."""
@@ -26,6 +27,9 @@ FOREVER_NS = np.iinfo(np.int64).max
 
 MOST_RETOLD = 16_384
 """Bad rows that repeat an old value, of all tags: when the newest of them were told is remembered."""
+
+AHEAD_NS = 30 * 60 * SECOND_NS
+"""A row that is dated so far beyond our clock (as the newest heartbeat or start told it) is recorded and not judged."""
 
 Place = tuple[int, int]
 """An entry of the journal, and a row in it."""
@@ -211,9 +215,17 @@ class Watermarks:
 
     Late rows are collected and told at the next heartbeat, once per tag: a backfill is one recheck, and the answer does
     not depend on how the rows were batched. A Bad row that is re-sent with an old time counts from its server time.
+
+    A row that is dated more than `ahead_ns` beyond our clock moves no watermark, or every later row would be late: it
+    is put aside and told (`ahead`). Where a source's whole clock is measured to be ahead, that much is allowed to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ahead_ns: int = FOREVER_NS) -> None:
+        self._ahead_ns = ahead_ns
+        self._clock_ns: int | None = None  # ours, as the newest entry that has it told
+        self._skew_ns: dict[str, int] = {}  # by source: how far its clock is ahead of ours
+        self.ahead: dict[int, tuple[int, int, int, int, int]] = {}
+        """By tag, what was put aside and is not told yet: rows; entry, row and time of the first; its limit, ns."""
         self.newest_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._late: dict[int, tuple[int, int]] = {}
         self._asked: dict[int, tuple[int, int]] = {}
@@ -224,8 +236,37 @@ class Watermarks:
         """Make room for tags."""
         self.newest_ns = grown(self.newest_ns, size, NEVER_NS)
 
+    def clock(self, now_ns: int, source: str = "", skew_ns: int | None = None) -> None:
+        """Take our clock, and how far a source's clock is beyond it, where that was measured."""
+        self._clock_ns = now_ns
+        if skew_ns is not None:
+            self._skew_ns[source] = max(0, skew_ns)
+
+    def limit_ns(self, source: str) -> int:
+        """Beyond this time a row of a source is put aside."""
+        if self._clock_ns is None:
+            return FOREVER_NS
+        return min(self._clock_ns + self._skew_ns.get(source, 0) + self._ahead_ns, FOREVER_NS)
+
+    def _put_aside(self, rows: Arrived, limit_ns: int) -> Mask:
+        """Note rows that are dated ahead; return which are not."""
+        beyond = rows.time_ns > limit_ns
+        for index in np.flatnonzero(beyond).tolist():
+            count, *first = self.ahead.get(
+                int(rows.tag[index]),
+                (0, int(rows.entry[index]), int(rows.row[index]), int(rows.time_ns[index]), limit_ns),
+            )
+            entry, row, time_ns, known_ns = first
+            self.ahead[int(rows.tag[index])] = (count + 1, entry, row, time_ns, known_ns)
+        within: Mask = ~beyond
+        return within
+
     def admit(self, rows: Arrived, server_ns: NDArray[np.int64] | None) -> tuple[Arrived, Frame]:
         """Take note of rows; return those that are to be judged, as they came and grouped."""
+        limit_ns = self.limit_ns(rows.source)
+        if int(rows.time_ns.max()) > limit_ns:
+            kept = self._put_aside(rows, limit_ns)
+            rows, server_ns = rows.chosen(kept), None if server_ns is None else server_ns[kept]
         frame = group(rows)
         grouped = frame.rows
         time_ns = grouped.time_ns
@@ -246,15 +287,17 @@ class Watermarks:
     def _admit_one_by_one(self, rows: Arrived, server_ns: NDArray[np.int64] | None, watched: Index) -> Arrived:
         kept = np.ones(len(rows), dtype=np.bool_)
         time_ns = rows.time_ns.copy()
+        limit_ns = self.limit_ns(rows.source)
+        told_ns = None if rows.bad is None or server_ns is None else np.where(rows.bad, server_ns, NEVER_NS)
         for index in watched.tolist():
             tag, at_ns = int(rows.tag[index]), int(time_ns[index])
             newest_ns = int(self.newest_ns[tag])
             if at_ns > newest_ns:
                 self.newest_ns[tag] = at_ns
-            elif rows.bad is not None and server_ns is not None and rows.bad[index] and server_ns[index] > newest_ns:
+            elif told_ns is not None and newest_ns < told_ns[index] <= limit_ns:
                 # A status event from its server time on; the value that it repeats stays as it was.
-                time_ns[index] = server_ns[index]
-                self._retell(tag, (int(rows.entry[index]), int(rows.row[index])), int(server_ns[index]))
+                time_ns[index] = told_ns[index]
+                self._retell(tag, (int(rows.entry[index]), int(rows.row[index])), int(told_ns[index]))
             elif at_ns < newest_ns:
                 kept[index] = False
                 self.recheck(tag, at_ns, at_ns)
@@ -301,13 +344,16 @@ class Watermarks:
         return {
             name: [(tag, start_ns, end_ns) for tag, (start_ns, end_ns) in sorted(known.items())]
             for name, known in (("late", self._late), ("asked", self._asked))
-        }
+        } | {"clock_ns": self._clock_ns, "skew_ns": self._skew_ns, "ahead": list(self.ahead.items())}
 
     def load(self, state: Json, retold: NDArray[np.int64]) -> None:
         """Take back what `state` and `retold` told."""
         self._told_at, self._retold = {}, deque()
         for tag, entry, row, server_ns in retold.tolist():
             self._retell(tag, (entry, row), server_ns)
+        # A state of the time before this has none of these.
+        self._clock_ns, self._skew_ns = state.get("clock_ns"), dict(state.get("skew_ns", {}))
+        self.ahead = {tag: tuple(aside) for tag, aside in state.get("ahead", [])}
         self._late, self._asked = (
             {tag: (start_ns, end_ns) for tag, start_ns, end_ns in state[name]} for name in ("late", "asked")
         )

@@ -26,6 +26,7 @@ from detectors.drift.advice import Advice
 from detectors.drift.drift import Drifts
 from detectors.drift.novelties import Novelties
 from detectors.gaps import Gaps
+from detectors.health.ahead import Ahead
 from detectors.health.calibration import Calibrations
 from detectors.health.places import Places
 from detectors.health.quality import BadQuality, Frozen, UncertainQuality
@@ -60,6 +61,7 @@ from domain.entries import (
     START,
     ActionKind,
     BatchEvent,
+    ConfigurationActivated,
     Entry,
     Gap,
     Heartbeat,
@@ -115,7 +117,7 @@ class Bank:
         self._tags: dict[int, Tag] = {}
         self._tag_states: bytes | None = None
         self._size = self._room = 0
-        self._watermarks = Watermarks()
+        self._watermarks = Watermarks(self._source_limits.ahead_ns)
         self._last = LastSamples()
         self._gaps = Gaps()
         self._versions = Versions(rulebook)
@@ -161,6 +163,7 @@ class Bank:
             Novelties(rulebook, origin, self._ranges.runs),
             self._rhythms,
             Stale(rulebook, origin, self._watermarks, self._ranges.runs, self._rhythms),
+            Ahead(origin, self._watermarks, self._ranges.runs),
             Unjudged(rulebook, origin, self._versions),
             self._holds,
             self._calibrations,
@@ -183,7 +186,7 @@ class Bank:
         """What the batches that wait have used of their budgets; from any thread."""
         return self._holds.budget_table
 
-    def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:  # noqa: PLR0911  a line for each kind
+    def update(self, position: Position, entry: Entry) -> Sequence[Conclusion]:  # noqa: C901, PLR0911  a line for each kind
         """Take the next entry; return what follows from it. The entry is not written to."""
         self.position = position
         if isinstance(entry, SampleBatch):
@@ -203,6 +206,8 @@ class Bank:
             return self._act(entry, RowPosition(position, 0))
         elif isinstance(entry, TagDefined):
             self._define(entry.tag)
+        elif isinstance(entry, ConfigurationActivated):
+            self._watermarks.clock(entry.at_ns)  # the first heartbeat of a start comes after its first rows
         elif isinstance(entry, RecipeApproved):
             return (self._versions.take(entry),)
         return ()
@@ -486,6 +491,7 @@ class Bank:
 
     def _beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Conclusion]:
         """Let time go by: what settles, what is silent, what lasts too long, what is to be judged again."""
+        self._watermarks.clock(heartbeat.now_ns, heartbeat.source, heartbeat.skew_ns)
         found: list[Conclusion] = [*self._sources.beat(heartbeat, position)]
         for unit in self._context.beat(heartbeat.now_ns):
             found += self._settle(unit)

@@ -51,6 +51,7 @@ RULES = {
     "batch.tube": "a batch leaves the course of those before it",
     "batch.feature": "a phase that ended was unlike those before it",
     "stale": "a tag says nothing though its source is heard",
+    "ahead": "a tag dates its readings far beyond our clock: recorded, and not judged",
     "frozen": "samples arrive and the value never changes",
     "bad": "the quality is Bad",
     "uncertain": "the quality is Uncertain: the value counts, and may be off; an event",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from alarms.book import AlarmBook
 from alarms.routing import notices_for_all
+from detectors.arrivals import AHEAD_NS
 from detectors.bank import DEFAULT_LIMITS, Bank
 from detectors.health.silence import SourceLimits
 from domain.ports import Journal
@@ -52,4 +53,5 @@ def source_limits(speed: float) -> SourceLimits:
     return SourceLimits(
         disconnected_after_ns=round(DEFAULT_LIMITS.disconnected_after_ns * speed),
         skew_ns=round(DEFAULT_LIMITS.skew_ns * speed),
+        ahead_ns=round(AHEAD_NS * max(speed, 1.0)),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import NEVER_NS, Watermarks, grown
+from detectors.arrivals import FOREVER_NS, NEVER_NS, Watermarks, grown
 from detectors.cases import Case, Json, Origin, Run, case_from, case_of, open_case
 from detectors.health.rhythm import Rhythms
 from detectors.part import Part
@@ -25,6 +25,7 @@ class SourceLimits:
 
     disconnected_after_ns: int = 10 * SECOND_NS
     skew_ns: int = 2 * SECOND_NS
+    ahead_ns: int = FOREVER_NS  # what is dated further beyond our clock is not judged; the service sets `AHEAD_NS`
 
 
 class Stale(Part):
