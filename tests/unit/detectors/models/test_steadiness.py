@@ -243,7 +243,7 @@ def test_the_bank_says_of_a_tag_what_the_novelty_says() -> None:
     assert 250 in told
     assert cells(said, Stage.CLEARED, "advice.novelty") == told
     at = next(each for each in said if each.evidence["value"] == 75.0)
-    assert at.message.startswith("Advisory: R101.TT is where it never was: 75 degC, nearest before 6")
+    assert at.message.startswith("Advisory: R101.TT is where it never was: 75 °C, nearest before 6")
     assert at.evidence["nearest"] == max(values[:250, 0])
 
 
