@@ -13,6 +13,13 @@ from domain.errors import ConfigError
 from service.config.document import Document, PathKey
 
 _FEW = 12
+_PAIR = 2  # ends of an interval
+_BOUNDS = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -63,7 +70,9 @@ def _known_path(document: Document, location: tuple[int | str, ...]) -> PathKey:
 
 def _is_tag(part: int | str) -> bool:
     """Tell whether pydantic made this part up: the name of a member of a union."""
-    return isinstance(part, str) and (part in ("str", "float", "int", "bool") or "(" in part or "[" in part)
+    return isinstance(part, str) and (
+        part.startswith("constrained-") or part in ("str", "float", "int", "bool") or "(" in part or "[" in part
+    )
 
 
 def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
@@ -81,6 +90,7 @@ def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
             said = "is missing"
         case "literal_error":
             words = [word.strip("' ") for word in problem["ctx"]["expected"].replace(" or ", ",").split(",")]
+            words = [word for word in words if word]
             said = f"{given!r} is none of {', '.join(words)}" + meant(str(given), words)
         case "model_type" | "model_attributes_type" | "dict_type":
             known = _keys_at(model, problem["loc"][:-1])
@@ -97,8 +107,26 @@ def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
         case "string_pattern_mismatch":
             said = f"{given!r} must be like {problem['ctx']['pattern']}"
         case _:
-            said = message[0].lower() + message[1:] + (f", not {given!r}" if message.startswith("Input") else "")
+            said = _size_words(problem) or message[0].lower() + message[1:] + (
+                f", not {given!r}" if message.startswith("Input") else ""
+            )
     return said
+
+
+def _size_words(problem: ErrorDetails) -> str:
+    """What is wrong with how much a number is, or with how many entries a list has; empty for any other problem."""
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"must be {words} {context[name]}, not {problem['input']!r}"
+    if kind not in ("too_short", "too_long"):
+        return ""
+    least, most, count = (context.get(name) for name in ("min_length", "max_length", "actual_length"))
+    if most == _PAIR:
+        return f"must be a list of two, such as [55, 65], not of {count}; a number has a point, no comma"
+    if most is not None:
+        return f"may have at most {most} entries, not {count}"
+    return "must not be empty" if count == 0 else f"needs at least {least} entries, not {count}"
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

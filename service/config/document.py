@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
@@ -59,6 +60,9 @@ def read_document(file: Path) -> Document:
     """Read a YAML file and its includes (`include: [tags.csv, recipes/*.yaml]`); ConfigError says what is wrong."""
     document = Document(file=str(file))
     _take_yaml(document, file)
+    if not document.values:
+        message = "says nothing: a service needs a `site`, `sources` and tags (docs/configuration.md begins with them)"
+        raise ConfigError((Complaint(str(file), 1, 1, "(file)", message),))
     patterns = document.values.pop("include", None) or []
     if not isinstance(patterns, list):
         raise ConfigError((document.complain(("include",), "must be a list of files or patterns"),))
@@ -83,6 +87,13 @@ def _take_yaml(document: Document, file: Path) -> None:
     document.text += text
     try:
         tree = YAML(typ="rt").load(text)
+    except DuplicateKeyError as error:
+        mark, first = error.problem_mark, error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        key = str(error.problem).partition('"')[2].partition('"')[0]
+        since = f", in the mapping that begins in line {first.line + 1}" if first else ""
+        message = f"the key {key!r} stands twice{since}: one of them would be lost"
+        raise ConfigError((Complaint(str(file), line, column, "(yaml)", message),)) from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -73,6 +73,7 @@ def _check_events(
 ) -> None:
     if text.unit not in file.units:
         complaints.append(document.complain((*path, "unit"), f"no unit is named {text.unit!r}"))
+    _check_ends(document, path, text, complaints)
     for key in ("start", "stop"):
         event = getattr(text, key)
         if event not in _EVENTS and not event.endswith((".start", ".end")):
@@ -80,6 +81,13 @@ def _check_events(
             complaints.append(document.complain((*path, key), message))
         else:
             _check_event_tags(document, file, (*path, key), text.unit, event, complaints)
+
+
+def _check_ends(document: Document, path: PathKey, text: HoldText, complaints: list[Complaint]) -> None:
+    """A hold that starts with what stops it would last no time, whatever happens."""
+    if text.start == text.stop:
+        message = f"is the same event as `start`: nothing would ever wait from {text.start!r} to {text.stop!r}"
+        complaints.append(document.complain((*path, "stop"), message))
 
 
 def _check_event_tags(

@@ -1,6 +1,7 @@
 """Master recipes from the file: every phase, parameter and range checked, and in the unit of the tag that it judges."""
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -320,6 +321,8 @@ def _ranges(site: Site, path: PathKey, text: RangesText, to: Convert, tag: Tag |
         limits = _interval(site, path, kind, interval, to, of="" if tag is None else f" of tag {tag.name!r}")
         if limits is None:
             break
+        if (interval.low, interval.high) == (None, None):
+            site.complain((*path, kind), "has no limit on either side: leave it out, or give one")
         ranges[kind] = limits
     return ranges
 
@@ -338,6 +341,9 @@ def _interval(
         low, high = (None if side is None else to(side) for side in (interval.low, interval.high))
     except ValueError as error:
         site.complain((*path, unit_key), f"{error}{of}")
+        return None
+    if any(side is not None and not math.isfinite(side) for side in (low, high)):
+        site.complain((*path, key), "an end is no number that can be compared: an open end is null")
         return None
     limits = replace(interval, low=low, high=high)
     if low is not None and high is not None and low > high:

@@ -203,6 +203,8 @@ class Drift(Section):
 
     @model_validator(mode="after")
     def _can_be(self) -> Self:
+        if self.every <= 0:
+            raise ValueError("`every` is no time: a window needs one (such as 60s)")
         if 0 < self.batches < _LEAST_BATCHES:
             raise ValueError(f"`batches` is 0 (each run by itself) or at least {_LEAST_BATCHES}")
         if isinstance(self.k, tuple) and len(self.k) not in (1, 2):

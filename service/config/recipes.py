@@ -58,6 +58,8 @@ def _tag_rules(document: Document, placed: PlacedTag, budget: Budget, complaints
         for name, alarm in text.alarms.items()
         if (rule := _alarm(document, placed, name, alarm, complaints)) is not None
     )
+    if text.drift is not None and text.kind == "text":
+        complaints.append(document.complain((*path, "drift"), "the tag holds text: nothing of it can be charted"))
     drift = None if text.drift is None else drift_rule(text.drift, budget)
     rules = TagRules(
         placed.name,

@@ -362,3 +362,29 @@ def test_a_hold_of_a_phase_that_no_recipe_has_is_refused_where_the_tag_names_any
     assert [each[each.index("holds.") :] for each in told] == [
         "holds.R101_dirty.start: no recipe has a phase 'dosing'; did you mean 'dose'?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "said"),
+    [
+        ("nor: [331.15, 335.15]", "nor: [331,15, 335,15]", "32:37: recipes.API-1.phases.dose.TT.nor: must be a list of two"),
+        ("validated: [328.15, 338.15]", "validated: [.nan, 338.15]", "TT.validated: an end is no number that can be"),
+        ("nor: [331.15, 335.15]", "nor: [331.15, .inf]", "TT.nor: an end is no number that can be compared"),
+        ("[null, 50]", "[null, null]", "PT.validated: has no limit on either side: leave it out, or give one"),
+        ("reference: gauge, v", "reference: gage, v", "'gage' is none of gauge, absolute; did you mean 'gauge'?"),
+        ("        PT: {unit: kPa", "        TT: {unit: kPa", "33:9: (yaml): the key 'TT' stands twice, in the mapping that"),
+        ("stop: cleaning_start", "stop: last_use_end", "R101_dirty.stop: is the same event as `start`"),
+        ("        rate:", "        drift: {every: 0s}\n        rate:", "`every` is no time: a window needs one"),
+        ("        rate:", "        drift: {k: 9}\n        rate:", "15:17: templates.reactor.tags.{unit}.TT.drift.k: must be at most 3"),
+        ('BATCH", kind: text}', 'BATCH", kind: text, drift: {every: 60s}}', "drift: the tag holds text"),
+    ],
+)  # fmt: skip
+def test_what_an_engineer_gets_wrong_is_told_with_its_place(tmp_path, line, wrong, said):
+    assert line in GOOD
+
+    assert said in "\n".join(complaints(tmp_path, GOOD.replace(line, wrong)))
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
+def test_an_empty_file_is_no_configuration(tmp_path, text):
+    assert complaints(tmp_path, text)[0].startswith("thermowell.yaml:1:1: (file): says nothing")
