@@ -13,6 +13,16 @@ from starlette.responses import Response
 
 logger = logging.getLogger(__name__)
 
+_WORDS = {
+    "model_attributes_type": "must be a JSON object, sent as application/json",
+    "dict_type": "must be a JSON object, sent as application/json",
+    "json_invalid": "is no JSON",
+    "extra_forbidden": "is no member of this request",
+    "missing": "is missing",
+    "string_type": "must be text",
+}
+"""What is wrong in our words, where pydantic's are about Python."""
+
 
 class Problem(Exception):
     """Ends a request with a problem; `parameter` is the query, path or body member that is to blame."""
@@ -85,7 +95,7 @@ def _on_invalid(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where = [str(step) for step in first["loc"]]
     parameter = ".".join(where[1:]) or where[0]
-    detail = f"{parameter}: {first['msg']}"
+    detail = f"{parameter}: {_WORDS.get(first['type'], first['msg'])}"
     return problem_response(HTTPStatus.BAD_REQUEST, detail, instance=request.url.path, parameter=parameter)
 
 

@@ -14,6 +14,8 @@ _BACK = re.compile(r"-(\d+(?:\.\d+)?)(ms|s|min|m|h|d)$")
 _UNITS_NS = {"ms": 1_000_000, "s": SECOND_NS, "min": MINUTE_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 _LOST_PLUS = re.compile(r"(T\S+) (\d\d:?\d\d)$")
 _LARGEST_NS = 2**63 - 1
+_LONGEST = 64  # characters of a time
+_EARLIEST_TOLD_NS = 365 * DAY_NS
 
 
 class TimeForm(enum.StrEnum):
@@ -53,16 +55,30 @@ def parse_moment(parameter: str, text: str, now_ns: int) -> int:
     text = text.strip()
     if text == "now":
         return now_ns
+    if len(text) > _LONGEST:
+        raise bad(parameter, f"{text[:20]!r}… is too long for a time")
     back = _BACK.match(text)
-    if back is not None:
-        return now_ns - round(float(back[1]) * _UNITS_NS[back[2]])
     try:
         # A '+' that was not encoded arrives as a space.
-        time_ns = parse_time_ns(_LOST_PLUS.sub(r"\1+\2", text))
+        time_ns = _back_from(now_ns, back) if back else parse_time_ns(_LOST_PLUS.sub(r"\1+\2", text))
     except ValueError as error:
-        raise bad(parameter, f"{error}, `now` or a time back from now like `-8h`") from None
+        raise bad(parameter, f"{error}: write ISO 8601, `now` or a time back from now like `-8h`") from None
     if abs(time_ns) > _LARGEST_NS:
         raise bad(parameter, f"{text!r} is beyond what 64-bit nanoseconds can tell")
+    return time_ns
+
+
+def _back_from(now_ns: int, back: re.Match[str]) -> int:
+    return now_ns - round(float(back[1]) * _UNITS_NS[back[2]])
+
+
+def parse_past(parameter: str, text: str, now_ns: int) -> int:
+    """Read when something was that people tell of: not after now, and not where a time without its zeros lands."""
+    time_ns = parse_moment(parameter, text, now_ns)
+    if time_ns > now_ns:
+        raise bad(parameter, f"{text!r} is not in the past")
+    if time_ns < _EARLIEST_TOLD_NS:
+        raise bad(parameter, f"{text!r} is {format_time(time_ns)}, before 1971: are its last digits missing?")
     return time_ns
 
 

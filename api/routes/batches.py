@@ -16,7 +16,7 @@ from api.dependencies import SetPointStep
 from api.holds import budget_shapes, hold_shapes
 from api.problems import bad, missing
 from api.shapes import Shape, phase_shape
-from api.times import TimeForm, parse_moment, parse_open_span
+from api.times import TimeForm, parse_open_span, parse_past
 from domain.entries import ActionKind, PersonAction
 from domain.findings import PhaseRecord
 
@@ -155,15 +155,15 @@ async def correct(here: Here, hold: str, said: Correction, person: Somebody) -> 
         raise bad("start", "needs exactly one of `start` and `stop`")
     if not said.comment.strip():
         raise bad("comment", "needs a comment that says why")
+    if not said.batch.isprintable():
+        raise bad("batch", f"{said.batch!r} has characters that no name of a batch has")
     now_ns = here.now_ns()
     kind, name, text = (
         (ActionKind.HOLD_STOP, "stop", said.stop)
         if said.start is None
         else (ActionKind.HOLD_START, "start", said.start)
     )
-    true_ns = parse_moment(name, text or "", now_ns)
-    if true_ns > now_ns:
-        raise bad(name, f"{text!r} is not in the past")
+    true_ns = parse_past(name, text or "", now_ns)
     subject = f"{hold}/{said.batch}"
     action = PersonAction(here.deps.new_id(), now_ns, person.name, kind, subject, said.comment.strip(), true_ns)
     await here.lanes.light.run(lambda: here.deps.records.request(action))

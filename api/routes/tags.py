@@ -12,7 +12,7 @@ from api.auth import Somebody, must_act
 from api.context import Context, Here, Time, answer, cut
 from api.problems import bad
 from api.shapes import Shape, tag_shape, unit_label
-from api.times import TimeForm, parse_moment
+from api.times import TimeForm, parse_past
 from domain import status
 from domain.entries import ActionKind, PersonAction
 from domain.health import NOTHING
@@ -98,9 +98,7 @@ async def calibrated(here: Here, name: str, said: Calibration, person: Somebody)
     if not said.comment.strip():
         raise bad("comment", "needs a comment that says how it is known")
     now_ns = here.now_ns()
-    made_ns = parse_moment("time", said.time, now_ns)
-    if made_ns > now_ns:
-        raise bad("time", f"{said.time!r} is not in the past")
+    made_ns = parse_past("time", said.time, now_ns)
     kind = next(kind for kind, result in _RESULTS.items() if result == said.result)
     action = PersonAction(here.deps.new_id(), now_ns, person.name, kind, tag.name, said.comment.strip(), made_ns)
     await here.lanes.light.run(lambda: here.deps.records.request(action))

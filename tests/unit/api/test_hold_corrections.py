@@ -72,3 +72,30 @@ def test_a_budget_tells_what_is_used_what_is_left_and_by_which_holds(least: int,
     assert shape["of"] == [
         {"hold": "crude", "used_min_ns": least * HOUR_NS, "used_max_ns": most_ns, "runs": True},
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"start": "-99999999999999999999d"}, "start: '-99999999999999999999d' is beyond what 64-bit nanoseconds can tell"),
+        ({"start": "1740909600"}, "start: '1740909600' is 1970-01-01T00:00:01.740909600Z, before 1971: are its last digits"),
+        ({"start": "9" * 5000}, "start: '99999999999999999999'… is too long for a time"),
+        ({"start": 5}, "start: must be text"),
+        ({"start": "now", "batch": "B\n1"}, "batch: 'B\\n1' has characters that no name of a batch has"),
+        ({"start": "now", "strat": "now"}, "strat: is no member of this request"),
+    ],
+)  # fmt: skip
+async def test_a_correction_that_cannot_be_names_what_is_wrong(world: World, client, body, said) -> None:
+    told = await client.post(
+        "/v1/holds/crude/correct", json={"comment": "seen"} | body, headers={"Authorization": f"Bearer {LEAD}"}
+    )
+
+    assert told.status_code == 400
+    assert said in told.json()["detail"]
+    assert not world.records.requests
+
+
+async def test_a_body_that_is_no_json_says_so(client) -> None:
+    told = await client.post("/v1/holds/crude/correct", content=b"[", headers={"Authorization": f"Bearer {LEAD}"})
+
+    assert told.json()["detail"] == "body: must be a JSON object, sent as application/json"

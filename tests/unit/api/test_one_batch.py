@@ -243,3 +243,20 @@ async def test_who_releases_a_batch_sees_versions_numbers_and_what_people_said(
         "<strong>Ada</strong> “&lt;i&gt;seen&lt;/i&gt;”",
     ):
         assert words in page
+
+
+async def test_an_event_of_tomorrow_is_refused_and_one_of_a_fast_clock_is_not(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    """NOW is 12:00: a local time without its zone lies an hour ahead."""
+    for number in (1, 2):
+        world.records.event_states[f"e{number}"] = "done"
+    fast, ahead = [
+        await client.post("/v1/batches/events", json={**TOLD, "id": id_, "time": time}, headers=AS_LEAD)
+        for id_, time in (("e1", "2026-03-02T12:05:00Z"), ("e2", "2026-03-02T13:00:00"))
+    ]
+
+    assert (fast.status_code, ahead.status_code) == (200, 400)
+    assert ahead.json()["detail"] == (
+        "time: 2026-03-02T13:00:00Z is ahead of our clock by more than 5 min: is its zone missing?"
+    )
