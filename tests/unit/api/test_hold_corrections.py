@@ -82,7 +82,7 @@ def test_a_budget_tells_what_is_used_what_is_left_and_by_which_holds(least: int,
         ({"start": "9" * 5000}, "start: '99999999999999999999'… is too long for a time"),
         ({"start": 5}, "start: must be text"),
         ({"start": "now", "batch": "B\n1"}, "batch: 'B\\n1' has characters that no name of a batch has"),
-        ({"start": "now", "strat": "now"}, "strat: is no member of this request"),
+        ({"start": "now", "startt": "now"}, "startt: is no member of this request"),
     ],
 )  # fmt: skip
 async def test_a_correction_that_cannot_be_names_what_is_wrong(world: World, client, body, said) -> None:

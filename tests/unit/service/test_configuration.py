@@ -371,7 +371,7 @@ def test_a_hold_of_a_phase_that_no_recipe_has_is_refused_where_the_tag_names_any
         ("validated: [328.15, 338.15]", "validated: [.nan, 338.15]", "TT.validated: an end is no number that can be"),
         ("nor: [331.15, 335.15]", "nor: [331.15, .inf]", "TT.nor: an end is no number that can be compared"),
         ("[null, 50]", "[null, null]", "PT.validated: has no limit on either side: leave it out, or give one"),
-        ("reference: gauge, v", "reference: gage, v", "'gage' is none of gauge, absolute; did you mean 'gauge'?"),
+        ("reference: gauge, v", "reference: gauges, v", "'gauges' is none of gauge, absolute; did you mean 'gauge'?"),
         ("        PT: {unit: kPa", "        TT: {unit: kPa", "33:9: (yaml): the key 'TT' stands twice, in the mapping that"),
         ("stop: cleaning_start", "stop: last_use_end", "R101_dirty.stop: is the same event as `start`"),
         ("        rate:", "        drift: {every: 0s}\n        rate:", "`every` is no time: a window needs one"),
