@@ -164,8 +164,8 @@ class Alarm:
         over, self._over = self._over, set()
         self._unjudged.clear()
         for id_ in over:
-            member = self._members.pop(id_)
-            if member.counted:
+            member = self._members.pop(id_, None)  # a later version of this moment may have taken it back
+            if member is not None and member.counted:
                 self._members[id_] = replace(member, cleared_ns=member.finding.at_ns)
         return transitions + self._difference(at_ns) if over else transitions
 
