@@ -344,5 +344,5 @@ def test_a_damaged_snapshot_is_logged_and_the_detectors_start_afresh(caplog):
 
 
 def test_on_a_faster_plant_a_source_may_be_silent_for_as_long_on_the_wall():
-    assert source_limits(1.0) == SourceLimits()
-    assert source_limits(600.0) == SourceLimits(disconnected_after_ns=6000 * SECOND, skew_ns=1200 * SECOND)
+    assert source_limits(1.0) == SourceLimits(ahead_ns=1800 * SECOND)
+    assert source_limits(600.0) == SourceLimits(6000 * SECOND, 1200 * SECOND, 600 * 1800 * SECOND)

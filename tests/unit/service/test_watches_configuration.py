@@ -43,8 +43,8 @@ def test_what_is_watched_without_a_model_stands_in_the_rules(tmp_path):
         ("{parameters: [TT], phase: cool}", "phase: the unit has no phase 'cool'"),
         ("{parameters: [TT], every: 100ms}", "every: must be at least 1 s"),
         ("{parameters: [TT], every: 60s, stale: 30s}", "stale: is not 1 to 1000 times `every`"),
-        ("{parameters: [TT], reference: 100}", "greater than or equal to 200"),
-        ("{parameters: []}", "at least 1 item"),
+        ("{parameters: [TT], reference: 100}", "reference: must be at least 200, not 100"),
+        ("{parameters: []}", "parameters: must not be empty"),
     ],
 )
 def test_what_cannot_be_watched_is_refused_with_its_place(tmp_path, steady, complaint):
@@ -56,14 +56,13 @@ def test_what_cannot_be_watched_is_refused_with_its_place(tmp_path, steady, comp
     ("novelty", "complaint"),
     [
         ("{every: 1min, stale: 30s}", "novelty.stale: is not 1 to 1000 times `every`"),
-        ("{quiet: 10}", "greater than or equal to 60"),
+        ("{quiet: 10}", "novelty.quiet: must be at least 60, not 10"),
     ],
 )
 def test_a_novelty_that_cannot_be_read_is_refused_with_its_place(tmp_path, novelty, complaint):
     with pytest.raises(
         ConfigError,
-        match=rf"thermowell\.yaml:4:\d+: tags\.R1\.TT\.novelty.*{re.escape(complaint)}|"
-        rf"thermowell\.yaml:4:\d+: tags\.R1\.TT\.{re.escape(complaint)}",
+        match=rf"thermowell\.yaml:4:\d+: tags\.R1\.TT\.{re.escape(complaint)}",
     ):
         loaded(tmp_path, novelty=novelty)
 

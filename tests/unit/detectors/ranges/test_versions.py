@@ -177,7 +177,7 @@ def test_the_same_approval_twice_is_one():
     found = plant(approval(TIGHT), approval(TIGHT))
 
     assert [each.error for each in found.said] == ["", ""]
-    assert len(found.detector._versions.state()) == 1
+    assert len(found.detector._versions.state()["approved"]) == 1
 
 
 def test_ranges_in_another_unit_than_the_tags_do_not_judge_and_that_is_said():
