@@ -136,7 +136,7 @@ class Bank:
         self._places = Places(rulebook)
         self._rhythms = Rhythms(rulebook, self._places)
         self._models = Models(rulebook, origin, self._ranges.runs, self._library)
-        self._holds = Holds(rulebook, origin, self._gaps, self._context.units)
+        self._holds = Holds(rulebook, origin, self._gaps, self._context.units, self._watermarks.recheck)
         self._comparisons = Comparisons(rulebook, origin)
         self._verdicts = Verdicts(rulebook, self._comparisons)
         self._drifts = Drifts(rulebook, origin, self._ranges)
@@ -219,10 +219,7 @@ class Bank:
             return self._models.decide(action)
         if action.kind in (ActionKind.CALIBRATED, ActionKind.CALIBRATION_FAILED):
             return self._calibrations.take(action, position)
-        found = self._holds.correct(action, position)
-        for each in self._holds.asked():
-            self._watermarks.recheck(each.tag, each.start_ns, each.end_ns)
-        return found
+        return self._holds.correct(action, position)
 
     def rechecks_asked(self) -> list[Recheck]:
         """What was told to be judged again and is not yet: a `Rejudge` of its tag answers it."""
@@ -362,7 +359,7 @@ class Bank:
         for part in self._parts:
             said += part.judge(frame)
         self._last.take(frame)
-        for late in (*self._set_points.asked(), *self._holds.asked()):
+        for late in self._set_points.asked():
             self._watermarks.recheck(late.tag, late.start_ns, late.end_ns)
         if not said:
             return []

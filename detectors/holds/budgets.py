@@ -26,6 +26,7 @@ class Account:
     inherited: Span = NOTHING
     parts: dict[Part, Span] = field(default_factory=dict)  # stays that have ended
     warned: int = 0
+    is_proven: bool = False  # that it is over its limit was said, and is certain even in the best case
     cases: dict[str, Case] = field(default_factory=dict)
     said: dict[str, Case] = field(default_factory=dict)  # cleared, the newest: judged again makes its next version
 
@@ -97,7 +98,14 @@ class Budgets:
                 account.inherited = largest(account.inherited, taken)
 
     def judge(
-        self, name: str, batch: str, live: list[Live], at_ns: int, position: RowPosition, unit: str
+        self,
+        name: str,
+        batch: str,
+        live: list[Live],
+        at_ns: int,
+        position: RowPosition,
+        unit: str,
+        why: Evidence | None = None,
     ) -> list[Finding]:
         """Say what a batch's budget has come to; without a stay that runs what was open is closed."""
         budget, account = self.budgets[name], self.account(name, batch)
@@ -110,7 +118,12 @@ class Budgets:
                 message = self._over(budget, batch, total)
                 found.append(self._say(named, "hold.breach", message, at_ns, position))
                 found += self._clear(named, "hold.warning", at_ns)
+            elif not account.is_proven and total.low_ns > budget.limit_ns:
+                message = self._over(budget, batch, total)
+                found.append(account.cases["hold.breach"].say(Stage.OPEN, at_ns, message, named.evidence()))
+            account.is_proven = total.low_ns > budget.limit_ns
         else:
+            found += self._disproved(named, at_ns, why)
             due = sum(worst_ns >= budget.limit_ns - before_ns for before_ns in budget.warn_before_ns)
             if due > account.warned and live:
                 found += self._clear(named, "hold.warning", at_ns)
@@ -138,6 +151,16 @@ class Budgets:
         now.account.cases[rule] = case
         return case.say(Stage.OPEN, at_ns, message, now.evidence())
 
+    def _disproved(self, now: "_Standing", at_ns: int, why: Evidence | None) -> list[Finding]:
+        """Take a breach back that was one in the worst case, which is now known not to be."""
+        if "hold.breach" not in now.account.cases or now.account.is_proven:
+            return []  # what was certain once is no less by a clock that was set back
+        case = now.account.cases.pop("hold.breach")
+        now.account.said["hold.breach"], now.account.warned = case, 0
+        message = f"{now.budget.name}: {_long(now.total)} are used, not over the limit after all, batch {now.batch}."
+        evidence = {**now.evidence(), **(why or {}), "withdrawn": "disproved"}
+        return [case.say(Stage.CLEARED, at_ns, message, evidence, at_ns)]
+
     def _clear(self, now: "_Standing", rule: str, at_ns: int) -> list[Finding]:
         case = now.account.cases.pop(rule, None)
         if case is None:
@@ -154,7 +177,7 @@ class Budgets:
         account = self.account(name, batch)
         before = account.cases.get("hold.breach") or account.said.get("hold.breach")
         known = None if before is None else (before.id, before.version)
-        found = self.judge(name, batch, live, at_ns, position, unit)
+        found = self.judge(name, batch, live, at_ns, position, unit, why)
         case = account.cases.get("hold.breach") or account.said.get("hold.breach")
         if case is None or (case.id, case.version) != known:
             return found  # it has been told by now
@@ -168,7 +191,7 @@ class Budgets:
             message = f"{name}: {_long(now.total)} are used, not over the limit after all, batch {batch}."
             evidence["withdrawn"] = "judged again"
             account.said["hold.breach"] = account.cases.pop("hold.breach", case)
-            account.warned = 0
+            account.warned, account.is_proven = 0, False
         end_ns = at_ns if stage is Stage.CLEARED else None
         return [*found, case.say(stage, at_ns, f"{message} It was judged again.", evidence, end_ns)]
 
@@ -183,6 +206,7 @@ class Budgets:
                     account.warned,
                     {rule: case.state() for rule, case in account.cases.items()},
                     {rule: case.state() for rule, case in account.said.items()},
+                    account.is_proven,
                 ]
                 for batch, account in accounts.items()
             ]
@@ -198,17 +222,18 @@ class Budgets:
                         Span(*inherited),
                         {(part[0], part[1], part[2]): Span(*spent) for part, spent in parts},
                         warned,
+                        bool(newer[1:] and newer[1]),
                         {rule: case_from(case) for rule, case in cases.items()},
-                        {rule: case_from(case) for said in older for rule, case in said.items()},
+                        {rule: case_from(case) for rule, case in (newer[0] if newer else {}).items()},
                     )
-                    for batch, inherited, parts, warned, cases, *older in accounts  # older programs kept no `said`
+                    for batch, inherited, parts, warned, cases, *newer in accounts  # older programs kept less
                 }
 
     def forget_said(self) -> None:
         """Begin to announce anew: the limits are others."""
         for accounts in self._accounts.values():
             for account in accounts.values():
-                account.warned, account.cases, account.said = 0, {}, {}
+                account.warned, account.is_proven, account.cases, account.said = 0, False, {}, {}
 
 
 def _worst_ns(total: Span) -> int:

@@ -9,7 +9,7 @@ condition, there are two figures, the least and the most, and what alarms is the
 recorded is indeterminate, never zero.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +32,7 @@ from detectors.late.derived import Record
 from detectors.late.rejudging import Stretch
 from detectors.part import Part, Said
 from domain.entries import ActionKind, Gap, Heartbeat, PersonAction, RowPosition
-from domain.findings import Conclusion, Finding, Recheck
+from domain.findings import Conclusion, Finding
 from domain.genealogy import BatchLink, Kinship
 from domain.holds import HoldDecision, HoldKind
 from domain.rules import Rulebook
@@ -54,14 +54,22 @@ class Holds(Part):
 
     name = "holds"
 
-    def __init__(self, rulebook: Rulebook, origin: Origin, gaps: Gaps, units: Mapping[str, Unit]) -> None:
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        origin: Origin,
+        gaps: Gaps,
+        units: Mapping[str, Unit],
+        recheck: Callable[[int, int, int], None],
+    ) -> None:
+        """Make them; `recheck` asks that a stretch (ns) of a tag is judged again."""
         self._units = units
         self._measures = Measures(rulebook, gaps)
         self._saying = Saying(rulebook, origin, self._measures)
         self._budgets = Budgets(dict(rulebook.budgets), origin)
         self._correcting = Correcting(origin, self._measures, self._saying)
         self._rejudging = Rejudging(self._measures, self._saying)
-        self._asked: list[Recheck] = []
+        self._recheck = recheck
         self._waiting = {name: Waiting(hold) for name, hold in rulebook.holds.items()}
         self._triggers = {
             name: (trigger_of(hold.start), trigger_of(hold.stop)) for name, hold in rulebook.holds.items()
@@ -160,6 +168,10 @@ class Holds(Part):
 
     def _judge_whole(self, waiting: Waiting, stay: Stay, position: RowPosition) -> list[Finding]:
         assert stay.stop is not None
+        strip = self._measures.strip(waiting.hold)
+        if strip is not None and strip.tag is not None and stay.stop.time_ns < stay.told_ns:
+            # Excursions were told of what turns out to lie behind the stop.
+            self._recheck(strip.tag, stay.stop.time_ns, stay.told_ns)
         found = self._saying.ended(waiting, stay, stay.stop, position)
         self._judged(waiting, stay)
         return [*found, *self._book(waiting, stay, stay.stop, position)]
@@ -251,7 +263,7 @@ class Holds(Part):
         """Ask that a stay is judged again by a row that comes only now."""
         if stay.awaits_ns is None:
             return
-        self._asked.append(Recheck(tag, min(time_ns, stay.awaits_ns), time_ns))
+        self._recheck(tag, min(time_ns, stay.awaits_ns), time_ns)
         if is_proven and time_ns >= stay.awaits_ns:
             stay.awaits_ns = None
 
@@ -301,11 +313,6 @@ class Holds(Part):
         live = self._live(budget).get(stay.batch, [])
         at_ns = max(stay.stop.time_ns, stay.last_seen_ns or stay.stop.time_ns)
         return self._budgets.judge_again(budget, stay.batch, live, at_ns, position, waiting.hold.unit, why)
-
-    def asked(self) -> list[Recheck]:
-        """What is to be judged again because a person moved an end of a stay; told once."""
-        asked, self._asked = self._asked, []
-        return asked
 
     # What time does
 
@@ -489,7 +496,7 @@ class Holds(Part):
         strip = self._measures.strip(waiting.hold)
         if strip is not None and strip.tag is not None:
             now_ns = self._measures.seen(stay).time_ns if stay.stop is None else stay.stop.time_ns
-            self._asked.append(Recheck(strip.tag, stay.start.time_ns, max(now_ns, stay.start.time_ns)))
+            self._recheck(strip.tag, stay.start.time_ns, max(now_ns, stay.start.time_ns))
         return found
 
     def state(self) -> Json:

@@ -19,6 +19,9 @@ INDETERMINATE = "hold.indeterminate"
 CONDITION = "hold.out_of_condition"
 RECORD = "hold.record"
 
+_DISPROVED = "disproved"
+"""Why a breach is none: it was one in the worst case only, and that is now known not to be."""
+
 
 class Saying:
     """What is said of stays. Times of findings are the heartbeat's while a stay runs, and its own once it has ended."""
@@ -34,7 +37,7 @@ class Saying:
         used = self._measures.used(hold, stay, now)
         worst_ns = used.low_ns if used.high_ns is None else used.high_ns
         if limit_ns is None or worst_ns <= limit_ns:
-            return self._warn(hold, stay, used, now, now_ns)
+            return [*self._disproved(hold, stay, used, now, now_ns), *self._warn(hold, stay, used, now, now_ns)]
         if BREACH not in stay.cases:
             return [self._breach(hold, stay, used, now, now_ns), *self.quiet(hold, stay, WARNING, now, now_ns)]
         if not stay.is_proven and words.is_proven(hold, used):
@@ -48,6 +51,23 @@ class Saying:
         stay.is_proven = words.is_proven(hold, used)
         message = words.breached(hold, stay, used, self._measures.unit(hold))
         return case.say(Stage.OPEN, at_ns, message, self._evidence(hold, stay, used, until))
+
+    def _disproved(self, hold: Hold, stay: Stay, used: Span, now: Moment, now_ns: int) -> list[Finding]:
+        """Take a breach back that was one in the worst case, which is now known not to be."""
+        if BREACH not in stay.cases or stay.is_proven:
+            return []  # what was certain once is no less by a clock that was set back
+        message = (
+            f"{words.warned(hold, stay, used, self._measures.unit(hold))[:-1]}. It is not over its limit after all."
+        )
+        evidence = {**self._evidence(hold, stay, used, now), "withdrawn": _DISPROVED}
+        return [self._take_back(hold, stay, used, message, evidence, now_ns)]
+
+    def _take_back(self, hold: Hold, stay: Stay, used: Span, message: str, evidence: Evidence, at_ns: int) -> Finding:
+        """End a breach of a stay that runs and is none; its warnings are given again as they fall due."""
+        case, stay.is_proven = stay.cases.pop(BREACH), False
+        worst_ns = used.low_ns if used.high_ns is None else used.high_ns
+        stay.warned = sum(worst_ns >= after_ns for after_ns in hold.warnings_ns)
+        return case.say(Stage.CLEARED, at_ns, message, evidence, at_ns)
 
     def _warn(self, hold: Hold, stay: Stay, used: Span, now: Moment, now_ns: int) -> list[Finding]:
         """Give the next warning that is due; of several at once the last."""
@@ -195,7 +215,8 @@ class Saying:
         message = words.ended(hold, stay, used, self._measures.unit(hold))
         for rule in list(stay.cases):
             case = stay.said[rule] = stay.cases.pop(rule)
-            found.append(case.say(Stage.CLEARED, at_ns, message, evidence, at_ns))
+            is_none = {"withdrawn": _DISPROVED} if rule == BREACH and not _is_over(hold, used) else {}
+            found.append(case.say(Stage.CLEARED, at_ns, message, {**evidence, **is_none}, at_ns))
         if hold.mode is HoldMode.ENDPOINT or hold.storage is not None:
             case = self._open(hold, stay, RECORD, stay.start.time_ns, position)
             stay.said[RECORD] = stay.cases.pop(RECORD)
@@ -214,8 +235,7 @@ class Saying:
 
     def _judged(self, hold: Hold, stay: Stay, used: Span, stop: Moment, position: RowPosition) -> list[Finding]:
         """A breach that no heartbeat announced."""
-        worst_ns = used.low_ns if used.high_ns is None else used.high_ns
-        if hold.limit_ns is None or worst_ns <= hold.limit_ns or BREACH in stay.cases:
+        if not _is_over(hold, used) or BREACH in stay.cases:
             return []
         case = self._open(hold, stay, BREACH, stay.start.time_ns, position)
         message = words.breached(hold, stay, used, self._measures.unit(hold))
@@ -300,7 +320,7 @@ class Saying:
         evidence = {**self._evidence(hold, stay, used, until), **why}
         unit = self._measures.unit(hold)
         worst_ns = used.low_ns if used.high_ns is None else used.high_ns
-        is_over = hold.limit_ns is not None and worst_ns > hold.limit_ns
+        is_over = _is_over(hold, used)
         found: list[Finding] = []
         message = words.ended(hold, stay, used, unit)
         if stay.stop is None:
@@ -339,21 +359,18 @@ class Saying:
         hold = waiting.hold
         at_ns = max(at_ns, until.time_ns)
         why: Evidence = {"rejudged": int(position.entry)}
-        how = "judged again by rows that came late"
+        how = "judged again by all rows of its tag"
         if stay.is_judged:
             return self.corrected(waiting, stay, until, at_ns, position, why, how)
         used = self._measures.used(hold, stay, until)
         if hold.limit_ns is None or BREACH not in stay.cases or _worst_ns(was) <= hold.limit_ns:
             return []
-        worst_ns = used.low_ns if used.high_ns is None else used.high_ns
-        if worst_ns > hold.limit_ns:
+        if _is_over(hold, used):
             return []
-        case, stay.is_proven = stay.cases.pop(BREACH), False
-        stay.warned = sum(worst_ns >= after_ns for after_ns in hold.warnings_ns)
         unit = self._measures.unit(hold)
         message = f"{words.warned(hold, stay, used, unit)[:-1]}, {how}: it is not over its limit."
         evidence = {**self._evidence(hold, stay, used, until), **why, "withdrawn": "judged again"}
-        return [case.say(Stage.CLEARED, at_ns, message, evidence, at_ns)]
+        return [self._take_back(hold, stay, used, message, evidence, at_ns)]
 
     def _open(self, hold: Hold, stay: Stay, rule: str, onset_ns: int, position: RowPosition) -> Case:
         case = open_case(self._origin, rule, hold.name, onset_ns, position, None, hold.unit)
@@ -372,6 +389,12 @@ class Saying:
             mean_c, seconds = kinetic.over(stay.start.time_ns, until.time_ns)
             told |= {"mean_kinetic_degC": mean_c, "mean_kinetic_of_s": round(seconds, 3)}
         return told
+
+
+def _is_over(hold: Hold, used: Span) -> bool:
+    """Whether the most is over the limit."""
+    worst_ns = used.low_ns if used.high_ns is None else used.high_ns
+    return hold.limit_ns is not None and worst_ns > hold.limit_ns
 
 
 def _worst_ns(figures: Evidence) -> int:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from detectors.bank import Bank
 from domain.entries import Gap, GapCause, Heartbeat
+from domain.findings import Stage
 from domain.holds import Budget, Condition, Hold, HoldKind, HoldMode, Storage
 from domain.shifts import Shifts
 from tests.checks.detector import CHECKS, found_detectors, maker
@@ -140,6 +141,20 @@ STEPS = st.lists(
     cut=st.integers(0, 25),
     starts=st.booleans(),
 )
+# Perhaps above since its start, as its tag was last; a row behind its stop proves that it never was.
+@example(
+    steps=[("sample", 8.0), ("transfer", (IN, True)), ("beat", None), ("transfer", (OUT, True)), ("sample", 0.0)],
+    spans=[1, 5, 2, 2, 1] + [1] * 20,
+    cut=25,
+    starts=False,
+)
+# The same, told by a row while it runs: it is not over its limit after all, and a heartbeat says so.
+@example(
+    steps=[("sample", 8.0), ("transfer", (IN, True)), ("beat", None), ("sample", 0.0), ("beat", None)],
+    spans=[1, 5, 1, 1, 1] + [1] * 20,
+    cut=3,
+    starts=False,
+)
 def test_every_figure_is_that_of_the_reference(mode, steps, spans, cut, starts):
     plant = Plant(rulebook(units={"T201": T201}, holds={"h": hold("h", **MODES[mode])}, tags={}, recipes={}))
     seen = Reference()
@@ -177,6 +192,7 @@ def test_every_figure_is_that_of_the_reference(mode, steps, spans, cut, starts):
                 low, high = seen.counted(mode, seen.start, now, now)
                 assert (rows[0].counted_min_ns, rows[0].counted_max_ns) == (low * SECOND, high * SECOND)
                 assert rows[0].elapsed_min_ns == rows[0].elapsed_max_ns == (now - seen.start) * SECOND
+                assert is_open(plant.said) == (high > 0)
     # Whatever still runs ends here, and the condition is known up to its end.
     if seen.start is not None and seen.stop is None:
         now += 4
@@ -192,15 +208,21 @@ def test_every_figure_is_that_of_the_reference(mode, steps, spans, cut, starts):
         plant.samples((TT, now, 0.0))
         low, high = seen.counted(mode, seen.start, seen.stop, now)
         ended = [each for each in of_rule(plant.said, "hold.breach") if each.evidence["stopped_ns"] == at(seen.stop)]
-        if high == 0:
-            assert ended == []
-        else:
+        assert not is_open(plant.said)
+        # A breach in the worst case, that is none by what is known at the end, says so.
+        assert all(("withdrawn" in each.evidence) == (high == 0) for each in ended)
+        if ended or high:
             told = ended[-1].evidence
             bounds = (
                 told.get("counted_min_ns", told["elapsed_min_ns"]),
                 told.get("counted_max_ns", told["elapsed_max_ns"]),
             )
             assert bounds == (low * SECOND, high * SECOND)
+
+
+def is_open(said):
+    """Whether a breach is open."""
+    return any(each.stage is Stage.OPEN for each in {each.id: each for each in of_rule(said, "hold.breach")}.values())
 
 
 EVERY = {
