@@ -48,7 +48,7 @@ _VALUES: Final = frozenset(
 )
 _INSTRUMENT: Final = frozenset(("spike", "sensor", "pair", "vapour", "jacket", "volume", "phase", "calibration"))
 _PROCESS: Final = frozenset(("jacket", "volume", "phase"))
-_SILENCE: Final = frozenset(("source", "stale", "bad", "model.missing", "hold.indeterminate", "context"))
+_SILENCE: Final = frozenset(("source", "stale", "bad", "ahead", "model.missing", "hold.indeterminate", "context"))
 
 MEANINGS: Final[Mapping[str, frozenset[str]]] = {
     "process": _VALUES | _PROCESS | {"duration", "frozen", "hold.out_of_condition"},

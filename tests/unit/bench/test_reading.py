@@ -133,7 +133,7 @@ def test_a_name_that_is_none_is_told_with_what_was_meant():
 
 WRONG = [
     ("seed: 7", "sed: 7", "scenario.yaml:3:1: sed: is not a known key; did you mean 'seed'?"),
-    ("seed: 7", "seed: -7", "scenario.yaml:3:1: seed: input should be greater than or equal to 0, not -7"),
+    ("seed: 7", "seed: -7", "scenario.yaml:3:1: seed: must be at least 0, not -7"),
     ("name: a-scenario", "name: A Scenario", "scenario.yaml:1:1: name: 'A Scenario' must be like"),
     ("lasts: 9h", "lasts: 9", "scenario.yaml:5:1: lasts: 9 needs a unit (such as 40s, 10min, 1h30min)"),
     ("lasts: 9h", "lasts: 9 parsecs", "scenario.yaml:5:1: lasts: '9 parsecs' is no duration"),
@@ -157,7 +157,7 @@ WRONG = [
     ("{R101: 20min,", "{R101: 20h,", "campaign.starts.R101: is after the end of the run"),
     ("R102: -1h30min", "R102: -90h", "campaign.starts.R102: is more than a whole cycle before the start"),
     ("waits: 75min", "waits: -75min", "campaign.waits: '-75min' is negative"),
-    ("batches: 2", "batches: 0", "campaign.batches: input should be greater than or equal to 1, not 0"),
+    ("batches: 2", "batches: 0", "campaign.batches: must be at least 1, not 0"),
     ("spread: 0.4 %", "spread: 140 %", "campaign.spread: '140 %' is not between 0 and 100 %"),
     ("R101.AT: {noise", "R101.A: {noise", "instruments.R101.A: no measured tag is named 'R101.A'; did you mean 'R101.AT'?"),
     ("R101.AT: {noise", "R101.STEP: {noise", "instruments.R101.STEP: no measured tag is named 'R101.STEP'"),
@@ -209,7 +209,7 @@ WRONG = [
     ("kind: cut, on: mqtt", "kind: malformed, on: R101.TT", "faults.4.on: R101.TT is served over opcua: malformed befalls"),
     ("kind: cut, on: mqtt", "kind: nodes_invalid, on: T101.LT", "faults.4.on: T101.LT is served over mqtt: nodes_invalid"),
     ("publishing: 5s", "publishing: 5s, seed: 1", "servers.opcua.seed: is not a known key"),
-    ("seed: 7", f"seed: 1{'0' * 30}", "scenario.yaml:3:1: seed: input should be less than"),
+    ("seed: 7", f"seed: 1{'0' * 30}", "scenario.yaml:3:1: seed: must be"),
     ("name: a-scenario", "name: [", "scenario.yaml:"),
 ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from historian.chunks.readiness import Policy
 from historian.chunks.store import ChunkStore
 from historian.journal import ReadOnlyJournal, SqliteJournal
 from historian.journal.beats import pack_beats, unpack_beats
-from historian.merged import HOLE, MergedJournal
+from historian.merged import MergedJournal
 from tests.unit.detectors.plant import SECOND, T0, TAGS
 
 POLICY = Policy(rows_per_chunk=50, settle_ns=SECOND, check_every_ns=SECOND, checkpoint_every_ns=30 * SECOND)
@@ -92,7 +92,7 @@ def test_what_was_trimmed_is_read_back_from_the_record(tmp_path: Path, trim: flo
     assert [at for at in expected if not same(expected[at], found[at])] == []
 
 
-def test_a_row_that_came_twice_leaves_a_hole_in_its_entry(tmp_path: Path):
+def test_rows_that_came_again_at_their_time_are_whole_in_their_entry(tmp_path: Path):
     row = (np.array([1, 2], np.uint32), np.array([T0, T0 + 1]), None, np.array([1.0, 2.0]), np.zeros(2, np.uint32))
     twice = [TagDefined(tag, T0) for tag in TAGS] + [SampleBatch("train1", T0, *row)] * 2
     more = SampleBatch("train1", T0, row[0], row[1], None, np.array([1.0, 3.0]), row[4])
@@ -103,9 +103,11 @@ def test_a_row_that_came_twice_leaves_a_hole_in_its_entry(tmp_path: Path):
 
     last = merged[Position(len(entries))]
     assert isinstance(last, SampleBatch)
-    assert last.tag.tolist() == [int(HOLE), 2]
+    assert last.tag.tolist() == [1, 2]
     assert last.value[1] == 3.0
-    assert Position(len(entries) - 1) not in merged
+    again = merged[Position(len(entries) - 1)]
+    assert isinstance(again, SampleBatch)
+    assert (again.tag.tolist(), again.value.tolist()) == ([1, 2], [1.0, 2.0])
 
 
 def test_kept_heartbeats_are_as_they_were():
@@ -120,7 +122,10 @@ def test_kept_heartbeats_are_as_they_were():
 def test_a_journal_of_the_first_format_is_brought_up_and_says_from_where_heartbeats_are_kept(tmp_path: Path):
     asyncio.run(lived(tmp_path, written(2, 50), 0.5))
     with sqlite3.connect(tmp_path / "journal.db") as connection:
-        connection.executescript("DROP TABLE beat_run; DROP TABLE beats_since; PRAGMA user_version = 1")
+        connection.executescript(
+            "DROP TABLE beat_run; DROP TABLE beats_since; DROP TABLE echo_run; DROP TABLE echo_newest;"
+            "PRAGMA user_version = 1"
+        )
     connection.close()
     old = ReadOnlyJournal(tmp_path / "journal.db")
     assert (old.beats_since(), old.kept_beats(START, Position(99))) == (None, [])
