@@ -27,6 +27,8 @@ def event_shape(event: BatchEvent, form: TimeForm) -> Shape:
         "parents": list(event.parents),
         "children": list(event.children),
         "person": event.person,
+        "recipe": event.recipe,
+        "corrects": event.corrects,
     }
     return {
         "id": event.id,

@@ -122,7 +122,7 @@ class Bank:
         self._gaps = Gaps()
         self._versions = Versions(rulebook)
         self._context = Context(rulebook, self._versions, self._gaps, self._last)
-        self._batches = Told(origin, self._context)
+        self._batches = Told(origin, self._context, self._versions)
         self._ranges = Ranges(rulebook, origin, self._last, self._gaps, self._versions)
         self._set_points = SetPoints(rulebook, origin, self._last, self._gaps, self._versions, self._ranges.runs)
         self._additions = Additions(rulebook, origin, self._gaps, self._versions, self._ranges.runs)

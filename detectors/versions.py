@@ -5,7 +5,7 @@ the versions that are valid at the batch's start by its source time, the one tha
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from detectors.cases import Json
 from domain.approvals import CLOSING, Closing, Decision, fault_of
@@ -14,6 +14,9 @@ from domain.equipment import UnitModel
 from domain.recipe_content import recipe_of
 from domain.recipes import Recipe
 from domain.rules import Rulebook
+
+MOST_NAMINGS = 1_024
+"""Batches whose version an event named; the oldest are forgotten beyond that."""
 
 _NAMED = re.compile(r"(.*\S)\s+v(\d+)")
 
@@ -26,6 +29,15 @@ class Version:
     recipe: Recipe
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """An event named the recipe that a batch is made by."""
+
+    text: str  # "API-1 v7"
+    event: str
+    source: str
+
+
 class Versions:
     """What may judge: the rulebook's files, or what was approved; a fold of approvals, rejections and withdrawals."""
 
@@ -34,6 +46,7 @@ class Versions:
         self.required = rulebook.approval != "off"
         self._approved: dict[str, list[Version]] = {}  # by product, in the order in which they came
         self._closed: dict[str, tuple[str, str]] = {}  # proposals that nobody can approve: what they are, and by whom
+        self._namings: dict[str, Naming] = {}  # by batch
 
     def take(self, entry: RecipeApproved) -> Decision:
         """Add a version; the same approval twice is one. What counts for nothing is told with the reason."""
@@ -89,6 +102,22 @@ class Versions:
         valid = [each for each in self._approved.get(product, []) if each.approved.valid_from_ns <= at_ns]
         return max(reversed(valid), key=_valid_from_ns).recipe if valid else None
 
+    def name(self, batch: str, naming: Naming) -> Naming:
+        """Remember what an event named for a batch; return what was named first: that counts."""
+        first = self._namings.setdefault(batch, naming)
+        if len(self._namings) > MOST_NAMINGS:
+            del self._namings[next(iter(self._namings))]
+        return first
+
+    def naming(self, batch: str) -> Naming | None:
+        """What an event named for a batch."""
+        return self._namings.get(batch)
+
+    def is_named(self, text: str, recipe: Recipe | None) -> bool:
+        """Whether a text names this recipe."""
+        product, version = self._named(text)
+        return recipe is not None and recipe.product == product and version in (None, recipe.version)
+
     def _named(self, text: str) -> tuple[str, int | None]:
         """Product and version that a text names; a product may have a name that ends like a version."""
         found = _NAMED.fullmatch(text.strip())
@@ -115,7 +144,8 @@ class Versions:
     def state(self) -> Json:
         """Every approved version, in its order, and what was closed."""
         approved = [asdict(each.approved) for versions in self._approved.values() for each in versions]
-        return {"approved": approved, "closed": [[id_, *told] for id_, told in self._closed.items()]}
+        named = [[batch, *astuple(naming)] for batch, naming in self._namings.items()]
+        return {"approved": approved, "closed": [[id_, *told] for id_, told in self._closed.items()], "named": named}
 
     def load(self, state: Json) -> None:
         """Take back what `state` told."""
@@ -123,6 +153,7 @@ class Versions:
         if isinstance(state, list):  # an older program knew approvals alone
             state = {"approved": state, "closed": []}
         self._closed = {id_: (what, person) for id_, what, person in state["closed"]}
+        self._namings = {batch: Naming(*told) for batch, *told in state.get("named", [])}
         for each in state["approved"]:
             self._add(RecipeApproved(**each))
 

@@ -186,6 +186,7 @@ class BatchEvent:
 
     `source` is the MQTT source that it came from; "" for the service's own interface, and `person` then says whose
     token it was. `time_ns` is the time at the source, `recorded_ns` ours. What a kind does not need is empty.
+    One that `corrects` another takes the place of its amount, and changes nothing else.
     """
 
     id: str  # the sender's: the same event twice is one
@@ -204,6 +205,8 @@ class BatchEvent:
     parents: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
     person: str = ""
+    recipe: str = ""  # product and version that the batch record names: "API-1 v7"; of a batch's or a phase's start
+    corrects: str = ""  # the id of an earlier charge or end of a transfer, whose amount was another
 
 
 @dataclass(frozen=True, slots=True)

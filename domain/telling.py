@@ -22,6 +22,8 @@ _TEXTS = {
     "amount_unit": "amount_unit",
     "from": "from_unit",
     "to": "to_unit",
+    "recipe": "recipe",
+    "corrects": "corrects",
 }
 """Members of the object that are text, and the fields of the event that they become."""
 
@@ -39,6 +41,8 @@ _NEEDED = {
     EventKind.MERGE: (),
     EventKind.REWORK: (),
 }
+_WITH_RECIPE = (EventKind.BATCH_START, EventKind.PHASE_START)
+_WITH_CORRECTION = (EventKind.CHARGE, EventKind.TRANSFER_END)
 _RELATIVES = {  # least and most parents, least and most children
     EventKind.SPLIT: (1, 1, 2, MOST_RELATIVES),
     EventKind.MERGE: (2, MOST_RELATIVES, 1, 1),
@@ -185,8 +189,19 @@ def _check(event: BatchEvent) -> None:
         raise BadMessage(f"'from' and 'to' are both {event.from_unit!r}")
     if (event.amount is None) != (not event.amount_unit):
         raise BadMessage("'amount' and 'amount_unit' stand together or not at all")
+    _check_newer(event)
     least_parents, most_parents, least_children, most_children = _RELATIVES.get(event.kind, (0, 0, 0, 0))
     if not least_parents <= len(event.parents) <= most_parents:
         raise BadMessage(f"'parents' has {len(event.parents)} batches, which is not what {event.kind} needs")
     if not least_children <= len(event.children) <= most_children:
         raise BadMessage(f"'children' has {len(event.children)} batches, which is not what {event.kind} needs")
+
+
+def _check_newer(event: BatchEvent) -> None:
+    """A recipe and a correction stand only where they say something."""
+    if event.recipe and not (event.batch and event.kind in _WITH_RECIPE):
+        raise BadMessage(f"'recipe' stands with a 'batch' in {', '.join(_WITH_RECIPE)} alone")
+    if event.corrects and (event.kind not in _WITH_CORRECTION or event.amount is None):
+        raise BadMessage(f"'corrects' stands with an 'amount' in {', '.join(_WITH_CORRECTION)} alone")
+    if event.corrects == event.id:
+        raise BadMessage("'corrects' is its own id: a correction is an event of its own")

@@ -15,6 +15,7 @@ from records.tables import batch_events, batch_links, event_requests
 _COPIED = ("id", "source", "time_ns", "recorded_ns", "unit", "batch", "phase", "material", "amount_unit")
 _OF_RELATIVES = (str(EventKind.SPLIT), str(EventKind.MERGE), str(EventKind.REWORK))
 _MORE = ("from_unit", "to_unit", "person")
+_NEWER = ("recipe", "corrects")  # kept with the relatives, so that a database of an older program serves
 
 
 def write_told(connection: Connection, given: Sequence[BatchTold]) -> None:
@@ -96,20 +97,22 @@ def event_answer(connection: Connection, id_: str) -> Answer | None:
 
 
 def _fields(event: BatchEvent) -> dict[str, object]:
+    newer = {name: told for name in _NEWER if (told := getattr(event, name))}
     return {
         **{name: getattr(event, name) for name in (*_COPIED, *_MORE)},
         "kind": str(event.kind),
         "amount": "" if event.amount is None else str(event.amount),
-        "relatives": orjson.dumps([event.parents, event.children]).decode(),
+        "relatives": orjson.dumps([event.parents, event.children, *([newer] if newer else [])]).decode(),
     }
 
 
 def _event(row: RowMapping) -> BatchEvent:
-    parents, children = orjson.loads(row["relatives"])
+    parents, children, *newer = orjson.loads(row["relatives"])
     return BatchEvent(
         kind=EventKind(row["kind"]),
         amount=Decimal(row["amount"]) if row["amount"] else None,
         parents=tuple(parents),
         children=tuple(children),
         **{name: row[name] for name in (*_COPIED, *_MORE)},
+        **(newer[0] if newer else {}),
     )

@@ -19,7 +19,7 @@ def _event_columns() -> list[Column[str] | Column[int]]:
     """The columns of an event of a batch."""
     names = ("id", "source", "kind", "unit", "batch", "phase", "material", "amount", "amount_unit", "from_unit")
     times = (Column(name, BigInteger, nullable=False) for name in ("time_ns", "recorded_ns"))
-    # `relatives`: parents and children, as JSON; `amount`: its decimal digits
+    # `relatives`: parents, children and what came to events later, as JSON; `amount`: its decimal digits
     return [*(_text(name) for name in (*names, "to_unit", "relatives", "person")), *times]
 
 

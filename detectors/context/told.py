@@ -12,11 +12,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from detectors.cases import Json, Origin, open_case
+from detectors.cases import Json, Origin, open_case, recipe_version
 from detectors.context.claims import Claim, Claims
 from detectors.context.context import Context
 from detectors.context.occupancy import Occupancy
 from detectors.context.units import Change, Role, Switch, Transfer, Unit
+from detectors.versions import Naming, Versions
 from domain.entries import BatchEvent, EventKind, Heartbeat, RowPosition
 from domain.errors import Refused
 from domain.findings import BatchTold, Conclusion, Finding, Stage
@@ -27,6 +28,8 @@ MOST_IDS = 65_536
 """Events that are known again; the oldest are forgotten beyond that."""
 
 _DIGEST_BYTES = 8
+_NOT_SAID = ", recipe='', corrects='')"
+"""What events of the time before could not say: what they said is known again."""
 
 
 @dataclass(slots=True)
@@ -42,9 +45,10 @@ class Telling:
 class Told:
     """All events, what they say of the units, and the genealogy that follows from them."""
 
-    def __init__(self, origin: Origin, context: Context) -> None:
+    def __init__(self, origin: Origin, context: Context, versions: Versions) -> None:
         self._origin = origin
         self._context = context
+        self._versions = versions
         self._known: dict[str, str] = {}  # of source and id: of what it said
         self._said: dict[str, None] = {}  # of id and what it said
         self.genealogy = Genealogy()
@@ -57,6 +61,14 @@ class Told:
         if self._is_known(event, position, telling):
             return telling
         telling.concluded.append(BatchTold(event, position))
+        if not event.corrects:  # else its amount alone counts
+            self._apply(event, position, telling)
+        return telling
+
+    def _apply(self, event: BatchEvent, position: RowPosition, telling: Telling) -> None:
+        """Let an event change what it changes."""
+        if event.recipe:
+            self._name_recipe(event, position, telling)
         named = [unit for unit in dict.fromkeys((event.unit, event.from_unit, event.to_unit)) if unit]
         strange = [unit for unit in named if unit not in self._context.units]
         if strange:
@@ -73,11 +85,11 @@ class Told:
             self._end_everywhere(event, position, telling)
         elif event.unit in self._context.units:
             self._on_unit(self._context.units[event.unit], event, position, telling)
-        return telling
 
     def _is_known(self, event: BatchEvent, position: RowPosition, telling: Telling) -> bool:
         amount = None if event.amount is None else event.amount.normalize()
-        words = _digest(repr(replace(event, source="", recorded_ns=0, person="", amount=amount)))
+        said = repr(replace(event, source="", recorded_ns=0, person="", amount=amount))
+        words = _digest(said.replace(_NOT_SAID, ")"))
         name = _digest(f"{event.source}\0{event.id}")
         before = self._known.get(name)
         if before is not None and before != words:
@@ -101,6 +113,50 @@ class Told:
         if len(self._said) > MOST_IDS:
             del self._said[next(iter(self._said))]
         return False
+
+    def _name_recipe(self, event: BatchEvent, position: RowPosition, telling: Telling) -> None:
+        """An event names the recipe of a batch: what was named first counts, and what was pinned before it stays."""
+        naming = Naming(event.recipe, event.id, event.source)
+        first = self._versions.name(event.batch, naming)
+        if first.text != event.recipe:
+            why = f"event {first.event} named {first.text} before; that counts"
+            telling.concluded.append(self._other_recipe(event.unit, event.batch, naming, position, event.time_ns, why))
+            return
+        for unit in self._context.units.values():
+            if unit.batch == event.batch and not self._versions.is_named(event.recipe, unit.recipe):
+                pinned = recipe_version(unit.recipe) or "no recipe"
+                why = f"the batch has begun on {unit.model.name} by {pinned}, which judges it there"
+                name = unit.model.name
+                telling.concluded.append(self._other_recipe(name, event.batch, naming, position, event.time_ns, why))
+
+    def _other_recipe(
+        self, unit: str, batch: str, naming: Naming, position: RowPosition, at_ns: int, why: str
+    ) -> Finding:
+        """A batch is judged by another recipe than an event names."""
+        case = open_case(self._origin, "context.conflict", unit, at_ns, position, None, unit)
+        case.batch = batch
+        case.id = f"context.conflict/{unit}/recipe/{batch}/{naming.event}/{position.entry}.{position.row}"
+        message = (
+            f"{unit}: event {naming.event} from {naming.source or 'the interface'} says that batch {batch} is made by "
+            f"{naming.text}, but {why}."
+        )
+        evidence = {"event": naming.event, "event_source": naming.source, "event_says": naming.text}
+        return case.say(Stage.CLEARED, at_ns, message, evidence, at_ns)
+
+    def _named_otherwise(self, unit: Unit, change: Change) -> list[Finding]:
+        """A batch began on a unit, and an event named another recipe for it than the one that it pinned."""
+        naming = self._versions.naming(unit.batch)
+        if naming is None or self._versions.is_named(naming.text, unit.recipe):
+            return []
+        told = recipe_version(unit.recipe)
+        judges = f"{told} judges in its place" if told else "none judges in its place"
+        is_told = unit.model.recipe_tag is not None and bool(unit.recipe_text)
+        why = (
+            f"its tag says {unit.recipe_text}, and tags judge" if is_told else f"no such version is approved; {judges}"
+        )
+        if not self._versions.required and not is_told:
+            why = f"there is no such file; {judges}"
+        return [self._other_recipe(unit.model.name, unit.batch, naming, change.position, change.time_ns, why)]
 
     def _link(
         self, parent: str, child: str, kinship: Kinship, event: BatchEvent, position: RowPosition
@@ -266,6 +322,7 @@ class Told:
         found: list[Finding] = []
         if unit.batch_changed is not None:
             found += self._occupancy.batch_changed(unit, unit.batch_changed)
+            found += self._named_otherwise(unit, unit.batch_changed)
         for switch in switches:
             if switch.run is not None:
                 found += self._occupancy.phase_began(unit, switch.run, self._context.units.values())

@@ -208,7 +208,7 @@ class Unit:
         counts[phase] = counts.get(phase, 0) + 1
         label = f"{phase}-{counts[phase]}"
         recipe = self.recipe
-        if self.model.batch_tag is None:
+        if self.model.batch_tag is None and not self.batch:
             recipe = self._pinned(versions, start_ns)
         instance = f"{self.model.name}/{self.batch}/{label}"
         name, unseen_ns = self.model.name, change.unseen_ns
@@ -223,7 +223,11 @@ class Unit:
         return "" if text in self.model.batch_idle else text
 
     def _pinned(self, versions: Versions, at_ns: int) -> Recipe | None:
-        """The recipe that a batch starting at a time is made by: the one its tag names, the unit's, or the only one."""
+        """What a batch starting at a time is made by: as a tag names it, or an event, the unit's, the only one."""
+        naming = None if self.recipe_text and self.model.recipe_tag is not None else versions.naming(self.batch)
+        named = None if naming is None else versions.pinned(naming.text, at_ns)
+        if named is not None:
+            return named
         product = versions.meant(self.model, self.recipe_text)
         return versions.pinned(product, at_ns) if product else None
 
@@ -280,7 +284,7 @@ class Unit:
         if self.run is None or self.run.recipe is not None or (state["run"]["recipe"] and not versions.required):
             return
         if self.model.batch_tag is None or self.run.batch:
-            start_ns = self.run.start_ns if self.model.batch_tag is None else self.batch_start_ns
+            start_ns = self.batch_start_ns if self.run.batch else self.run.start_ns
             self.run = replace(self.run, recipe=self._pinned(versions, start_ns))
 
     def meant(self, role: Role, text: str) -> str | None:

@@ -243,6 +243,8 @@ def batch_fields(entry: BatchEvent) -> Writable:
         "parents": entry.parents,
         "children": entry.children,
         "person": entry.person,
+        "recipe": entry.recipe,
+        "corrects": entry.corrects,
     }
 
 
@@ -265,6 +267,8 @@ def batch_entry(fields: Fields) -> BatchEvent:
         parents=fields.names("parents"),
         children=fields.names("children"),
         person=fields.text("person"),
+        recipe=fields.text_or_empty("recipe"),
+        corrects=fields.text_or_empty("corrects"),
     )
 
 

@@ -47,6 +47,10 @@ class Fields:
             raise _mistyped(name, "text", value)
         return value
 
+    def text_or_empty(self, name: str) -> str:
+        """A string that older programs did not write."""
+        return self.text(name) if name in self._found else ""
+
     def one_of(self, choices: type[Choice], name: str) -> Choice:
         """A member of an enum of strings, by its value."""
         try:

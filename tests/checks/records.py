@@ -272,10 +272,10 @@ def what_is_told_of_a_batch_is_kept_once_and_found_by_every_batch_that_it_names(
     split = told("e2", kind=EventKind.SPLIT, time_ns=200, batch="", parents=("B-1",), children=("ü%", "B-1_2"))
     for _ in range(2):
         with records.unit_of_work() as work:
-            work.told([told(), split, told(source="mes")])
+            work.told([told(), split, told(source="mes", recipe="API-1 v7", corrects="e0")])
 
     found = records.told_of("B-1", 10)
-    assert found == [split, told(source="mes"), told()]
+    assert found == [split, told(source="mes", recipe="API-1 v7", corrects="e0"), told()]
     assert str(found[1].event.amount) == "12.50"
     assert records.told_of("B-1", 1) == [split]
     assert records.told_of("ü%", 10) == [split]

@@ -174,6 +174,7 @@ class Plant:
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
+        self._papers = random.Random(f"papers {seed}")  # what is told beside the plant's course
         self._now_s = 0
         self._made: list[Entry] = []
         self._value = dict.fromkeys(NAMES, 5.0) | {"R101.TT": 60.0, "R101.TT2": 60.0, "R101.PT": 0.2, "F1.PT": 0.2}
@@ -319,6 +320,8 @@ class Plant:
                 to_unit=chance.choice(("TANK", "T201", "F1")),
                 parents=tuple(names[: 2 if kind is EventKind.MERGE else 1]) if kin else (),
                 children=tuple(names[2:] if kind is not EventKind.SPLIT else names[1:]) if kin else (),
+                recipe=self._papers.choice(("", "", "API-1 v7", "API-1 v9")),
+                corrects=self._papers.choice(("", "", "", f"e{self._papers.randrange(60)}")),
             )
         )
 

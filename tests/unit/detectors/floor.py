@@ -130,4 +130,6 @@ def _event(chance: random.Random, id_: str, seconds: float) -> BatchEvent:
         to_unit=chance.choice(_UNITS),
         parents=tuple(relatives[: 2 if kind is EventKind.MERGE else 1]) if is_kin else (),
         children=tuple(relatives[2:] if kind is not EventKind.SPLIT else relatives[1:]) if is_kin else (),
+        recipe=chance.choice(("", "", "", "API-1", "API-1 v7", "API-1 v8")),
+        corrects=chance.choice(("", "", "", f"e{chance.randrange(200)}")),
     )

@@ -23,6 +23,13 @@ def test_a_charge_keeps_the_digits_of_its_amount():
     assert read_event({**told, "amount": 0.1}, "floor", 7).amount == Decimal("0.1")
 
 
+def test_an_event_may_name_the_recipe_and_what_it_corrects():
+    told = {**START, "event": "charge", "material": "SM-1", "amount": 3, "amount_unit": "kg", "corrects": "e0"}
+
+    assert read_event({**START, "recipe": "API-1 v7"}, "floor", 7).recipe == "API-1 v7"
+    assert read_event(told, "floor", 7).corrects == "e0"
+
+
 def test_a_number_may_name_a_batch():
     assert read_event({**START, "batch": 17}, "floor", 7).batch == "17"
 
@@ -79,6 +86,20 @@ def test_every_kind_of_event_is_read(kind: str, changed: dict[str, object]):
         ({"event": "merge", "parents": ["A", "A"], "children": ["B"]}, "'parents' names a batch twice"),
         ({"event": "rework", "parents": "A", "children": ["B"]}, "'parents' must be a list"),
         ({"event": "rework", "parents": [None], "children": ["B"]}, "'parents' is missing"),
+        (
+            {"event": "batch_end", "recipe": "API-1 v7"},
+            "'recipe' stands with a 'batch' in batch_start, phase_start alone",
+        ),
+        ({"event": "phase_start", "phase": "dose", "batch": None, "recipe": "API-1 v7"}, "'recipe' stands with"),
+        (
+            {"corrects": "e0", "amount": 3, "amount_unit": "kg"},
+            "'corrects' stands with an 'amount' in charge, transfer_",
+        ),
+        ({"event": "charge", "material": "SM-1", "corrects": "e0"}, "'corrects' stands with an 'amount'"),
+        (
+            {"event": "charge", "material": "SM-1", "corrects": "e1", "amount": 3, "amount_unit": "kg"},
+            "'corrects' is its own id",
+        ),
         ({"parents": ["A"]}, "'parents' has 1 batches, which is not what batch_start needs"),
     ],
 )
