@@ -101,7 +101,8 @@ class Alarm:
         if finding.stage is not Stage.CLEARED:
             self._members[finding.id] = member
             self._unjudged.add(finding.id)
-        elif finding.id in self._unjudged or (known is None and finding.version == 1):
+            self._over.discard(finding.id)
+        elif finding.id in self._unjudged | self._over or (known is None and finding.version == 1):
             # Over before anybody heard of it (late data, or shorter than a sample): people hear of it all the same.
             self._members[finding.id] = member
             self._over.add(finding.id)
@@ -113,16 +114,19 @@ class Alarm:
     def put_back(self, step: Step, finding: Finding, now_ns: int) -> None:
         """Take a finding that was committed before a stop, as it was then.
 
-        `now_ns` is the latest heartbeat that was applied; what was counted or dropped by then stays so.
+        `now_ns` is the latest heartbeat that was applied; what was counted or dropped by then stays so. A finding whose
+        delay was over when it came (another tag's time was ahead) counts from the next tick on: had it counted, the
+        alarm would say so.
         """
         member = self._member(step, finding, None)
         was_leading = self.newest is not None and self.facts.active and self.newest.finding == finding.id
         due_ns = member.on_due_ns
-        counted = member.counted or was_leading or (due_ns is not None and due_ns <= max(now_ns, finding.at_ns))
-        member = replace(member, counted=counted)
+        is_due = due_ns is not None and due_ns <= max(now_ns, finding.at_ns)
+        may_count = self.facts.active and step.severity <= self._said_severity
+        member = replace(member, counted=member.counted or was_leading or (is_due and may_count))
         if finding.stage is Stage.CLEARED:
             member = replace(member, cleared_ns=finding.at_ns)
-            if not counted or self._was_dropped(member, now_ns):
+            if not member.counted or self._was_dropped(member, now_ns):
                 return
         self._members[finding.id] = member
 
@@ -164,8 +168,8 @@ class Alarm:
         over, self._over = self._over, set()
         self._unjudged.clear()
         for id_ in over:
-            member = self._members.pop(id_, None)  # a later version of this moment may have taken it back
-            if member is not None and member.counted:
+            member = self._members.pop(id_)
+            if member.counted:
                 self._members[id_] = replace(member, cleared_ns=member.finding.at_ns)
         return transitions + self._difference(at_ns) if over else transitions
 

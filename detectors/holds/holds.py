@@ -159,7 +159,8 @@ class Holds(Part):
 
     def _end(self, waiting: Waiting, stay: Stay, stop: Moment) -> list[Finding]:
         """A stay stops; it is judged as soon as its condition is known up to there."""
-        found = self._name(waiting, stay, stop.time_ns)
+        found = self._name(waiting, stay, stop.time_ns, leaves=True)
+        stay = waiting.running or stay  # the next batch's, where that came in before this stop
         stay.stop = stop
         strip = self._measures.strip(waiting.hold)
         if strip is None or (strip.proven_ns is not None and strip.proven_ns >= stop.time_ns):
@@ -377,8 +378,11 @@ class Holds(Part):
         waiting.stopped_batch = None
         return [self._saying.unknown_start(waiting, stay, now_ns, now.position)]
 
-    def _name(self, waiting: Waiting, stay: Stay, now_ns: int) -> list[Finding]:
-        """Take the batch of a stay from its unit, once its tag has settled; another batch later is another stay."""
+    def _name(self, waiting: Waiting, stay: Stay, now_ns: int, *, leaves: bool = False) -> list[Finding]:
+        """Take the batch of a stay from its unit, once its tag has settled; another batch later is another stay.
+
+        What `leaves` is what came in, whatever batch the unit is told to hold by then.
+        """
         unit = self._units.get(waiting.hold.unit)
         if unit is None or unit.pending or not unit.batch:
             return []
@@ -388,12 +392,12 @@ class Holds(Part):
             if now_ns - stay.start.time_ns >= unit.model.settle_ns:
                 stay.batch, stay.batch_is_certain = unit.batch, True
             return []
-        if unit.batch == stay.batch:
+        if unit.batch == stay.batch or unit.batch_start_ns > now_ns:
             return []
         if stay.batch in self._parents.get(unit.batch, {}):
             self._rename(waiting, stay, unit.batch, now_ns)
             return []
-        return self._next_batch(waiting, stay, unit.batch, now_ns)
+        return [] if leaves and stay.again is None else self._next_batch(waiting, stay, unit.batch, now_ns)
 
     def _rename(self, waiting: Waiting, stay: Stay, batch: str, now_ns: int) -> None:
         """What waits became another batch where it is; what it has waited as the other counts to that one's budget."""

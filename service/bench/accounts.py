@@ -54,8 +54,13 @@ def _plain(status: int) -> int:
 
 @dataclass(slots=True)
 class Sent:
-    """What was sent of one tag. `at_ns` is when, by the plant's clock: gaps of what has no time are sought there."""
+    """What was sent of one tag. `at_ns` is when, by the plant's clock: gaps of what has no time are sought there.
 
+    `by_sending`: so are all others. A broker's gap tells when it was not heard: what a device sent then is in it,
+    however old the time that it bears.
+    """
+
+    by_sending: bool = False
     keys: Counter[Key] = field(default_factory=Counter)
     at_ns: dict[Key, int] = field(default_factory=dict)
 
@@ -67,13 +72,18 @@ class Sent:
             self.keys[key] = 1
         self.at_ns.setdefault(key, at_ns)
 
+    def is_in(self, gaps: Iterable[Gap], key: Key) -> bool:
+        """Whether a gap says that this may be missing."""
+        time_ns = self.at_ns[key] if key[0] is None or self.by_sending else key[0]
+        return any(gap.start_ns <= time_ns and (gap.end_ns is None or time_ns <= gap.end_ns) for gap in gaps)
+
 
 def account(sent: Sent, stored: Counter[Key], gaps: Iterable[Gap]) -> TagAccount:
     """Compare what was sent of a tag with what is stored of it."""
     kept = sum(min(count, stored[key]) for key, count in sent.keys.items())
     absent = [key for key, count in sent.keys.items() if stored[key] < count]
     missing = sum(sent.keys[key] - stored[key] for key in absent)
-    in_gap = sum(sent.keys[key] - stored[key] for key in absent if _is_in(gaps, key, sent.at_ns[key]))
+    in_gap = sum(sent.keys[key] - stored[key] for key in absent if sent.is_in(gaps, key))
     doubled = sum(stored[key] - count for key, count in sent.keys.items() if stored[key] > count)
     invented = sum(count for key, count in stored.items() if key not in sent.keys)
     return TagAccount(sum(sent.keys.values()), kept, in_gap, missing - in_gap, doubled, invented)
@@ -81,12 +91,7 @@ def account(sent: Sent, stored: Counter[Key], gaps: Iterable[Gap]) -> TagAccount
 
 def absent_keys(sent: Sent, stored: Counter[Key], gaps: Iterable[Gap]) -> list[Key]:
     """What was lost, for a message that names it."""
-    return [k for k, count in sent.keys.items() if stored[k] < count and not _is_in(gaps, k, sent.at_ns[k])]
-
-
-def _is_in(gaps: Iterable[Gap], key: Key, at_ns: int) -> bool:
-    time_ns = at_ns if key[0] is None else key[0]
-    return any(gap.start_ns <= time_ns and (gap.end_ns is None or time_ns <= gap.end_ns) for gap in gaps)
+    return [k for k, count in sent.keys.items() if stored[k] < count and not sent.is_in(gaps, k)]
 
 
 def gaps_of(tag: Tag, gaps: Sequence[Gap], late_ns: int = 0) -> list[Gap]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from random import Random
 from typing import Final, Protocol
 
@@ -166,8 +168,10 @@ class MqttSupplier:
         self._chance = chance
         tags = [replace(tag, id=TagId(id_)) for id_, tag in enumerate(configuration.tags) if tag.source == name]
         self._tags = {int(tag.id): tag.name for tag in tags}
-        self._sent = {tag.name: Sent() for tag in tags}
+        self._sent = {tag.name: Sent(by_sending=True) for tag in tags}
+        self._taken = {tag.name: Sent(by_sending=True) for tag in tags}
         self._unread: list[tuple[Publish, int]] = []  # sent, and when
+        self._acknowledged: list[tuple[Publish, int]] = []
         self._reader = PayloadReader(name, [route_of(configuration, tag) for tag in tags], tags)
         self.broker = ModelBroker(clock.now_ns, USUAL_QUEUE if broker_queue is None else broker_queue)
         self.broker.hang_up = network.hang_up
@@ -178,8 +182,18 @@ class MqttSupplier:
     @property
     def sent(self) -> Mapping[str, Sent]:
         """Everything that was published and can be read, by tag."""
-        self._read()
+        self._unread = self._read(self._unread, self._sent)
         return self._sent
+
+    def watch_acknowledged(self) -> None:
+        """From here on note what the service acknowledges."""
+        self.broker.acknowledged = self._note_taken
+
+    @property
+    def acknowledged(self) -> Mapping[str, Sent]:
+        """Everything that the service has acknowledged, by tag: it must be kept, whatever gaps there are."""
+        self._acknowledged = self._read(self._acknowledged, self._taken)
+        return self._taken
 
     def concerns(self, change: FaultChange) -> bool:
         """Whether a fault hits this broker, the way to it, or one of its tags."""
@@ -227,35 +241,46 @@ class MqttSupplier:
             link.vanish()
 
     def _note(self, message: Message) -> None:
-        told = (message.topic.encode(), message.payload, 1, PUBLISH), self._clock.now_ns()
+        told = _published(message), self._clock.now_ns()
         # A packet that its publisher repeats is published twice: MQTT has no way to tell a reader that it is the same.
         self._unread += [told, told] if message.again else [told]
         if len(self._unread) >= _READ_TOGETHER:
-            self._read()
+            self._unread = self._read(self._unread, self._sent)
 
-    def _read(self) -> None:
-        """Note what a perfect reader reads in the messages; those that cannot be read have no value."""
-        unread, self._unread = self._unread, []
-        reading = self._reader.read([message for message, _ in unread], 0, {})
-        if not reading.identities:  # each has a time of its own
-            self._take(reading, 0)
-            return
-        for message, at_ns in unread:
-            self._take(self._reader.read([message], at_ns, {}), at_ns)
+    def _note_taken(self, message: Message) -> None:
+        self._acknowledged.append((_published(message), self._clock.now_ns()))
+        if len(self._acknowledged) >= _READ_TOGETHER:
+            self._acknowledged = self._read(self._acknowledged, self._taken)
 
-    def _take(self, reading: Reading, at_ns: int) -> None:
+    def _read(self, messages: list[tuple[Publish, int]], into: Mapping[str, Sent]) -> list[tuple[Publish, int]]:
+        """Note what a perfect reader reads, by tag; what cannot be read has no value. No message is left."""
+        for at_ns, together in groupby(messages, key=itemgetter(1)):
+            sent = [message for message, _ in together]
+            reading = self._reader.read(sent, at_ns, {})
+            if not reading.identities:  # each has a time of its own
+                self._take(reading, at_ns, into)
+                continue
+            for message in sent:
+                self._take(self._reader.read([message], at_ns, {}), at_ns, into)
+        return []
+
+    def _take(self, reading: Reading, at_ns: int, into: Mapping[str, Sent]) -> None:
         if reading.samples is not None:
             rows = reading.samples
             for tag, time_ns, value, status in zip(
                 rows.tag.tolist(), rows.time_ns.tolist(), rows.value.tolist(), rows.status.tolist(), strict=True
             ):
                 known = None if status & TIME_FROM_RECEIPT else time_ns
-                self._sent[self._tags[tag]].add(number_key(known, value, status), at_ns)
+                into[self._tags[tag]].add(number_key(known, value, status), at_ns)
         if reading.texts is not None:
             texts = reading.texts
             for tag, time_ns, text, status in zip(texts.tag, texts.time_ns, texts.value, texts.status, strict=True):
                 known = None if status & TIME_FROM_RECEIPT else time_ns
-                self._sent[self._tags[tag]].add(text_key(known, text, status), at_ns)
+                into[self._tags[tag]].add(text_key(known, text, status), at_ns)
+
+
+def _published(message: Message) -> Publish:
+    return message.topic.encode(), message.payload, 1, PUBLISH
 
 
 def _format(configuration: Configuration, tags: Sequence[Tag]) -> Format:

@@ -181,7 +181,7 @@ def test_who_leaves_a_range_is_told_whatever_hints_there_are(
             continue
         is_hint = step[0] == "finding" and step[3] in HINTS
         for said in with_hints.play(step):
-            assert said.what != "activated" or said.rule not in HINTS or not is_outside(without, said.subject)
+            assert said.what != "activated" or said.rule not in HINTS or not is_outside(without, said.alarm)
         without.play(("pause", step[1]) if is_hint else step)
         for alarm in without.book.alarms():
             now = next(each for each in with_hints.book.alarms() if each.alarm == alarm.alarm)
@@ -189,8 +189,9 @@ def test_who_leaves_a_range_is_told_whatever_hints_there_are(
                 assert (now.facts.active, now.rule, now.priority) == (True, alarm.rule, alarm.priority)
 
 
-def is_outside(world: World, subject: str) -> bool:
-    return any(each.facts.active and each.subject == subject and each.name != "bad" for each in world.book.alarms())
+def is_outside(world: World, alarm: str) -> bool:
+    """Whether the range of a side was left; a hint of the other side is another alarm."""
+    return any(each.facts.active and each.alarm == alarm for each in world.book.alarms())
 
 
 OVER_WITHIN_ITS_OFF_DELAY = 2 * [("finding", 0, TAGS[0], "excursion.nor.high", 0)]

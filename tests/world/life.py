@@ -20,6 +20,7 @@ from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
 from historian.merged import MergedJournal
 from service.bench.accounts import absent_keys, all_gaps, gaps_of, stored_keys
+from service.bench.suppliers import MqttSupplier
 from service.bench.virtual_time import LoopLane, Stuck, VirtualLoop, run_virtually
 from service.bench.world import Happening, World
 from service.core import Core, opened, run_until
@@ -78,6 +79,8 @@ class _Life:
         self._world = World(
             self._loop, configuration(), folder, start_ns=START_NS, seed=seed, broker_queue=BROKER_QUEUE
         )
+        for broker in self._brokers():
+            broker.watch_acknowledged()
         self._power = Power(Disk(), careless=careless)
         self._records = LastingRecords(self._world.clock.now_ns)
         self._seen: dict[Position, Entry] = {}
@@ -89,6 +92,9 @@ class _Life:
             run_virtually(self._loop, self._live(plan(seed)))
         except Stuck as error:
             self.judgement.problems.append(f"the world is stuck: {error}")
+
+    def _brokers(self) -> list[MqttSupplier]:
+        return [each for each in self._world.suppliers.values() if isinstance(each, MqttSupplier)]
 
     # ---- the service, again and again
 
@@ -288,6 +294,17 @@ class _Life:
                 first = [((key[0] or sent.at_ns[key]) - START_NS) / 1e9 for key in keys[:_MOST_NAMED]]
                 self.judgement.problems.append(f"{name}: lost at {first} s")
         self.judgement.digest = told.hexdigest()
+        self._judge_acknowledged(core)
+
+    def _judge_acknowledged(self, core: Core) -> None:
+        """No gap excuses a value whose message was acknowledged."""
+        for broker in self._brokers():
+            for name, taken in broker.acknowledged.items():
+                stored = stored_keys(core.tags.named(name), core.store, core.reader)
+                self.judgement.happened["acknowledged"] += taken.keys.total()
+                lost = sum((taken.keys - stored).values())
+                if lost:
+                    self.judgement.problems.append(f"{name}: {lost} acknowledged and lost")
 
     def _judge_ledger(self, core: Core) -> None:
         """Received = journaled + quarantined + redelivered; journaled numbers = stored + duplicates + waiting."""

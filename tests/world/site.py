@@ -21,7 +21,8 @@ _FIRST_FAULT_S, _FIRST_CRASH_S = 1.0, 2.0  # who has never heard a server misses
 _MOST_DELAY_S = 4.0
 _LATE = 0.15
 LATE_NS = {"floor": round(_MOST_DELAY_S * SECOND_NS)}
-"""A broker's gap begins when it was last heard: what was on its way then is older, by the longest delay of a world."""
+"""A broker's gap begins when it was last heard: what was on its way then was sent before, by the longest
+delay of a world."""
 
 START_NS = 1_790_000_000 * SECOND_NS
 

@@ -1,5 +1,7 @@
 """The alarm book, told as shifts: what comes in, and what is said of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from alarms.book import AlarmBook
@@ -390,6 +392,41 @@ def test_a_running_on_delay_survives_a_restart() -> None:
     assert again.ticks(39) == []
     assert again.ticks(41) == ["activated"]
     assert again.last.at_ns == 40 * SECOND_NS
+
+
+def test_what_begins_behind_its_evidence_but_before_the_last_tick_is_told_at_its_own_time_after_a_restart_too() -> None:
+    """The other parameter's clock was ahead: the onset lies after the row, and before a heartbeat that was applied."""
+    stayed, stopped = Shift(AlarmBook(Rulebook())), Shift(AlarmBook(Rulebook()))
+    for shift in (stayed, stopped):
+        shift.ticks(20)
+        assert shift.opens(10, "outside_nor", onset_s=15) == []
+    again = rebuilt(stopped, Rulebook(), 20)
+
+    assert stayed.ticks(24) == again.ticks(24) == ["activated"]
+    assert stayed.last == again.last
+    assert again.last.at_ns == 15 * SECOND_NS
+
+
+def test_of_what_does_not_count_yet_a_book_that_was_rebuilt_says_nothing_sooner() -> None:
+    """An alarm stands, and something worse was told late: it has not counted, or the alarm would say so."""
+    stayed, stopped = Shift(AlarmBook(Rulebook())), Shift(AlarmBook(Rulebook()))
+    for shift in (stayed, stopped):
+        shift.opens(5, NOR)
+        shift.ticks(20)
+        assert shift.opens(10, PAR, onset_s=15) == []
+    again = rebuilt(stopped, Rulebook(), 20)
+
+    assert stayed.ticks(24) == again.ticks(24) == ["severity"]
+    assert stayed.last == again.last
+
+
+@pytest.mark.parametrize(("on_delay_s", "told"), [(0, ["activated", "returned"]), (30, [])])
+def test_two_versions_of_a_finding_that_are_over_in_one_moment_are_one_alarm_or_none(on_delay_s, told) -> None:
+    shift = delayed(on_s=on_delay_s)
+    over = finding(NOR, Stage.CLEARED, 10, onset_s=8, end_s=9)
+
+    assert [each.what for each in shift.book.apply(over, replace(over, version=2))] == told
+    assert [each.what for each in shift.book.tick(60 * SECOND_NS)] == []
 
 
 def test_a_running_off_delay_and_a_shelf_survive_a_restart() -> None:

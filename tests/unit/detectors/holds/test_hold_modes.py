@@ -248,6 +248,43 @@ def test_the_next_batch_in_the_tank_proves_that_the_last_stay_is_over():
     assert (row.batch, row.started_ns) == ("B-2", at(6 * H))
 
 
+@pytest.mark.parametrize("told_after", [True, False])
+def test_what_leaves_is_what_came_in_though_the_tank_is_told_to_hold_the_next_batch_by_then(told_after):
+    plant = shared(4 * HOUR)
+    plant.feed(texts([(BATCH, 0, "B-1")]))
+    plant.samples((IN, 0, 1.0), (IN, 60, 0.0), (OUT, 0, 0.0))
+    plant.beat(60)
+    plant.beat(4 * H)
+    plant.samples((OUT, 5 * H - 60, 1.0))
+    changed = 5 * H + 60 if told_after else 5 * H - 30  # the stop is told when the batch has changed already
+    plant.feed(texts([(BATCH, changed, "B-2")]))
+    plant.samples((IN, changed + 120, 0.0), (OUT, 5 * H, 0.0))
+    plant.beat(6 * H)
+
+    assert of_rule(plant.said, "hold.indeterminate") == []
+    assert [(each.batch, each.stage) for each in of_rule(plant.said, "hold.breach")] == [
+        ("B-1", "open"),
+        ("B-1", "cleared"),
+    ]
+    assert plant.detector.running_holds() == ()
+
+
+def test_a_stop_after_the_next_batch_came_in_is_that_batchs_and_the_last_one_has_none():
+    plant = shared(4 * HOUR)
+    plant.feed(texts([(BATCH, 0, "B-1")]))
+    plant.samples((IN, 0, 1.0), (IN, 60, 0.0), (OUT, 0, 0.0))
+    plant.beat(60)
+    plant.beat(H)
+    plant.samples((IN, 2 * H, 1.0), (IN, 2 * H + 60, 0.0))
+    plant.feed(texts([(BATCH, 2 * H, "B-2")]))
+    plant.samples((OUT, 3 * H - 60, 1.0), (OUT, 3 * H, 0.0))
+    plant.beat(3 * H + 60)
+
+    (found,) = of_rule(plant.said, "hold.indeterminate")
+    assert (found.batch, found.evidence["missing"]) == ("B-1", "last_transfer_out")
+    assert plant.detector.running_holds() == ()
+
+
 def test_material_that_is_there_when_the_service_begins_has_waited_since_nobody_knows_when():
     unit = replace(T201, batch_tag="R101.BATCH")
     plant = Plant(rulebook(units={"T201": unit}, tags={}, recipes={}, holds={"crude": TANK}))
