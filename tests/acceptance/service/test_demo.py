@@ -125,4 +125,5 @@ def test_nothing_is_said_of_the_reactor_that_runs_well(demo):
     until(lambda: time.monotonic() - demo.started_s > 75, 100)
     rules = {f["rule"] for f in demo.get("/v1/findings?limit=1000")["findings"] if f["subject"].startswith("R102")}
 
-    assert rules == set()
+    # Whether its first phase was too short nobody can tell: it ran before the service did.
+    assert rules - {"duration.indeterminate"} == set()
