@@ -503,9 +503,9 @@ _SINGLE = (
         "model missing",
         "model.missing",
         Priority.MEDIUM,
-        cause="The file of an approved model is not in the data folder.",
+        cause="The file of an approved model is not in the data folder, or its tags are in other units now.",
         consequence="What the model watched is watched by the other rules alone.",
-        action="Put the file back, or have another model approved.",
+        action="Put the file back, or have a model approved that was trained on the tags as they are.",
         respond_within_ns=60 * MINUTE_NS,
     ),
     AlarmRule(

@@ -47,7 +47,7 @@ RULES = {
     "drift.ewma": "a parameter drifts within its range (EWMA)",
     "model.t2": "a unit is where it was not in normal runs (T²)",
     "model.spe": "the tags of a unit do not move together as they did (SPE)",
-    "model.missing": "an approved model is not installed",
+    "model.missing": "an approved model judges nothing, or not all that it should",
     "batch.tube": "a batch leaves the course of those before it",
     "batch.feature": "a phase that ended was unlike those before it",
     "stale": "a tag says nothing though its source is heard",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.entries import PersonAction
+from domain.tags import Tag
 
 
 class ModelKind(enum.StrEnum):
@@ -46,10 +47,15 @@ class Model:
     most_references: int
     warped: bool  # the place in the course is found by time warping, not by the time into the phase
     arrays: Mapping[str, NDArray[np.float64]]
+    measures: tuple[str, ...] = ()  # of the parameters, as `Tag.measure` tells them; (): older files do not tell
 
     def __repr__(self) -> str:
         """Name and hash: what it is, follows from them."""
         return f"Model({self.name!r}, {self.hash!r})"
+
+    def reads(self, tag: Tag, column: int) -> bool:
+        """Tell whether a tag is counted in what the model knows its parameter in."""
+        return not self.measures or self.measures[column] == tag.measure
 
     @property
     def version(self) -> str:

@@ -29,6 +29,11 @@ class Tag:
     sampling_interval_ns: int = 0
     description: str = ""
 
+    @property
+    def measure(self) -> str:
+        """What its numbers are counted in: `degC`, `bar gauge`; empty where nobody said."""
+        return f"{self.unit} {self.reference}".strip()
+
     def says_the_same(self, other: "Tag") -> bool:
         """Tell whether both define the tag alike, apart from id, uuid and version."""
         return replace(self, id=other.id, uuid=other.uuid, version=other.version) == other

@@ -52,6 +52,12 @@ class Grid:
         """Read it no longer."""
         self._flat[tag] = -1
 
+    def forget(self, unit: int, column: int) -> None:
+        """A parameter's value is not known any more."""
+        flat = unit * self._columns + column
+        self._held[flat], self._held_ns[flat] = np.nan, NEVER_NS
+        self._slot[:, flat], self._slot_ns[:, flat] = np.nan, NEVER_NS
+
     def start(self, unit: int, from_ns: int) -> None:
         """Read cells that begin at or after a time; what was held before counts."""
         self._next[unit] = -(-from_ns // self._every_ns)

@@ -10,6 +10,7 @@ from detectors.models.watch import fitted
 from domain.approvals import same_person
 from domain.entries import ActionKind, PersonAction
 from domain.errors import Refused
+from domain.models import Model
 from domain.tags import TagTable
 from domain.time import format_time
 from historian.journal.reader import ReadOnlyJournal
@@ -19,9 +20,10 @@ from service.cli.acting import acting_person, add_common, answer_of, do, moment
 from service.clock import make_clock
 from service.config.build import Configuration
 from service.config.model import ModelText
+from service.config.models import differs
 from service.files import Files
 from service.models.files import installed, read_model, write_model
-from service.models.runs import PhaseRun, runs_of
+from service.models.runs import PhaseRun, measures_of, runs_of
 from service.models.training import Training, alarms_in, measured, ratios_of, train
 
 MAY_CHANGE_MODELS = ("process engineer", "QA")
@@ -58,13 +60,16 @@ def _span(options: argparse.Namespace) -> tuple[int, int]:
 
 def _runs(
     options: argparse.Namespace, text: ModelText, configuration: Configuration, files: Files, records: SqlRecords
-) -> list[PhaseRun]:
+) -> tuple[list[PhaseRun], list[str]]:
+    """The runs of a span, and what their parameters were counted in."""
     span = _span(options)
     journal = ReadOnlyJournal(files.journal)
+    definitions = (each for _, each in journal.definitions(journal.last()))
+    measures = measures_of(text, configuration.rulebook, definitions, span)
     history = HistoryView(files.history, journal)
     history.refresh()
     tags = TagTable(journal.tags())
-    return runs_of(text, configuration.rulebook, tags, records, history, span, options.without)
+    return runs_of(text, configuration.rulebook, tags, records, history, span, options.without), measures
 
 
 def _text(configuration: Configuration, name: str) -> ModelText:
@@ -74,12 +79,22 @@ def _text(configuration: Configuration, name: str) -> ModelText:
     return text
 
 
+def _fitting(configuration: Configuration, model: Model) -> ModelText:
+    """The configuration's text of a model. Refused where the model is of something else."""
+    text = _text(configuration, model.name)
+    tags = {tag.name: tag for tag in configuration.tags}
+    difference = differs(model.name, text, model, configuration.rulebook, tags)
+    if difference:
+        raise Refused(f"{model.version} is no model of what the configuration says: {difference}")
+    return text
+
+
 def _train(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
     person = acting_person(options, records)
     text = _text(configuration, options.name)
-    runs = _runs(options, text, configuration, files, records)
+    runs, measures = _runs(options, text, configuration, files, records)
     who = Training(options.name, person.name, make_clock(configuration.clock).now_ns(), *_span(options))
-    trained = train(text, runs, who)
+    trained = train(text, runs, who, measures)
     hash_ = write_model(options.out, trained.description, trained.arrays)
     told = trained.description
     print(
@@ -91,8 +106,10 @@ def _train(options: argparse.Namespace, configuration: Configuration, files: Fil
 
 def _evaluate(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
     model = read_model(options.file).model
-    text = _text(configuration, model.name)
-    runs = _runs(options, text, configuration, files, records)
+    text = _fitting(configuration, model)
+    runs, measures = _runs(options, text, configuration, files, records)
+    if model.measures and list(model.measures) != measures:
+        raise Refused(f"{options.file}: it knows its tags in {list(model.measures)}, the record is in {measures}")
     inner = fitted(model)
     ratios = ratios_of(text, inner, runs)
     told = {
@@ -113,6 +130,7 @@ def _approve(options: argparse.Namespace, configuration: Configuration, files: F
         raise Refused(f"{person.name} trained {model.name}: a second person approves")
     if not options.reason.strip():
         raise Refused("an approval needs a reason")
+    _fitting(configuration, model)
     place = files.models / f"{model.hash}.npz"
     if not place.exists():
         beside = place.with_suffix(".part")

@@ -66,9 +66,10 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     complaints: list[Complaint] = []
     units = tags.expand(document, file, complaints)
     built_tags, routes = tags.build(document, file, units, complaints)
-    rulebook = recipes.rulebook(document, file, units, {tag.name: tag for tag in built_tags}, complaints)
+    by_name = {tag.name: tag for tag in built_tags}
+    rulebook = recipes.rulebook(document, file, units, by_name, complaints)
     check_event_topics(document, file, routes, complaints)
-    models = drafted_models(document, file, path, rulebook, complaints)
+    models = drafted_models(document, file, path, rulebook, by_name, complaints)
     host, port = _listen(document, file.http.listen, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)

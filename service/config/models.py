@@ -6,6 +6,7 @@ from pathlib import Path
 from domain.errors import Complaint, DamagedFile
 from domain.models import Model
 from domain.rules import Rulebook
+from domain.tags import Tag
 from service.config.document import Document
 from service.config.model import ConfigFile, ModelText
 from service.models.files import read_model
@@ -14,9 +15,14 @@ _MOST_STALE_CELLS = 1000
 
 
 def drafted_models(
-    document: Document, file: ConfigFile, path: Path, rulebook: Rulebook, complaints: list[Complaint]
+    document: Document,
+    file: ConfigFile,
+    path: Path,
+    rulebook: Rulebook,
+    tags: Mapping[str, Tag],
+    complaints: list[Complaint],
 ) -> dict[str, Model]:
-    """The models that have a file, by name: they advise until somebody approves them."""
+    """The models that have a file, by name: they advise until somebody approves them. `tags`: by name."""
     models: dict[str, Model] = {}
     for name, text in file.models.items():
         before = len(complaints)
@@ -29,7 +35,7 @@ def drafted_models(
         except DamagedFile as error:
             complaints.append(document.complain(place, str(error)))
             continue
-        difference = _differs(name, text, model)
+        difference = differs(name, text, model, rulebook, tags)
         if difference:
             complaints.append(document.complain(place, f"{text.file}: {difference}; train it anew"))
         models[name] = model
@@ -59,8 +65,8 @@ def _check(document: Document, name: str, text: ModelText, rulebook: Rulebook, c
         complaints.append(document.complain((*path, "references"), "least is more than most"))
 
 
-def _differs(name: str, text: ModelText, model: Model) -> str:
-    """What the file says otherwise than the configuration; empty where they agree."""
+def differs(name: str, text: ModelText, model: Model, rulebook: Rulebook, tags: Mapping[str, Tag]) -> str:
+    """What a model file says otherwise than the configuration; empty where they agree. `tags`: by name."""
     pairs: Mapping[str, tuple[object, object]] = {
         "name": (name, model.name),
         "kind": (text.kind, str(model.kind)),
@@ -73,4 +79,12 @@ def _differs(name: str, text: ModelText, model: Model) -> str:
         "stale": (text.stale, model.stale_ns),
     }
     said = [f"its {key} is {other!r}, not {own!r}" for key, (own, other) in pairs.items() if own != other]
+    if not said:
+        for unit in model.units:
+            parameters = rulebook.units[unit].parameters
+            for column, role in enumerate(model.parameters):
+                tag = tags.get(parameters.get(role, ""))
+                if tag is not None and not model.reads(tag, column):
+                    knows, has = model.measures[column] or "no unit", tag.measure or "no unit"
+                    said.append(f"it knows {role} in {knows}, {tag.name} is in {has}")
     return ", ".join(said)

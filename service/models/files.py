@@ -9,6 +9,8 @@ import hashlib
 import io
 import json
 import logging
+import math
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -30,6 +32,12 @@ MOST_BYTES = 64_000_000
 """Of all members unpacked; a file that claims more is not read."""
 
 _MOST_MEMBERS = 32
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(?P<length>..)"
+    rb"\{'descr': '<f8', 'fortran_order': False, 'shape': \((?P<shape>(?:\d{1,18}(?:,|, |(?=\)))){0,3})\), \} *\n",
+    re.DOTALL,
+)
+"""Of an array by rows, version 1.0 of numpy's format."""
 _DESCRIPTION = "description.json"
 _WHEN = (1980, 1, 1, 0, 0, 0)  # the same in every file: what was written alike is alike
 
@@ -66,6 +74,7 @@ class Description(BaseModel):
     data_hash: str
     code_hash: str
     metrics: dict[str, float | None]
+    measures: list[str] | None = Field(default=None, max_length=500)  # of the parameters; older files do not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,10 @@ def content_hash(description: Description, arrays: Mapping[str, NDArray[np.float
 
 
 def _text(description: Description) -> bytes:
-    return json.dumps(description.model_dump(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    told = description.model_dump()
+    if told["measures"] is None:
+        del told["measures"]  # a file from before keeps its hash, and so its approval
+    return json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def write_model(file: Path, description: Description, arrays: Mapping[str, NDArray[np.float64]]) -> str:
@@ -147,12 +159,17 @@ def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _array(name: str, data: bytes) -> NDArray[np.float64]:
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-    if not isinstance(array, np.ndarray) or array.dtype != np.dtype("<f8") or array.ndim > 3:
-        raise ValueError(f"{name} is no array of float64 of up to three dimensions")
+    """The array of a member: its header is compared, never evaluated, and nothing is made of a shape without bytes."""
+    header = _HEADER.match(data)
+    if header is None:
+        raise ValueError(f"{name} is no array of float64 of up to three dimensions, as numpy writes it")
+    shape = tuple(int(length) for length in header["shape"].split(b",") if length.strip())
+    size = len(data) - header.end()
+    if header.end() != 10 + int.from_bytes(header["length"], "little") or 8 * math.prod(shape) != size:
+        raise ValueError(f"{name} claims the shape {shape}, which {size} bytes are not")
+    array = np.frombuffer(data, dtype="<f8", offset=header.end()).reshape(shape)
     if not bool(np.isfinite(array).all()):
         raise ValueError(f"{name} has a value that is no number")
-    array.setflags(write=False)
     return array
 
 
@@ -177,11 +194,14 @@ def _model(description: Description, arrays: Mapping[str, NDArray[np.float64]]) 
         most_references=description.most_references,
         warped=description.warped,
         arrays=arrays,
+        measures=tuple(description.measures or ()),
     )
 
 
 def _check_shapes(model: Model) -> None:
     """ValueError where the arrays do not fit together."""
+    if model.measures and len(model.measures) != len(model.parameters):
+        raise ValueError(f"{len(model.measures)} measures of {len(model.parameters)} parameters")
     d, inner = len(model.parameters), fitted(model)
     shapes = {name: array.shape for name, array in model.arrays.items()}
     if model.kind is ModelKind.MULTIVARIATE:
@@ -199,7 +219,7 @@ def _check_shapes(model: Model) -> None:
             "state_whiten": (r, d, d),
             "state_level": (r,),
         }
-        positive: tuple[str, ...] = ("sigma", "error_level", "state_level", "limits")
+        positive: tuple[str, ...] = ("sigma", "error_lam", "error_level", "state_lam", "state_level", "limits")
     else:
         cells = model.arrays["course"].size // d
         wanted = {
@@ -217,6 +237,9 @@ def _check_shapes(model: Model) -> None:
     for name in positive:
         if not bool((getattr(inner, name) > 0).all()):
             raise ValueError(f"{name} is not above 0")
+    for name in ("error_lam", "state_lam"):
+        if model.kind is ModelKind.MULTIVARIATE and not bool((getattr(inner, name) <= 1).all()):
+            raise ValueError(f"{name} is above 1")
 
 
 def library(folder: Path) -> Library:

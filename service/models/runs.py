@@ -1,13 +1,14 @@
 """Runs of a phase out of the record, as a model reads them: a value per tag and cell, held from sample to sample."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.entries import TagDefined
 from domain.errors import Refused
 from domain.findings import PhaseRecord
 from domain.ports import HistoryReader
@@ -62,6 +63,37 @@ def runs_of(
                 values = cells(history, columns, phase.start_ns + text.after, phase.end_ns, text.every, text.stale)
                 found.append(PhaseRun(phase.instance, unit, phase.batch, phase.start_ns, values))
     return sorted((run for run in found if len(run.values)), key=lambda run: (run.start_ns, run.unit))
+
+
+def measures_of(
+    text: ModelText, rulebook: Rulebook, definitions: Iterable[TagDefined], span: tuple[int, int]
+) -> list[str]:
+    """What each parameter was counted in within [start, end), the same in every unit and all the time, or Refused.
+
+    `definitions`: of all tags, in the order in which they came. The first of a tag holds for what was before it, too.
+    """
+    found: list[str] = []
+    of_tag: dict[int, list[TagDefined]] = {}
+    for each in definitions:
+        of_tag.setdefault(each.tag.id, []).append(each)
+    by_name = {each.tag.name: told for told in of_tag.values() for each in told}
+    for role in text.parameters:
+        told: dict[str, str] = {}
+        for unit in text.units:
+            name = rulebook.units[unit].parameters.get(role, "")
+            before, within = _in_force(by_name.get(name, []), span)
+            told |= {each.tag.measure: f"{name} {each.tag.measure or 'no unit'}" for each in (*before, *within)}
+        if len(told) > 1:
+            raise Refused(f"{role} is not counted alike in all runs: {', '.join(told.values())}; train on some of them")
+        found.append(next(iter(told), ""))
+    return found
+
+
+def _in_force(told: Sequence[TagDefined], span: tuple[int, int]) -> tuple[Sequence[TagDefined], Sequence[TagDefined]]:
+    """The definition that a span begins with, and those that come within it."""
+    before = [each for each in told if each.at_ns <= span[0]]
+    within = [each for each in told if span[0] < each.at_ns < span[1]]
+    return (before[-1:] or told[:1]), within
 
 
 def _columns(text: ModelText, rulebook: Rulebook, tags: TagTable, unit: str) -> list[Tag]:

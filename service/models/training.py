@@ -39,8 +39,11 @@ class Training:
     to_ns: int
 
 
-def train(text: ModelText, runs: Sequence[PhaseRun], who: Training) -> Trained:
-    """Fit, set limits, measure. Refused where there are too few runs, or with a tag of which nothing is known."""
+def train(text: ModelText, runs: Sequence[PhaseRun], who: Training, measures: Sequence[str] = ()) -> Trained:
+    """Fit, set limits, measure. Refused where there are too few runs, or with a tag of which nothing is known.
+
+    `measures`: what the parameters are counted in; empty where that is not known.
+    """
     if len(runs) < LEAST_RUNS:
         raise Refused(f"{len(runs)} runs are too few: it takes {LEAST_RUNS}")
     fitting = len(runs) * 3 // 4
@@ -77,6 +80,7 @@ def train(text: ModelText, runs: Sequence[PhaseRun], who: Training) -> Trained:
         data_hash=data_hash(runs),
         code_hash=detector_hash(),
         metrics=measured(text, inner, measured_on, before=fitted),
+        measures=list(measures) or None,
     )
     arrays = {name: np.asarray(array, dtype=np.float64) for name, array in asdict(inner).items()}
     return Trained(description, arrays)

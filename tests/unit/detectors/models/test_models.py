@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -174,6 +175,64 @@ def test_an_approved_model_that_is_gone_is_told_once():
     assert "Ruth approved is not installed here: it judges nothing" in said[0].message
 
 
+KNOWING = model(measures=(TAGS[TT].measure, TAGS[PT].measure))
+
+
+def test_a_tag_that_is_counted_in_something_else_is_not_judged_and_it_is_told_until_it_is_right_again():
+    plant, _ = watched(KNOWING)
+    plant.feed(approval(KNOWING.hash))
+    plant.beat(1)
+    wrong = TagDefined(replace(TAGS[PT], unit="mbar"), 1)
+
+    assert of_rule(plant.beat(2), "model.missing") == []
+    plant.feed(wrong)
+    told = of_rule(plant.beat(3), "model.missing")
+    assert of_rule(plant.beat(4), "model.missing") == []
+    assert of_rule(run_of(plant, broken(), seconds=10), "model.spe") == []
+    plant.feed(TagDefined(TAGS[PT], 2))
+    over = of_rule(plant.beat(500), "model.missing")
+
+    assert [each.stage for each in (*told, *over)] == [Stage.OPEN, Stage.CLEARED]
+    assert "Ruth approved judges nothing on R101: it knows R101.PT in bar, the tag is in mbar" in told[0].message
+    assert of_rule(run_of(plant, broken(), "B-18", 600), "model.spe")
+
+
+def test_the_run_in_which_a_tag_changes_its_measure_is_judged_without_it():
+    plant, _ = watched(KNOWING)
+    values = broken(9, 200, 100)
+    plant.feed(texts([(BATCH, 0, "B-1")]), batch([(STEP, 0, 20)]), *rows(values[:90]))
+    plant.feed(TagDefined(replace(TAGS[PT], unit="mbar"), 1))
+
+    assert findings(plant.feed(*rows(values[90:] * [1, 1000], 180))) == []
+
+
+def test_a_model_of_tags_and_units_that_are_not_there_is_told_to_judge_nothing():
+    other = model(parameters=("TT", "XX"))
+    gone = model(name="gone", units=("R999",))
+    plant, _ = watched(other, gone)
+    plant.feed(approval(other.hash), approval(gone.hash))
+
+    said = [each.message for each in of_rule(plant.beat(1), "model.missing")]
+
+    assert "judges nothing on R101, which has no XX." in said[0]
+    assert "judges nothing on R999, which is not configured." in said[1]
+
+
+def test_a_model_that_is_missing_is_over_when_another_of_its_name_is_approved():
+    plant, _ = watched(FIT, library={}.get)
+    other = model(on=3)
+    plant.feed(approval(FIT.hash))
+    rules = rulebook(**QUIET, models={"dose": other}, hash="another")
+    bank = Bank(rules, TAGS)
+    bank.carry_over(plant.detector.snapshot())
+    later = Plant(rules, bank)
+    later.position = plant.position
+
+    assert [each.stage for each in of_rule(later.beat(10), "model.missing")] == [Stage.OPEN]
+    later.feed(approval(other.hash, at=11))
+    assert [each.stage for each in of_rule(later.beat(20), "model.missing")] == [Stage.CLEARED]
+
+
 def test_a_silent_input_is_left_out_and_with_too_few_nothing_is_judged():
     values = broken()
     only = [batch([(TT, 2 * cell + 0.5, row[0])]) for cell, row in enumerate(values)]
@@ -277,7 +336,7 @@ def _entries():
         batch([(STEP, 330, 0)]),
         batch([(PT, 360, 0.2)]),
     ]
-    return [*first, approval(FIT.hash, at=150), *second, TagDefined(TAGS[TT], 1)]
+    return [*first, approval(FIT.hash, at=150), *second, TagDefined(TAGS[TT], 1), approval(KNOWING.hash)]
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 500])

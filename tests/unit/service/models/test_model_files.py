@@ -1,5 +1,7 @@
+import hashlib
 import io
 import json
+import pickle
 import zipfile
 
 import numpy as np
@@ -9,7 +11,7 @@ from detectors.models.watch import ModelWatch
 from domain.errors import DamagedFile
 from domain.models import ModelKind
 from service.config.model import ModelText
-from service.models.files import MOST_BYTES, installed, library, read_model, write_model
+from service.models.files import MOST_BYTES, content_hash, installed, library, read_model, write_model
 from service.models.runs import PhaseRun
 from service.models.training import Training, filled, train
 from tests.unit.detectors.small_models import dose
@@ -116,7 +118,13 @@ class Bomb:
 @pytest.mark.parametrize(
     ("members", "why"),
     [
-        ({"mean": packed(np.array([Bomb()], dtype=object))}, "allow_pickle=False"),
+        ({"mean": packed(np.array([Bomb()], dtype=object))}, "no array of float64"),
+        ({"mean": pickle.dumps(Bomb())}, "no array of float64"),
+        ({"mean": packed(np.zeros(2)).replace(b"(2,), }" + b" " * 14, b"(1000000000000000,), }")}, "claims the shape"),
+        ({"mean": packed(np.zeros(2)) + bytes(8)}, "claims the shape"),
+        ({"mean": packed(np.zeros(2))[:-8]}, "claims the shape"),
+        ({"mean": b"\x93NUMPY\x01\x00\x06\x00(((((("}, "no array of float64"),
+        ({"error_lam": packed(np.array([1.0, 0.3, 1.1]))}, "error_lam is above 1"),
         ({"mean": packed(np.zeros(2, np.float32))}, "no array of float64"),
         ({"mean": packed(np.zeros((2, 1, 1, 1)))}, "no array of float64"),
         ({"mean": packed(np.array([1.0, np.nan]))}, "no number"),
@@ -160,6 +168,33 @@ def test_a_file_that_would_unpack_to_too_much_is_not_read(tmp_path):
 
     with pytest.raises(DamagedFile, match="members of"):
         read_model(file)
+
+
+def test_a_file_that_does_not_tell_its_measures_keeps_the_hash_that_it_had(tmp_path):
+    made = trained()
+    told = made.description.model_dump()
+    del told["measures"]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+    for name in sorted(made.arrays):
+        array = made.arrays[name]
+        digest.update(f"\0{name}\0{array.shape}\0".encode() + array.tobytes())
+
+    file, hash_ = written(tmp_path)
+
+    assert hash_ == digest.hexdigest()
+    assert read_model(file).model.measures == ()
+
+
+def test_what_the_parameters_are_counted_in_belongs_to_the_model(tmp_path):
+    made = train(ModelText(**TEXT), runs(), WHO, ["degC", "bar gauge"])
+    write_model(tmp_path / "dose.npz", made.description, made.arrays)
+    few = made.description.model_copy(update={"measures": ["degC"]})
+
+    assert read_model(tmp_path / "dose.npz").model.measures == ("degC", "bar gauge")
+    assert content_hash(made.description, made.arrays) != content_hash(trained().description, made.arrays)
+    write_model(tmp_path / "few.npz", few, made.arrays)
+    with pytest.raises(DamagedFile, match="1 measures of 2 parameters"):
+        read_model(tmp_path / "few.npz")
 
 
 def test_a_library_gives_what_is_installed_and_nothing_else(tmp_path):

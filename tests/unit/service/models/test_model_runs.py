@@ -1,15 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from detectors.arrivals import arrived_samples, group
 from detectors.models.grid import Grid
-from domain.entries import Position
+from domain.entries import Position, TagDefined
+from domain.errors import Refused
 from domain.findings import PhaseRecord
 from domain.ports import Rows
 from domain.samples import SampleBatch
 from domain.status import BAD
 from domain.tags import TagTable
 from service.config.model import ModelText
-from service.models.runs import cells, data_hash, runs_of
+from service.models.runs import cells, data_hash, measures_of, runs_of
 from tests.unit.detectors.plant import SECOND, T0, TAGS, rulebook
 
 TEXT = ModelText(kind="multivariate", units=["R101"], phase="dose", parameters=["TT", "PT"], every="2s", stale="10s")
@@ -103,3 +107,16 @@ def test_the_hash_of_data_sees_every_value():
     )
 
     assert one != two
+
+
+def defined(at_s, tag=0, **changed):
+    return TagDefined(replace(TAGS[tag], **changed), T0 + at_s * SECOND)
+
+
+def test_the_measures_are_those_of_the_span_and_what_was_there_first_holds_before():
+    told = [defined(5, unit="degC"), defined(50, unit="degF"), defined(5, 1, unit="bar", reference="gauge")]
+
+    assert measures_of(TEXT, rulebook(), told, (T0, T0 + 50 * SECOND)) == ["degC", "bar gauge"]
+    assert measures_of(TEXT, rulebook(), told, (T0 + 50 * SECOND, T0 + 60 * SECOND)) == ["degF", "bar gauge"]
+    with pytest.raises(Refused, match=r"TT is not counted alike in all runs: R101.TT degC, R101.TT degF"):
+        measures_of(TEXT, rulebook(), told, (T0, T0 + 50 * SECOND + 1))

@@ -122,6 +122,28 @@ def test_training_without_runs_is_refused_in_words(site, capsys):
     assert "thermowell:" in capsys.readouterr().err
 
 
+def test_a_model_of_other_tags_is_not_approved(site, capsys):
+    (site / "thermowell.yaml").write_text(GOOD + MODELS.replace("[TT, PT]", "[TT]"))
+
+    assert run("--token-file", "Ruth", "approve", "dose.npz", "--reason", "CR-7") == 2
+
+    assert "its parameters is ['TT', 'PT'], not ['TT']" in capsys.readouterr().err
+    assert not waiting(site)
+
+
+def test_a_model_that_knows_its_tags_in_something_else_is_neither_approved_nor_configured(site, capsys):
+    text = load(site / "thermowell.yaml").models["dose"]
+    made = train(text, runs(), Training("dose", "Anna", 5, 0, 10**18), ["degC", "mbar gauge"])
+    write_model(site / "dose.npz", made.description, made.arrays)
+
+    assert run("--token-file", "Ruth", "approve", "dose.npz", "--reason", "CR-7") == 2
+
+    assert "it knows PT in mbar gauge, R101.PT is in bar gauge" in capsys.readouterr().err
+    (site / "thermowell.yaml").write_text(GOOD + MODELS + "    file: dose.npz\n")
+    with pytest.raises(ConfigError, match=r"it knows PT in mbar gauge, R101.PT is in bar gauge; train it anew"):
+        load(site / "thermowell.yaml")
+
+
 @pytest.mark.parametrize(
     ("line", "place", "why"),
     [
