@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 kind=${1:-run}
 case $kind in
     run) lock=requirements.lock; wanted="mosquitto" ;;
-    dev) lock=requirements-dev.lock; wanted="mosquitto chromium strace" ;;
+    dev) lock=requirements-dev.lock; wanted="mosquitto chromium strace postgresql" ;;
     *) echo "setup.sh: say run or dev" >&2; exit 2 ;;
 esac
 
@@ -61,9 +61,13 @@ if [ ! -x .venv/bin/thermowell ] || ! grep -qx "$stamp" ".venv/.stamp-$kind" 2>/
     echo "$stamp" > ".venv/.stamp-$kind"
 fi
 
+# Debian keeps the programs of a PostgreSQL server away from the PATH.
+is_there() {
+    command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || ls "/usr/lib/$1"/*/bin/initdb >/dev/null 2>&1
+}
 missing=""
 for program in $wanted; do
-    command -v "$program" >/dev/null 2>&1 || [ -x "/usr/sbin/$program" ] || missing="$missing $program"
+    is_there "$program" || missing="$missing $program"
 done
 if [ -n "$missing" ]; then
     if may_install; then

@@ -1,7 +1,7 @@
 """The database of what was decided, behind the ports `Records` and `RecordsReader`.
 
 Every method is one short transaction and blocks: never on an event loop. Any thread may call, and several processes
-may hold the same file open. RetryLater: the file was locked too long or the disk did not take it.
+may hold the same database open. RetryLater: it is away, was locked too long, or did not take it.
 """
 
 import time
@@ -17,6 +17,7 @@ from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from domain.ports import Person
 from records import audit, batches, cursors, findings, outbox, people, phases, ranges, requests, transitions
+from records.address import Address
 from records.audit import AuditHead, AuditRecord
 from records.engine import Database
 from records.memo import Memo
@@ -29,7 +30,7 @@ _VERSIONS_AT_ONCE = 5_000
 
 
 class SqlRecords:
-    """Findings, alarms, outbox, audit, people and cursors in one SQLite file."""
+    """Findings, alarms, outbox, audit, people and cursors in one SQLite file or one PostgreSQL database."""
 
     def __init__(self, database: Database, wall_ns: Callable[[], int]) -> None:
         self._database = database
@@ -38,9 +39,12 @@ class SqlRecords:
         self._transitions_memo: Memo[Transition] = Memo()
 
     @classmethod
-    def open(cls, path: Path | str, *, wall_ns: Callable[[], int] = time.time_ns) -> "SqlRecords":
-        """Open or make the file. NewerFormat: a newer program wrote it; DamagedFile: it is no such file."""
-        return cls(Database(Path(path)), wall_ns)
+    def open(cls, address: Address | str, *, wall_ns: Callable[[], int] = time.time_ns) -> "SqlRecords":
+        """Open or make the tables. NewerFormat: a newer program made them; DamagedFile: it is something else.
+
+        A file that cannot be had is RetryLater; a server that is away is looked for again by every call.
+        """
+        return cls(Database(Path(address) if isinstance(address, str) else address), wall_ns)
 
     def close(self) -> None:
         """Give every connection back."""

@@ -1,10 +1,23 @@
 """The tables: plain SQL that SQLite and PostgreSQL both speak. Times are ns since 1970; nothing is ever deleted.
 
 `findings`, `transitions`, `audit`, `range_proposals` and `range_versions` only grow; `findings_now` and `alarms_now`
-point at the newest row of each. `sequence` is the order of writing.
+point at the newest row of each. `sequence` is the order of writing. A change here needs a migration (`records.schema`).
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from records.texts import portable_text
 
 metadata = MetaData()
 
@@ -12,7 +25,7 @@ _Sequence = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only 
 
 
 def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, default="")
+    return Column(name, portable_text(), nullable=False, default="")
 
 
 def _event_columns() -> list[Column[str] | Column[int]]:
@@ -23,7 +36,11 @@ def _event_columns() -> list[Column[str] | Column[int]]:
     return [*(_text(name) for name in (*names, "to_unit", "relatives", "person")), *times]
 
 
-about = Table("about", metadata, Column("name", Text, primary_key=True), _text("value"))
+alembic_version = Table(
+    "alembic_version", metadata, Column("version_num", String(32), primary_key=True)
+)  # Alembic's own: the newest migration
+
+about = Table("about", metadata, Column("name", portable_text(), primary_key=True), _text("value"))
 
 findings = Table(
     "findings",
@@ -54,7 +71,7 @@ findings = Table(
 findings_now = Table(
     "findings_now",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", portable_text(), primary_key=True),
     Column("sequence", BigInteger, nullable=False, unique=True),
     Column("version", Integer, nullable=False),
     _text("subject"),
@@ -68,7 +85,7 @@ findings_now = Table(
 phases = Table(
     "phases",
     metadata,
-    Column("instance", Text, primary_key=True),
+    Column("instance", portable_text(), primary_key=True),
     _text("unit"),
     _text("batch"),
     _text("phase"),
@@ -85,7 +102,7 @@ transitions = Table(
     "transitions",
     metadata,
     Column("sequence", _Sequence, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", portable_text(), nullable=False, unique=True),
     _text("alarm"),
     Column("number", BigInteger, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
@@ -116,12 +133,13 @@ transitions = Table(
     Column("occurrence", BigInteger, nullable=False),
     Column("since_ns", BigInteger),
     Index("transitions_of_alarm", "alarm", "sequence"),
+    Index("transitions_of_batch", "batch", "sequence"),
 )
 
 alarms_now = Table(
     "alarms_now",
     metadata,
-    Column("alarm", Text, primary_key=True),
+    Column("alarm", portable_text(), primary_key=True),
     Column("sequence", BigInteger, nullable=False, unique=True),
 )
 
@@ -129,7 +147,7 @@ notices = Table(
     "notices",
     metadata,
     Column("sequence", _Sequence, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", portable_text(), nullable=False, unique=True),
     _text("channel"),
     _text("title"),
     _text("text"),
@@ -149,7 +167,7 @@ audit = Table(
     "audit",
     metadata,
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("reference", Text, nullable=False, unique=True),  # the same deed twice is one
+    Column("reference", portable_text(), nullable=False, unique=True),  # the same deed twice is one
     Column("at_ns", BigInteger, nullable=False),
     Column("recorded_ns", BigInteger, nullable=False),  # wall time
     _text("person"),
@@ -168,7 +186,7 @@ people = Table(
     Column("sequence", _Sequence, primary_key=True),
     _text("name"),
     _text("role"),
-    Column("token_sha256", Text, nullable=False, unique=True),
+    Column("token_sha256", portable_text(), nullable=False, unique=True),
     Column("created_ns", BigInteger, nullable=False),
     Column("revoked_ns", BigInteger),
     Index("people_by_name", "name"),
@@ -178,7 +196,7 @@ requests = Table(
     "requests",
     metadata,
     Column("sequence", _Sequence, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", portable_text(), nullable=False, unique=True),
     Column("at_ns", BigInteger, nullable=False),
     _text("person"),
     _text("kind"),
@@ -194,7 +212,7 @@ range_proposals = Table(
     "range_proposals",
     metadata,
     Column("sequence", _Sequence, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", portable_text(), nullable=False, unique=True),
     Column("at_ns", BigInteger, nullable=False),
     _text("product"),
     Column("version", Integer, nullable=False),
@@ -210,7 +228,7 @@ range_versions = Table(
     "range_versions",
     metadata,
     Column("sequence", _Sequence, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),  # the approval's
+    Column("id", portable_text(), nullable=False, unique=True),  # the approval's
     Column("at_ns", BigInteger, nullable=False),
     Column("valid_from_ns", BigInteger, nullable=False),
     Column("recorded_ns", BigInteger, nullable=False),  # wall time
@@ -267,14 +285,27 @@ event_requests = Table(
 cursors = Table(
     "cursors",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", portable_text(), primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
 
 snapshots = Table(
     "snapshots",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", portable_text(), primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("role", portable_text(), primary_key=True),
+    _text("holder"),  # a name that is used once
+    _text("host"),
+    _text("kernel"),  # what tells processes of one machine apart from those of another
+    _text("started"),  # when its process did, as the kernel counts
+    Column("pid", BigInteger, nullable=False),
+    Column("renewals", BigInteger, nullable=False),
+    Column("taken_ns", BigInteger, nullable=False),  # wall time, for people
 )

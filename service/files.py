@@ -22,7 +22,7 @@ class Files:
 
     @property
     def records(self) -> Path:
-        """What was decided."""
+        """What was decided, where no server has it."""
         return self.data / "records.db"
 
     @property

@@ -19,6 +19,7 @@ from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
 from service.judging import Effects, Rhythm
+from service.keeping import open_records
 from service.sources import make_source
 from service.tag_table import new_uuid
 from service.tellers import channels_of
@@ -83,7 +84,7 @@ def usual_parts(configuration: Configuration, files: Files) -> Parts:
         ),
         open_reader=partial(ReadOnlyJournal, files.journal),
         open_store=partial(ChunkStore.open, files.history),
-        open_records=partial(SqlRecords.open, files.records),
+        open_records=partial(open_records, configuration),
         make_source=partial(make_source, configuration),
         listening=partial(listening, files.run, "core.sock"),
         channels=channels_of(configuration),

@@ -18,6 +18,7 @@ from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
 from service.gauges import as_prometheus, read_report, record_counts
+from service.keeping import open_records
 from service.ranges.standing import judging_recipes, standings_of
 from service.set_points import recorded_steps
 from service.version import VERSION
@@ -40,7 +41,7 @@ async def run_web(configuration: Configuration) -> None:
         return
     journal = ReadOnlyJournal(files.journal)
     history = HistoryView(files.history, journal)
-    records = SqlRecords.open(files.records)
+    records = open_records(configuration)
     clock = make_clock(configuration.clock)
     feed = Feed(journal, records, clock, refresh=history.refresh)
     waker = Waker(files.run, "core.sock")

@@ -15,6 +15,7 @@ from records.database import SqlRecords
 from records.requests import Answer
 from service.config.build import Configuration, load
 from service.files import Files
+from service.keeping import open_records
 from service.wake import Waker
 
 TOKEN = "THERMOWELL_TOKEN"  # noqa: S105  the name of the variable that holds it
@@ -34,7 +35,7 @@ def do(verbs: Mapping[str, Verb], options: argparse.Namespace) -> int:
     """Do what `options.what` names, with the configuration and the records at hand; Refused where it cannot be."""
     configuration = load(options.config)
     files = Files(configuration.data).made()
-    with SqlRecords.open(files.records) as records:
+    with open_records(configuration) as records:
         return verbs[options.what](options, configuration, files, records)
 
 

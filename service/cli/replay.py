@@ -12,6 +12,7 @@ from domain.time import DAY_NS, format_time, parse_time_ns
 from records.database import SqlRecords
 from service.config.build import load
 from service.files import Files
+from service.keeping import open_records
 from service.replaying import Change, Folder, Said, Span, changes, compared, judged_through
 
 _MOST_SHOWN = 20
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     configuration = load(options.file)
     other = None if options.config is None else load(options.config)
     files = Files(configuration.data)
-    records, folder = SqlRecords.open(files.records), Folder(files)
+    records, folder = open_records(configuration), Folder(files)
     try:
         began_s = time.monotonic()
         said = folder.replayed(other or configuration, judged_through(records))

@@ -1,11 +1,13 @@
 """Give people personal tokens, take them back, and list them."""
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 
 from records.database import SqlRecords
 from service.config.build import load
 from service.files import Files
+from service.keeping import open_records
 
 ROLES = ("viewer", "operator", "shift lead", "process engineer", "QA", "admin", "service")
 
@@ -13,7 +15,9 @@ ROLES = ("viewer", "operator", "shift lead", "process engineer", "QA", "admin", 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add NAME, revoke NAME, list."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="default: thermowell.yaml")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the data folder, instead of --config")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the data folder, instead of --config, where it has the records"
+    )
     verbs = parser.add_subparsers(dest="what", required=True, metavar="add|revoke|list")
     add = verbs.add_parser("add", help="print a new token, once")
     add.add_argument("name")
@@ -24,8 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Change the people in the records."""
-    data = options.data or load(options.config or Path("thermowell.yaml")).data
-    records = SqlRecords.open(Files(data).made().records)
+    with closing(_records(options)) as records:
+        return _do(options, records)
+
+
+def _records(options: argparse.Namespace) -> SqlRecords:
+    if options.data is not None:
+        return SqlRecords.open(Files(options.data).made().records)
+    configuration = load(options.config or Path("thermowell.yaml"))
+    Files(configuration.data).made()
+    return open_records(configuration)
+
+
+def _do(options: argparse.Namespace, records: SqlRecords) -> int:
     if options.what == "add":
         print(records.add_person(options.name, options.role))
     elif options.what == "revoke":

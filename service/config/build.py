@@ -10,12 +10,14 @@ from domain.recipes import Recipe
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import ScaledTime
+from records.address import Server
 from service.config import recipes, tags
 from service.config.checking import validated
 from service.config.document import Document, read_document
 from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, ModelText, Notify, Source
 from service.config.models import drafted_models
 from service.config.quantities import registry
+from service.config.records import records_of
 from service.config.tags import Route
 from service.config.telling import check_event_topics
 
@@ -34,6 +36,7 @@ class Configuration:
     heartbeat_ns: int
     flush_interval_ns: int
     quota_bytes: int | None
+    records: Server | None  # None: the records are a file in the data folder
     clock: ScaledTime | Path | None  # a simulated plant's; the file that says it, if it may be set ahead
     sources: Mapping[str, Source]
     tags: tuple[Tag, ...]
@@ -74,6 +77,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
     _check_mirrors(document, file, path, complaints)
+    records = records_of(document, file.records.postgresql, path, complaints)
     if complaints:
         raise ConfigError(tuple(complaints))
     digest = hashlib.sha256(document.text.encode()).hexdigest()
@@ -86,6 +90,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         heartbeat_ns=file.heartbeat,
         flush_interval_ns=file.journal.flush_interval,
         quota_bytes=quota,
+        records=records,
         clock=_clock(file.clock, path),
         sources=file.sources,
         tags=built_tags,

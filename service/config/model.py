@@ -40,6 +40,13 @@ DurationOrAuto = Annotated[int, BeforeValidator(_duration_or_auto, json_schema_i
 
 HealthName = Literal["stale", "frozen", "noise", "spike", "jump", "range"]
 
+
+def _host(value: str) -> str:
+    if not value or "@" in value or "://" in value or any(character.isspace() for character in value):
+        raise ValueError("is no host; user and password have keys of their own")  # nor told: a password may be in it
+    return value
+
+
 UnitName = Annotated[str, AfterValidator(_unit)]
 Number = float | None
 Interval = tuple[Number, Number]
@@ -581,6 +588,32 @@ class ShiftsText(Section):
     starts: tuple[str, ...] = Field(min_length=1, max_length=24)
 
 
+class PostgreSql(Section):
+    """A database of a PostgreSQL server."""
+
+    host: Annotated[str, AfterValidator(_host)]  # or the folder of its Unix socket
+    port: int = Field(default=5432, ge=1, le=65535)
+    database: str = Field(default="thermowell", min_length=1)
+    user: str = Field(default="thermowell", min_length=1)
+    password_file: str | None = None
+    tls: Literal["off", "require", "verify-ca", "verify-full"] | None = None
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("needs both of `certificate_file` and `key_file`, or none of them")
+        return self
+
+
+class RecordsText(Section):
+    """Where the records lie: without anything, in a file of the data folder."""
+
+    postgresql: PostgreSql | None = None
+
+
 class Notify(Section):
     """Somebody who is told."""
 
@@ -669,6 +702,7 @@ class ConfigFile(Section):
     heartbeat: Duration = 5_000_000_000
     http: Http = Http()
     journal: JournalText = JournalText()
+    records: RecordsText = RecordsText()
     clock: ClockText | ClockFile | None = None
     sources: dict[str, Source] = {}
     templates: dict[str, Template] = {}

@@ -1,0 +1,34 @@
+"""What tests of several rooms share."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from records.address import Address
+from tests.postgres_server import PostgresForTests, running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresForTests]:
+    """A real server, for all tests of a session."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Address]]:
+    """Gives addresses of new databases, on SQLite and on PostgreSQL."""
+    if request.param == "postgresql":
+        server: PostgresForTests = request.getfixturevalue("postgres")
+        with server.databases() as give:
+            yield give
+        return
+    numbers = iter(range(1_000))
+    yield lambda: tmp_path / f"records{next(numbers) or ''}.db"
+
+
+@pytest.fixture
+def address(new_address: Callable[[], Address]) -> Address:
+    """A new database, on SQLite and on PostgreSQL."""
+    return new_address()
