@@ -15,11 +15,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrivals import Frame
+from detectors.arrivals import NEVER_NS, Frame
 from detectors.cases import Evidence, Json, Origin, Run, case_of
 from detectors.context.units import Unit
 from detectors.gaps import Gaps
 from detectors.holds.budgets import Budgets, Live, less
+from detectors.holds.calm import Band, Calm
 from detectors.holds.clocks import Span
 from detectors.holds.correcting import Correcting, fault_of, newest_stay
 from detectors.holds.events import CLEANING, USE, Activity, Trigger, trigger_of
@@ -34,7 +35,7 @@ from detectors.part import Part, Said
 from domain.entries import ActionKind, Gap, Heartbeat, PersonAction, RowPosition
 from domain.findings import Conclusion, Finding
 from domain.genealogy import BatchLink, Kinship
-from domain.holds import HoldDecision, HoldKind
+from domain.holds import HoldDecision, HoldKind, HoldMode
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import MINUTE_NS
@@ -65,6 +66,7 @@ class Holds(Part):
         """Make them; `recheck` asks that a stretch (ns) of a tag is judged again."""
         self._units = units
         self._measures = Measures(rulebook, gaps)
+        self._calm = Calm(gaps)
         self._saying = Saying(rulebook, origin, self._measures)
         self._budgets = Budgets(dict(rulebook.budgets), origin)
         self._correcting = Correcting(origin, self._measures, self._saying)
@@ -91,9 +93,11 @@ class Holds(Part):
     def grow(self, size: int) -> None:
         """Make room for tags."""
         self._measures.grow(size)
+        self._calm.grow(size)
 
     def bind(self, tag: Tag, unit: str) -> None:
         """Take a tag's definition."""
+        self._look()
         self._measures.bind(tag)
         self._followers[tag.id] = self._looking_at.get(tag.name, [])
 
@@ -101,6 +105,7 @@ class Holds(Part):
 
     def take(self, activity: Activity, run: Run | None) -> list[Finding]:
         """Take an activity of a unit; say what it means for the unit's holds."""
+        self._look()
         found: list[Finding] = []
         for waiting in self._of_unit.get(activity.unit, ()):
             starts, stops = self._triggers[waiting.hold.name]
@@ -220,6 +225,7 @@ class Holds(Part):
         index = self._measures.watched(rows)
         if index is None:
             return []
+        index = self._calm.take(frame, index)
         said: list[Said] = []
         begin = 0
         tags = rows.tag[index]
@@ -234,6 +240,7 @@ class Holds(Part):
 
     def _follow(self, frame: Frame, tag: int, index: list[int]) -> list[Said]:
         """Take the rows of one tag, in their order."""
+        self._hand_on([tag])
         rows = frame.rows
         said: list[Said] = []
         strips = self._measures.strips_of(tag)
@@ -254,6 +261,7 @@ class Holds(Part):
             for waiting in followers:
                 found = self._tell(waiting, time_ns, rows.position(each), value if is_proven else None)
                 said += [(frame.place(each), finding) for finding in found]
+        self._calm_down(tag)
         return said
 
     def _awaited(self, tag: int) -> list[Stay]:
@@ -268,6 +276,40 @@ class Holds(Part):
         if is_proven and time_ns >= stay.awaits_ns:
             stay.awaits_ns = None
 
+    def _calm_down(self, tag: int) -> None:
+        """Derive between which values the next rows of a tag change nothing."""
+        low, high, last_ns = np.inf, -np.inf, NEVER_NS
+        strips = self._measures.strips_of(tag)
+        needs_each = self._measures.is_stored(tag) or bool(self._awaited(tag))
+        bands: list[Band | None] = [None] if needs_each else [strip.calm() for strip in strips]
+        for waiting in self._followers[tag]:
+            strip, stay = self._measures.strip(waiting.hold), waiting.stay
+            if strip is not None and stay is not None and not stay.is_judged:
+                bands.append(self._saying.calm(waiting.hold, stay, strip))
+        known = [band for band in bands if band is not None]
+        if known and len(known) == len(bands) and strips[0].proven_ns is not None:
+            low, high = max(band[0] for band in known), min(band[1] for band in known)
+            last_ns = strips[0].proven_ns
+        self._calm.begin(tag, low, high, last_ns)
+
+    def _hand_on(self, tags: list[int]) -> None:
+        """Let strips and stays come to where the calm rows of their tags are."""
+        for tag in tags:
+            last = self._calm.newest(tag)
+            if last is None:
+                continue
+            for strip in self._measures.strips_of(tag):
+                strip.follow(last)
+            for waiting in self._followers[tag]:
+                stay = waiting.stay
+                if stay is not None and not stay.is_judged and waiting.hold.mode is HoldMode.IN_CONDITION:
+                    stay.told_ns = max(stay.told_ns, last[0])
+
+    def _look(self) -> None:
+        """Come to where all tags are; something is to change, so that no row is known to change nothing."""
+        self._hand_on(self._calm.ahead())
+        self._calm.end()
+
     def _tell(self, waiting: Waiting, at_ns: int, position: RowPosition, value: float | None) -> list[Finding]:
         """Say what a row of a condition's tag means for a stay."""
         stay, strip = waiting.stay, self._measures.strip(waiting.hold)
@@ -280,6 +322,7 @@ class Holds(Part):
 
     def gap(self, gap: Gap) -> None:
         """Take a gap that may be told after the samples around it."""
+        self._look()
         changed = self._measures.gap(gap)
         for waiting in self._waiting.values():
             stay, strip = waiting.stay, self._measures.strip(waiting.hold)
@@ -294,6 +337,7 @@ class Holds(Part):
 
     def rejudge(self, tag: Tag, stretch: Stretch, record: Record) -> list[Finding]:
         """Judge the holds again whose condition a tag is of, by all its rows in the order of their times."""
+        self._look()
         found: list[Finding] = []
         for strip in self._measures.strips_of(tag.id):
             waiting = [each for each in self._waiting.values() if self._measures.strip(each.hold) is strip]
@@ -320,13 +364,14 @@ class Holds(Part):
     def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
         """Announce what has waited too long by now, or will soon have."""
         source, now_ns = heartbeat.source, heartbeat.now_ns
+        self._hand_on(self._calm.ahead())
         leap_ns = self._measures.beat(heartbeat)
         now = self._measures.now(source, now_ns, position)
         if leap_ns:
             self._leapt(now, leap_ns)
         found: list[Finding] = []
         for waiting in self._waiting.values():
-            found += self._look(waiting, now, now_ns)
+            found += self._find(waiting, now, now_ns)
             stay = waiting.stay
             if stay is None or stay.is_judged:
                 continue
@@ -334,6 +379,8 @@ class Holds(Part):
                 continue  # judged by the clock of its own source
             found += self._by_now(waiting, stay, now_ns, position)
         found += self._judge_budgets(now_ns, position)
+        if found or leap_ns or not heartbeat.connected:
+            self._calm.end()
         self._draw(now_ns, position)
         return found
 
@@ -364,7 +411,7 @@ class Holds(Part):
             stay.start = _after_leap(stay.start, now, leap_ns)
             stay.stop = None if stay.stop is None else _after_leap(stay.stop, now, leap_ns)
 
-    def _look(self, waiting: Waiting, now: Moment, now_ns: int) -> list[Finding]:
+    def _find(self, waiting: Waiting, now: Moment, now_ns: int) -> list[Finding]:
         """At the first heartbeat of all: material that is there already has waited since nobody knows when."""
         unit = self._units.get(waiting.hold.unit)
         if waiting.is_known or unit is None or unit.pending or not unit.source:
@@ -423,6 +470,7 @@ class Holds(Part):
 
     def link(self, concluded: Sequence[Conclusion]) -> None:
         """Take links of batches: a child inherits what its parent has taken of every budget by then."""
+        self._look()
         for link in concluded:
             if isinstance(link, BatchLink):
                 if link.kinship is not Kinship.TRANSFER:  # what a transfer began in may have been emptied unseen
@@ -486,6 +534,7 @@ class Holds(Part):
         """
         if action.kind not in (ActionKind.HOLD_START, ActionKind.HOLD_STOP):
             return []
+        self._look()
         name, _, batch = action.subject.partition("/")
         waiting = self._waiting.get(name)
         if waiting is None:
@@ -505,6 +554,7 @@ class Holds(Part):
 
     def state(self) -> Json:
         """All of it."""
+        self._hand_on(self._calm.ahead())
         return {
             "waiting": {name: waiting.state() for name, waiting in self._waiting.items()},
             "measures": self._measures.state(),
@@ -514,6 +564,7 @@ class Holds(Part):
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` told, as far as the rules still have it."""
+        self._look()
         for name, each in state["waiting"].items():
             waiting = self._waiting[name]
             waiting.load(each)
@@ -541,6 +592,7 @@ class Holds(Part):
 
     def go_on(self, finding: Finding) -> bool:
         """Follow on what was announced of a hold, if it still runs and its limit is the same; else it is left alone."""
+        self._look()
         waiting = self._waiting.get(finding.subject)
         stay = None if waiting is None else waiting.running
         if waiting is None or stay is None or finding.rule in stay.cases:

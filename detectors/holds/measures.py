@@ -61,6 +61,10 @@ class Measures:
         """The strips that a tag makes."""
         return self._strips_of.get(tag, [])
 
+    def is_stored(self, tag: int) -> bool:
+        """Whether a mean kinetic temperature is made of a tag's rows."""
+        return bool(self._kinetics_of[tag])
+
     def heat(self, tag: int, time_ns: int, value: float, *, is_proven: bool) -> None:
         """Take a row for the mean kinetic temperatures."""
         for kinetic in self._kinetics_of[tag]:

@@ -1,5 +1,7 @@
 """Findings about one stay: warnings, breaches, excursions from its condition, and how it ended."""
 
+import math
+
 from detectors.cases import Case, Evidence, Origin, open_case, quantity
 from detectors.holds import words
 from detectors.holds.clocks import Span
@@ -139,6 +141,16 @@ class Saying:
                 found.append(self._returns(hold, stay, strip, begin_ns, at_ns))
         stay.told_ns = end_ns
         return found
+
+    def calm(self, hold: Hold, stay: Stay, strip: Strip) -> tuple[float, float] | None:
+        """Between which values a row says nothing of a stay, as long as its strip does not change; None: any may."""
+        if stay.stop is not None or stay.base is None:
+            return None
+        if hold.mode is not HoldMode.IN_CONDITION or (not strip.is_outside_now() and CONDITION not in stay.cases):
+            return -math.inf, math.inf
+        if CONDITION not in stay.cases or stay.peak is None or not strip.is_outside_now():
+            return None
+        return (-math.inf, stay.peak) if strip.side(stay.peak) > 0 else (stay.peak, math.inf)
 
     def _leaves(
         self,

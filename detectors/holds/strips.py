@@ -8,6 +8,7 @@ marks have been forgotten.
 """
 
 import bisect
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -76,6 +77,21 @@ class Strip:
             self._unheard_since_ns = None
         elif self._unheard_since_ns is None:
             self._unheard_since_ns = now_ns
+
+    def follow(self, last: tuple[int, float]) -> None:
+        """Take a proven row of which it is known that it changes nothing."""
+        self._proven = last
+
+    def calm(self) -> tuple[float, float] | None:
+        """Between which values the next row changes nothing, where no gap is before it; None: any row may."""
+        if self._proven is None or self._bad_since_ns is not None or self._unheard_since_ns is not None:
+            return None
+        side = self.side(self._proven[1])
+        if side == 0:
+            return self._low, self._high
+        if side > 0:
+            return math.nextafter(self._high, math.inf), math.inf
+        return -math.inf, math.nextafter(self._low, -math.inf)
 
     def take(self, time_ns: int, value: float, *, is_proven: bool) -> None:
         """Take a row."""
