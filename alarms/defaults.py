@@ -257,7 +257,29 @@ _TOO_SHORT = (
     ),
 )
 
+_YIELD = tuple(
+    AlarmRule(
+        f"yield {words}",
+        f"yield.{side}",
+        Priority.MEDIUM,
+        consequence=consequence,
+        action="Check the amounts and their events; tell quality.",
+        respond_within_ns=60 * MINUTE_NS,
+    )
+    for side, words, consequence in (
+        ("low", "too low", "Product was lost, not made, or not weighed."),
+        ("high", "too high", "What was weighed is not all product, or more was charged than told."),
+    )
+)
+
 _SINGLE = (
+    AlarmRule(
+        "yield unknown",
+        "yield.indeterminate",
+        Priority.EVENT,
+        consequence="The yield is not proven.",
+        action="Have the missing amount told; tell quality.",
+    ),
     AlarmRule(
         "advisory",
         "advice.drift",
@@ -525,6 +547,7 @@ def _steps(alarm: str, rules: Sequence[AlarmRule], first: int = 1) -> dict[str, 
 
 
 _SIDES = ("high", "low")
+_OF_RANGES = ("excursion.", "outside_nor", "duration.", "dwell.")
 
 DEFAULTS: dict[str, Step] = {
     **_steps("high", _excursions("high")),
@@ -537,6 +560,7 @@ DEFAULTS: dict[str, Step] = {
     **_steps("time at too short", [rule for rule in _DWELL if rule.rule.endswith("low")]),
     **_steps("duration.long", _TOO_LONG),
     **_steps("duration.short", _TOO_SHORT),
+    **_steps("yield", _YIELD),
     **{rule.rule: Step(rule.rule, 1, rule) for rule in _SINGLE},
 }
 """The step of every rule in `domain.findings.RULES`."""
@@ -560,9 +584,18 @@ def step_for(rulebook: Rulebook, finding: Finding) -> Step:
     critical does not expect the validated range to be less.
     """
     step = _on_its_side(rulebook, _step(rulebook, finding), finding)
-    if rulebook.late_excursions == "event" and is_history(finding):
+    is_event = rulebook.late_excursions == "event" and is_history(finding)
+    if is_event or (rulebook.before_gmp == "event" and _is_before_gmp(rulebook, finding)):
         return replace(step, rule=replace(step.rule, priority=Priority.EVENT))
     return step
+
+
+def _is_before_gmp(rulebook: Rulebook, finding: Finding) -> bool:
+    """Whether a range of the recipe was left before GMP begins, and nobody put an alarm on that."""
+    if finding.evidence.get("gmp") != "before" or not finding.rule.startswith(_OF_RANGES):
+        return False
+    rules = rulebook.tags.get(finding.subject)
+    return rules is None or all(rule.rule != finding.rule for rule in rules.alarms)
 
 
 def _on_its_side(rulebook: Rulebook, step: Step, finding: Finding) -> Step:

@@ -52,6 +52,7 @@ from detectors.ranges.ranges import Ranges
 from detectors.ranges.rate import Rates
 from detectors.ranges.set_points import SetPoints
 from detectors.ranges.unjudged import Unjudged
+from detectors.ranges.yields import Yields
 from detectors.relations.comparisons import Comparisons
 from detectors.relations.verdicts import Verdicts
 from detectors.snapshots import Arrays, below, no_collection, pack, unpack
@@ -74,7 +75,7 @@ from domain.entries import (
     TextBatch,
 )
 from domain.errors import DamagedFile, Refused
-from domain.findings import Conclusion, Finding, FindingId, Recheck, Stage
+from domain.findings import BatchTold, Conclusion, Finding, FindingId, Recheck, Stage
 from domain.models import Library, no_models
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
@@ -137,6 +138,7 @@ class Bank:
         self._rhythms = Rhythms(rulebook, self._places)
         self._models = Models(rulebook, origin, self._ranges.runs, self._library)
         self._holds = Holds(rulebook, origin, self._gaps, self._context.units, self._watermarks.recheck)
+        self._yields = Yields(origin, self._context.units, self._versions)
         self._comparisons = Comparisons(rulebook, origin)
         self._verdicts = Verdicts(rulebook, self._comparisons)
         self._drifts = Drifts(rulebook, origin, self._ranges)
@@ -166,6 +168,7 @@ class Bank:
             Ahead(origin, self._watermarks, self._ranges.runs),
             Unjudged(rulebook, origin, self._versions),
             self._holds,
+            self._yields,
             self._calibrations,
             self._comparisons,
             self._verdicts,
@@ -341,6 +344,8 @@ class Bank:
         telling = self._batches.take(event, position)
         found = telling.concluded
         self._holds.link(found)
+        if any(isinstance(each, BatchTold) for each in found):
+            found += self._yields.take(event, position)
         for unit in telling.changed:
             if self._context.is_due(unit, self._watermarks.newest_ns):
                 found += self._settle(unit)
@@ -383,10 +388,11 @@ class Bank:
     def _settle(self, unit: Unit) -> list[Conclusion]:
         """Let a unit's changes take effect, judging each row that waited in the phase of its own time."""
         source = unit.source
-        before = unit.run
+        before, batch = unit.run, unit.batch
         held = unit.let_go()
         found: list[Conclusion] = []
         switches = self._context.settle(unit)
+        self._yields.moved(unit, batch)
         unit.run = before
         for switch in switches:
             held = self._release(held, switch.at_ns, found)

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.entries import Position, RowPosition
 from domain.findings import Finding, FindingId, Stage
-from domain.recipes import RangeKind, Recipe
+from domain.recipes import RangeKind, Recipe, before_gmp
 
 Json = Any
 """What a detector's state is made of, apart from arrays: whatever `json.loads` gives back."""
@@ -63,6 +63,13 @@ class Run:
         """Where it happened, for a sentence."""
         return f" in phase {self.phase} of batch {self.batch}" if self.batch else f" in phase {self.phase}"
 
+    @property
+    def gmp(self) -> str:
+        """Whether its phase lies `before` the GMP start point or `since`; empty where its recipe does not tell."""
+        if self.recipe is None or not self.recipe.gmp_start or self.phase not in self.recipe.phases:
+            return ""
+        return "before" if self.phase in before_gmp(self.recipe) else "since"
+
 
 def recipe_version(recipe: Recipe | None) -> str:
     """Product and version, as it stands in every verdict: `API-1 v7`."""
@@ -86,11 +93,13 @@ class Case:
     rules_hash: str
     detector_hash: str
     version: int = 0
+    gmp: str = ""  # where the recipe tells its GMP start point: whether its phase lies `before` it, or `since` it
 
     def say(self, stage: Stage, at_ns: int, message: str, evidence: Evidence, end_ns: int | None = None) -> Finding:
         """The next version. Where clocks stepped or differ, the end is never before the onset."""
         self.version += 1
         end_ns = None if end_ns is None else max(end_ns, self.onset_ns)
+        gmp = {"gmp": self.gmp} if self.gmp else {}
         return Finding(
             FindingId(self.id),
             self.version,
@@ -108,7 +117,7 @@ class Case:
             self.phase_instance,
             self.ranges_version,
             self.rules_hash,
-            {**evidence, "detector": self.detector_hash},
+            {**evidence, **gmp, "detector": self.detector_hash},
         )
 
     def state(self) -> Json:
@@ -139,6 +148,7 @@ def case_of(finding: Finding) -> Case:
         rules_hash=finding.rules_hash,
         detector_hash=str(finding.evidence.get("detector", "")),
         version=finding.version,
+        gmp=str(finding.evidence.get("gmp", "")),
     )
 
 
@@ -160,6 +170,7 @@ def open_case(
         ranges_version=origin.ranges_version(None if run is None else run.recipe),
         rules_hash=origin.rules_hash,
         detector_hash=origin.detector_hash,
+        gmp="" if run is None else run.gmp,
     )
 
 

@@ -31,6 +31,9 @@ RULES = {
     "dwell.{kind}.high": "a parameter was within an interval longer than a range of that time; kind is a RangeKind",
     "dwell.{kind}.low": "a phase ended before a parameter was long enough within an interval",
     "dwell.indeterminate": "nobody can tell whether a parameter was long enough within an interval; an event",
+    "yield.low": "a batch gave less than its recipe expects",
+    "yield.high": "a batch gave more than its recipe expects",
+    "yield.indeterminate": "nobody can tell what a batch gave: an amount is missing; an event",
     "hold.warning": "a hold comes near its limit",
     "hold.breach": "a hold is over its limit",
     "hold.indeterminate": "a hold's start or stop is missing",
@@ -97,7 +100,7 @@ class Finding:
     id: FindingId
     version: int
     rule: str  # one of RULES
-    subject: str  # the tag's, the unit's, the hold's or the budget's name
+    subject: str  # the tag's, the unit's, the hold's, the budget's or the yield's name
     stage: Stage
     onset_ns: int
     end_ns: int | None

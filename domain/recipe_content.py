@@ -17,6 +17,7 @@ from typing import cast
 from domain.checks import Expectation
 from domain.errors import DamagedFile
 from domain.recipes import (
+    Charged,
     DwellRanges,
     ExpectedYield,
     Limits,
@@ -33,7 +34,7 @@ from domain.recipes import (
 
 FORMAT = 1
 
-_LATER = frozenset({"duration_ranges"})
+_LATER = frozenset({"duration_ranges", "material", "leaves", "per"})
 """Fields that came after recipes had been approved: where they are empty they are not written."""
 
 _OPEN = {"(]": (True, False), "[)": (False, True), "()": (True, True)}
@@ -191,7 +192,14 @@ def _yield(told: _Told) -> ExpectedYield:
         low_percent=None if low is None else Decimal(str(low)),
         high_percent=None if high is None else Decimal(str(high)),
         study=str(told["study"]),
+        material=str(told.get("material", "")),
+        leaves=tuple(cast("list[str]", told.get("leaves", []))),
+        per=None if told.get("per") is None else _charged(cast("_Told", told["per"])),
     )
+
+
+def _charged(told: _Told) -> Charged:
+    return Charged(str(told["material"]), Decimal(str(told["amount"])), str(told["unit"]))
 
 
 def _steps(told: object) -> tuple[Step, ...]:

@@ -182,8 +182,21 @@ Step = UnitProcedure | Parallel
 
 
 @dataclass(frozen=True, slots=True)
+class Charged:
+    """So much of a material is charged. Never binary floats."""
+
+    material: str
+    amount: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectedYield:
-    """What a step should give: `theoretical` in `unit`, and the expected part of it in percent. Never binary floats."""
+    """What a step should give: `theoretical` in `unit`, and the expected part of it in percent. Never binary floats.
+
+    The product is what transfers of `material` tell, out of the units that it `leaves`. The theoretical yield is for
+    `per` of what is charged, and goes with it; without it, for any batch.
+    """
 
     name: str
     unit: str
@@ -191,6 +204,14 @@ class ExpectedYield:
     low_percent: Decimal | None
     high_percent: Decimal | None
     study: str = ""
+    material: str = ""  # empty: its name
+    leaves: tuple[str, ...] = ()  # units; empty: the only one that it leaves
+    per: Charged | None = None
+
+    @property
+    def product(self) -> str:
+        """The material that it is of."""
+        return self.material or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +238,35 @@ def unit_procedures(steps: tuple[Step, ...]) -> Iterator[UnitProcedure]:
             continue
         for path in step.paths:
             yield from unit_procedures(path)
+
+
+def before_gmp(recipe: Recipe) -> frozenset[str]:
+    """The phases that lie wholly before the GMP start point; none where no procedure puts them in order.
+
+    What runs beside the path with the start point is not before it.
+    """
+    before, others, found = _split(recipe.procedure, recipe.gmp_start)
+    return frozenset(before) - frozenset(others) if found else frozenset()
+
+
+def _split(steps: tuple[Step, ...], phase: str) -> tuple[list[str], list[str], bool]:
+    """The phases of steps before the first one of a name, the others, and whether it was there."""
+    before: list[str] = []
+    others: list[str] = []
+    found = False
+    for step in steps:
+        if isinstance(step, UnitProcedure):
+            at = step.phases.index(phase) if phase in step.phases else None
+            parts = [(list(step.phases[:at]), [] if at is None else list(step.phases[at:]), at is not None)]
+        else:
+            parts = [_split(path, phase) for path in step.paths]
+        is_here = not found and any(has for *_, has in parts)
+        for early, late, has in parts:
+            is_early = not found and (has or not is_here)
+            before += early if is_early else []
+            others += late if is_early else [*early, *late]
+        found |= is_here
+    return before, others, found
 
 
 def overlaps(steps: tuple[Step, ...]) -> Iterator[tuple[UnitProcedure, UnitProcedure]]:

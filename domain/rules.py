@@ -96,6 +96,7 @@ class Rulebook:
     shifts: Shifts | None = None
     tags: Mapping[str, TagRules] = field(default_factory=dict)
     late_excursions: str = "alarm"  # alarm: people hear of what late rows show to be over; event: it is recorded
+    before_gmp: str = "event"  # event: an excursion before the GMP start point is recorded; alarm: people hear of it
     models: Mapping[str, Model] = field(default_factory=dict)  # by name; as files, so advisory until approved
     approval: str = "off"  # off: files judge as they are, and every verdict says so
     hash: str = ""

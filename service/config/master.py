@@ -9,6 +9,7 @@ from domain.checks import Expectation
 from domain.errors import Complaint
 from domain.recipes import (
     PROVEN,
+    Charged,
     DwellRanges,
     ExpectedYield,
     Limits,
@@ -20,7 +21,7 @@ from domain.recipes import (
 )
 from domain.tags import Tag
 from service.config import procedure
-from service.config.checking import meant_or_known
+from service.config.checking import meant_or_known, unknown
 from service.config.comparing import expectation
 from service.config.document import Document, PathKey
 from service.config.equipment import told_phases
@@ -308,7 +309,12 @@ def _yield(site: Site, path: PathKey, name: str, text: YieldText) -> ExpectedYie
         site.complain((*path, "expected"), "its lower end is above its upper end")
     if any(side is not None and side < 0 for side in text.expected):
         site.complain((*path, "expected"), "a yield is not below nothing")
-    return ExpectedYield(name, text.unit, text.theoretical, low, high, text.study)
+    for index, unit in enumerate(text.leaves):
+        if unit not in site.file.units:
+            site.complain((*path, "leaves", str(index)), unknown("unit", unit, sorted(site.file.units)))
+    per = None if text.per is None else Charged(text.per.material, text.per.amount, text.per.unit)
+    study, material = text.study, text.material
+    return ExpectedYield(name, text.unit, text.theoretical, low, high, study, material, text.leaves, per)
 
 
 def _ranges(site: Site, path: PathKey, text: RangesText, to: Convert, tag: Tag | None) -> dict[RangeKind, Limits]:

@@ -512,6 +512,14 @@ class ParallelText(Section):
     parallel: "list[list[UnitProcedureText | ParallelText]]" = Field(min_length=2)
 
 
+class ChargedText(Section):
+    """For how much of a charged material a theoretical yield is."""
+
+    material: str
+    amount: Decimal = Field(gt=0)
+    unit: UnitName
+
+
 class YieldText(Section):
     """What a step should give, and which part of it is expected, in percent."""
 
@@ -519,6 +527,9 @@ class YieldText(Section):
     theoretical: Decimal = Field(gt=0)
     expected: tuple[Decimal | None, Decimal | None]
     study: str = ""
+    material: str = ""
+    leaves: tuple[str, ...] = ()
+    per: ChargedText | None = None
 
 
 class RecipeText(Section):
@@ -697,6 +708,7 @@ class ConfigFile(Section):
 
     site: str = "plant"
     data: str = "./data"
+    before_gmp: Literal["alarm", "event"] = "event"  # what is outside in a phase before the GMP start point
     late_excursions: Literal["alarm", "event"] = "alarm"  # what late rows show, when it is over already
     approval: Literal["off", "required"] = "off"
     heartbeat: Duration = 5_000_000_000

@@ -57,6 +57,8 @@ def check(complain: Complain, path: PathKey, recipe: RecipeText, units: set[str]
                 complain((*path, "phases", phase), "is in no operation of the procedure")
     if recipe.gmp_start and recipe.gmp_start not in named | set(recipe.phases):
         complain((*path, "gmp_start"), unknown("phase", recipe.gmp_start, sorted(named | set(recipe.phases))))
+    elif recipe.gmp_start and not named:
+        complain((*path, "gmp_start"), "needs a procedure, which says what comes before it")
     _check_names(complain, texts)
 
 

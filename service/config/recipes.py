@@ -41,6 +41,7 @@ def rulebook(
             if (rules := _tag_rules(document, placed, budget, complaints)) is not None
         },
         late_excursions=file.late_excursions,
+        before_gmp=file.before_gmp,
         approval=file.approval,
     )
 

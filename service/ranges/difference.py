@@ -49,6 +49,8 @@ def _words(path: str, told: object) -> str:
     """A value as people read it; durations are kept in ns."""
     if path.endswith("_ns") and isinstance(told, int):
         return format_duration(told)
+    if isinstance(told, list) and all(isinstance(each, str) for each in told):
+        return ", ".join(told)
     if isinstance(told, list):
         is_time = ".duration" in path or (".dwells." in path and "within" not in path)
         return _interval(told, is_time=is_time)

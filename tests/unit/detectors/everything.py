@@ -24,7 +24,17 @@ from domain.equipment import FlowRule, UnitModel
 from domain.health import TagHealth
 from domain.holds import Budget, Condition, Hold, HoldKind, HoldMode, Storage
 from domain.models import ModelKind
-from domain.recipes import DwellRanges, Limits, Operation, Phase, RangeKind, RateRanges, UnitProcedure
+from domain.recipes import (
+    Charged,
+    DwellRanges,
+    ExpectedYield,
+    Limits,
+    Operation,
+    Phase,
+    RangeKind,
+    RateRanges,
+    UnitProcedure,
+)
 from domain.rules import AlarmRule, DriftRule, Priority, Rulebook, TagRules
 from domain.samples import SampleBatch
 from domain.shifts import Shifts
@@ -92,6 +102,13 @@ MASTER = replace(
         "dry": Phase("dry", {"PT": _DOSE.parameters["PT"]}),
     },
     procedure=(_MAKE, _DRY),
+    gmp_start="dose",
+    yields={
+        "crude": ExpectedYield(
+            "crude", "kg", Decimal(30), Decimal(80), Decimal(90), per=Charged("SM-1", Decimal(25), "kg")
+        ),
+        "all": ExpectedYield("all", "g", Decimal(25_000), Decimal(60), None, "V", "crude", ("F1", "R101")),
+    },
 )
 APPROVED = replace(MASTER, phases={**MASTER.phases, "dose": replace(_DOSE, expects=())})
 """What people approve: what is expected of a phase stands in the file alone."""
@@ -320,6 +337,8 @@ class Plant:
                 to_unit=chance.choice(("TANK", "T201", "F1")),
                 parents=tuple(names[: 2 if kind is EventKind.MERGE else 1]) if kin else (),
                 children=tuple(names[2:] if kind is not EventKind.SPLIT else names[1:]) if kin else (),
+                material=self._papers.choice(("crude", "SM-1", "")),
+                amount_unit=self._papers.choice(("kg", "kg", "g", "drum")),
                 recipe=self._papers.choice(("", "", "API-1 v7", "API-1 v9")),
                 corrects=self._papers.choice(("", "", "", f"e{self._papers.randrange(60)}")),
             )

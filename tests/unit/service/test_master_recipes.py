@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import ConfigError
-from domain.recipes import Limits, Parallel, RangeKind, UnitProcedure
+from domain.recipes import Charged, Limits, Parallel, RangeKind, UnitProcedure
 from service.config.build import Configuration, load
 
 SECOND = 10**9
@@ -131,6 +131,14 @@ def test_yields_are_decimals_as_written(tmp_path):
     assert (crude.theoretical, crude.low_percent) == (Decimal("120.5"), Decimal("85.1"))
 
 
+def test_a_yield_may_say_what_it_is_of_and_for_how_much(tmp_path):
+    more = "material: wet, leaves: [R101], per: {material: SM-1, amount: 80.50, unit: kg}, expected: [85.10, 95]"
+    crude = recipe(tmp_path, GOOD.replace("expected: [85.10, 95]", more)).yields["crude"]
+
+    assert (crude.product, crude.leaves) == ("wet", ("R101",))
+    assert crude.per == Charged("SM-1", Decimal("80.50"), "kg")
+
+
 def test_the_gmp_start_is_a_phase(tmp_path):
     assert recipe(tmp_path).gmp_start == "dose"
 
@@ -193,6 +201,11 @@ def test_legacy_products_may_lack_nor_and_par(tmp_path):
         ("gmp_start: dose", "gmp_start: doze", "19:5: recipes.API-1.gmp_start: no phase is named 'doze'; did you mean"),
         ("unit_procedure: work-up", "unit_procedure: reaction", "'reaction' is there already"),
         ("[85.10, 95]", "[96, 95]", "51:45: recipes.API-1.yields.crude.expected: its lower end is above"),
+        (
+            "expected: [85.10, 95]",
+            "expected: [85, 95], leaves: [R1O1]",
+            "yields.crude.leaves.0: no unit is named 'R1O1'",
+        ),
         ("theoretical: 120.5", "theoretical: 0", "yields.crude.theoretical: "),
         ("validated: [15, 30]", "validated: [35, 30]", "charge.duration.validated: its lower end is above"),
     ],
