@@ -539,6 +539,15 @@ _SINGLE = (
         action="Free space, or find out why the store does not keep up.",
         respond_within_ns=60 * MINUTE_NS,
     ),
+    AlarmRule(
+        "mirror away",
+        "mirror.away",
+        Priority.LOW,
+        cause="The mirror's server is down, full or does not know the token.",
+        consequence="What others read from the mirror is old. The record is whole and fills it when it is back.",
+        action="Look at the mirror's server.",
+        respond_within_ns=8 * 60 * MINUTE_NS,
+    ),
 )
 
 

@@ -73,6 +73,7 @@ RULES = {
     "source.disconnected": "a source is not heard",
     "source.skew": "a source's clock is off",
     "journal.space": "the journal comes near its quota",
+    "mirror.away": "a mirror takes nothing",
 }
 """Every rule that a finding may name."""
 

@@ -18,7 +18,7 @@ from historian.chunks.database import Readers
 from historian.chunks.heap import keep_heap
 from historian.chunks.latest import LatestRows, is_known_in
 from historian.chunks.places import place_after
-from historian.chunks.query import Query, as_rows
+from historian.chunks.query import Query, Stretch, as_rows
 from historian.chunks.reading import SealedFiles, newest_edges
 from historian.chunks.rows import Columns, sort_by_tag
 from historian.chunks.state import STATE_NAME, read_figures, read_tail, tail_numbers
@@ -104,6 +104,10 @@ class HistoryView:
     def at_time(self, tag: int, time_ns: int, *, as_of: Position | None = None) -> Rows:
         """The row in force at a time."""
         return self._query.at_time(tag, time_ns, as_of=as_of)
+
+    def stretches_after(self, after: Position) -> Sequence[Stretch]:
+        """Where in time rows may lie that came after an entry. Looks at every chunk's places: for what is rare."""
+        return self._query.stretches_after(after)
 
     def close(self) -> None:
         """Release the files."""

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 
-from domain.entries import ConfigurationActivated
+from domain.entries import ConfigurationActivated, Position
 from domain.findings import Stage
 from domain.ports import Source
 from domain.tags import TagTable
@@ -22,7 +22,9 @@ from service.files import Files
 from service.gauges import Reporter, report_for_ever
 from service.judging import NAME as JUDGING
 from service.judging import Effects
-from service.mirroring import mirrors_of
+from service.mirror_watch import RULE as AWAY
+from service.mirror_watch import Hold, MirrorWatch, Surroundings
+from service.mirroring import MirrorFollower, StoredHistory, mirrors_of
 from service.parts import Bell, Parts, usual_parts
 from service.rechecking import Rechecker, Record
 from service.space import RULE, SpaceWatch
@@ -156,11 +158,26 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         parts.clock.speed,
         parts.rhythm,
     )
-    storing = StoreFollower(core.journal, core.store, judge.passed)
-    judge.rows_as_of = Record(core.store, core.reader, lambda: max(storing.position, core.store.cursor())).as_of
-    mirrors = mirrors_of(core.configuration, core.reader, core.records)
-    open_before = [finding for finding in core.records.open_findings() if finding.rule == RULE]
-    space = SpaceWatch(judge.note, next((each for each in open_before if each.stage is Stage.OPEN), None))
+    mirrors: list[MirrorFollower] = []
+
+    def others_passed() -> Position:
+        return min([judge.passed(), *(mirror.passed() for mirror in mirrors)])
+
+    storing = StoreFollower(core.journal, core.store, others_passed)
+
+    def recorded() -> Position:
+        return max(storing.position, core.store.cursor())
+
+    judge.rows_as_of = Record(core.store, core.reader, recorded).as_of
+    open_before = {(each.rule, each.subject): each for each in core.records.open_findings() if each.stage is Stage.OPEN}
+    space = SpaceWatch(judge.note, open_before.get((RULE, "journal")))
+    surroundings = Surroundings(core.journal.usage, judge.note, parts.clock.now_ns, lambda: judge.position)
+
+    def watch_of(name: str, hold: Hold) -> MirrorWatch:
+        return MirrorWatch(name, hold, surroundings, open_before.get((AWAY, name)))
+
+    history = StoredHistory(core.store, recorded)
+    mirrors += mirrors_of(core.configuration, core.reader, history, core.records, core.files.mirrors, watch_of)
     reporter = Reporter(core.journal, core.store, judge, bank, parts.clock, parts.wall_ns(), space, mirrors)
     return [
         judge.run(),

@@ -40,8 +40,13 @@ class Files:
         """Learned models by their hash: those that were put before a second person."""
         return self.data / "models"
 
+    @property
+    def mirrors(self) -> Path:
+        """What mirrors refused, with the reasons."""
+        return self.data / "mirrors"
+
     def made(self) -> "Files":
         """The same, with the folders there."""
-        for folder in (self.data, self.history, self.run, self.certificates, self.models):
+        for folder in (self.data, self.history, self.run, self.certificates, self.models, self.mirrors):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         return self

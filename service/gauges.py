@@ -36,12 +36,14 @@ _HELP = {
     "thermowell_rejudged": "Stretches of a tag that were judged again",
     "thermowell_rejudging_seconds": "Time that judging again took",
     "thermowell_process_cpu_seconds_total": "CPU used by the core process",
-    "thermowell_mirror_position": "The entry up to which a mirror has everything that was still in the journal",
+    "thermowell_mirror_position": "The entry up to which a mirror has everything",
     "thermowell_mirror_failing": "1 while a mirror waits to try again",
     "thermowell_mirror_rows_written_total": "Rows that a mirror has taken",
-    "thermowell_mirror_rows_left_out_total": "Rows that a mirror cannot hold: not finite, or before 1970",
+    "thermowell_mirror_behind_seconds": "Time since a mirror had everything",
+    "thermowell_mirror_hours_left": "Hours until rows that a mirror lacks leave the journal, if it stays away",
+    "thermowell_mirror_rows_too_old_total": "Rows that are older than a mirror's bucket keeps",
     "thermowell_mirror_rows_refused_total": "Rows that a mirror refused for good",
-    "thermowell_mirror_entries_missed_total": "Entries that had left the journal before they were mirrored",
+    "thermowell_mirror_entries_missed_total": "Entries that left the journal first: their rows came from the record",
 }
 
 

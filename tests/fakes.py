@@ -7,16 +7,18 @@ import asyncio
 import contextlib
 import threading
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from operator import itemgetter
 
 from domain.alarms import Notice, Transition
-from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position, SourceState, TagDefined
+from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position, SourceState, TagDefined, TextBatch
 from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.genealogy import BatchLink
-from domain.ports import Delivery, Person, SourceLedger
+from domain.ports import Delivery, Person, Rows, SourceLedger
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagTable
+from historian.chunks.query import Stretch
+from historian.memory import MemoryStore
 
 # The HTTP interface: a journal and records in memory, and a clock that is set by hand.
 
@@ -78,6 +80,10 @@ class JournalInMemory:
         self._check()
         return list(self._tags)
 
+    def text_batches(self, after: Position, limit: int = 64) -> Sequence[tuple[Position, TextBatch]]:
+        found = [(at, entry) for at, entry in self.entries if at > after and isinstance(entry, TextBatch)]
+        return found[:limit]
+
     def gaps(self, source: str | None, tag: int | None, start_ns: int, end_ns: int, limit: int) -> Sequence[Gap]:
         newest = {entry.id: entry for _, entry in self.entries if isinstance(entry, Gap)}
         return [
@@ -99,6 +105,34 @@ class JournalInMemory:
         self._check()
         newest = {entry.source: entry for _, entry in self.entries if isinstance(entry, Heartbeat)}
         return list(newest.values())
+
+
+class HistoryInMemory:
+    """The record of a journal in memory, as a mirror reads it; it keeps what `trim` takes from the journal."""
+
+    def __init__(self, journal: JournalInMemory) -> None:
+        self._journal = journal
+        self._store = MemoryStore()
+        self.asked = 0
+
+    def refresh(self) -> Position:
+        for at, entry in self._journal.read(self._store.cursor(), 10_000):
+            if isinstance(entry, SampleBatch):
+                self._store.write(at, entry)
+        self._store.flush(everything=True)
+        return self._journal.last()
+
+    def at_time(self, tag: int, time_ns: int, *, as_of: Position | None = None) -> Rows:
+        return self._store.at_time(tag, time_ns, as_of=as_of)
+
+    def read_pieces(
+        self, tag: int, start_ns: int, end_ns: int, *, as_of: Position | None = None, versions: bool = False
+    ) -> Iterator[Rows]:
+        self.asked += 1
+        yield self._store.read(tag, start_ns, end_ns, as_of=as_of, versions=versions)
+
+    def stretches_after(self, after: Position) -> Sequence[Stretch]:
+        return [Stretch(tag.id, -(2**62), 2**62) for tag in self._journal.tags()]
 
 
 class RecordsInMemory:

@@ -1,15 +1,32 @@
-"""An HTTP server on the loopback that answers as InfluxDB's write endpoint does, and keeps what it took."""
+"""An HTTP server on the loopback that answers as InfluxDB's write endpoint does, and keeps what it took.
+
+It reads lines by the documented grammar (`tests.line_grammar`) and keeps points as InfluxDB does: of equal measurement,
+tags and time the fields are joined, the later ones win.
+"""
 
 import json
+import socket
+import struct
 import threading
+import zlib
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
 
+from tests.line_grammar import FieldValue, lines_of, parse_line
+
 Answer = tuple[int, str]
 TAKEN: Answer = (204, "")
+RESET: Answer = (-1, "")
+"""The connection is reset instead of an answer; the lines are forgotten."""
+SILENT: Answer = (-2, "")
+"""The lines are taken, and no answer comes while the server lives."""
+FORGETS: Answer = (-3, "")
+"""It answers that the lines were taken, and forgets them."""
+
+SeriesTime = tuple[str, tuple[tuple[str, str], ...], int]
 
 
 class InfluxServer:
@@ -17,10 +34,16 @@ class InfluxServer:
 
     def __init__(self) -> None:
         self.answer: Callable[[list[str]], Answer] = lambda _: TAKEN
+        self.cut_after: int | None = None  # bytes of a body: then the connection is reset
+        self.headers: dict[str, str] = {}  # sent with each answer that is no 204
         self.bodies: list[list[str]] = []
+        self.sizes: list[int] = []
         self.queries: list[dict[str, list[str]]] = []
         self.tokens: list[str | None] = []
+        self.encodings: list[str | None] = []
         self.taken: list[str] = []
+        self.cuts = 0
+        self._done = threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,21 +63,52 @@ class InfluxServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
+    def points(self) -> dict[SeriesTime, dict[str, FieldValue]]:
+        """What a reader of the database finds."""
+        found: dict[SeriesTime, dict[str, FieldValue]] = {}
+        for line in list(self.taken):
+            point = parse_line(line)
+            found.setdefault((point.measurement, tuple(sorted(point.tags.items())), point.time_ns), {}).update(
+                point.fields
+            )
+        return found
+
     def _take(self, request: BaseHTTPRequestHandler) -> None:
         url = urlsplit(request.path)
         assert url.path == "/api/v2/write"
-        lines = request.rfile.read(int(request.headers["Content-Length"])).decode().split("\n")
-        self.bodies.append(lines)
+        length = int(request.headers["Content-Length"])
         self.queries.append(parse_qs(url.query))
         self.tokens.append(request.headers["Authorization"])
+        self.encodings.append(request.headers["Content-Encoding"])
+        if self.cut_after is not None:
+            request.rfile.read(min(self.cut_after, length))
+            self.cuts += 1
+            _reset(request)
+            return
+        raw = request.rfile.read(length)
+        text = (zlib.decompress(raw, 31) if request.headers["Content-Encoding"] == "gzip" else raw).decode()
+        lines = lines_of(text)
+        self.bodies.append(lines)
+        self.sizes.append(len(text.encode()))
         code, message = self.answer(lines)
-        body = json.dumps({"code": "invalid", "message": message}).encode() if message else b""
-        if code == 204:
+        if code == RESET[0]:
+            _reset(request)
+            return
+        if code in (204, SILENT[0]):
             self.taken += lines
+        if code == SILENT[0]:
+            self._done.wait(30)
+            return
+        self._reply(request, 204 if code == FORGETS[0] else code, message)
+
+    def _reply(self, request: BaseHTTPRequestHandler, code: int, message: str) -> None:
+        body = json.dumps({"code": "invalid", "message": message}).encode() if message else b""
         request.send_response(code)
         request.send_header("Content-Type", "application/json")
         if code != 204:
             request.send_header("Content-Length", str(len(body)))
+            for name, value in self.headers.items():
+                request.send_header(name, value)
         request.end_headers()
         request.wfile.write(body)
 
@@ -65,6 +119,13 @@ class InfluxServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._done.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(5)
+
+
+def _reset(request: BaseHTTPRequestHandler) -> None:
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.close_connection = True
+    request.connection.close()

@@ -8,12 +8,14 @@ from domain.entries import Position
 from domain.ports import Rows
 from historian.chunks.places import entries_of, place_after, rows_of
 from historian.chunks.reading import ChunkRow, SealedFile, SealedFiles
-from historian.chunks.rows import TagRows, join_rows, merge
+from historian.chunks.rows import TagRows, join_rows, merge, sort_by_tag
 from historian.chunks.segment import Kind
 from historian.chunks.tail import TailSnapshot
 
 PIECE_ROWS = 131_072
 EVERY_PLACE = 2**63 - 1
+
+_STRETCHES = "SELECT tag, min(start_ns), max(end_ns) + 1 FROM chunk WHERE high_place >= ? GROUP BY tag"
 
 
 class Window(NamedTuple):
@@ -24,6 +26,14 @@ class Window(NamedTuple):
     file: SealedFile | None
     connection: Connection | None  # within the one transaction that the window is read in
     chunks: Sequence[ChunkRow]
+
+
+class Stretch(NamedTuple):
+    """A tag's rows with start ≤ time < end."""
+
+    tag: int
+    start_ns: int
+    end_ns: int
 
 
 Loaded = TypeVar("Loaded")
@@ -104,6 +114,20 @@ class Query:
                 at_ns = until_ns
         if at_ns < end_ns:
             yield load(Window(at_ns, end_ns, None, None, ()))
+
+    def stretches_after(self, after: Position) -> list[Stretch]:
+        """Where in time rows may lie that came after an entry: at most one stretch a tag and file, and of the tail."""
+        snapshot = self.snapshot()
+        found = []
+        for file in self.files.all():
+            with file.readers.snapshot() as connection:
+                found += [Stretch(*row) for row in connection.execute(_STRETCHES, (place_after(after),))]
+        tail = snapshot.all()
+        tail = sort_by_tag(tail.at(tail.place >= place_after(after)))
+        for tag, chosen in tail.of_tags():
+            times = tail.time_ns[chosen]
+            found.append(Stretch(tag, int(times.min()), int(times.max()) + 1))
+        return found
 
     def at_time(self, tag: int, time_ns: int, *, as_of: Position | None) -> Rows:
         """As `HistoryReader.at_time`: look from chunk to chunk, backwards."""

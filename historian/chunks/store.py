@@ -25,7 +25,7 @@ from historian.chunks.aggregate import aggregate
 from historian.chunks.heap import keep_heap
 from historian.chunks.latest import LatestRows, is_known_in
 from historian.chunks.period import period_at
-from historian.chunks.query import Query, as_rows
+from historian.chunks.query import Query, Stretch, as_rows
 from historian.chunks.readiness import Policy, Taken, ready, take, take_all, take_future
 from historian.chunks.reading import SealedFiles, newest_edges
 from historian.chunks.rows import Columns, sort_by_tag
@@ -187,6 +187,10 @@ class ChunkStore:
     def at_time(self, tag: int, time_ns: int, *, as_of: Position | None = None) -> Rows:
         """The row in force at a time."""
         return self._query.at_time(tag, time_ns, as_of=as_of)
+
+    def stretches_after(self, after: Position) -> Sequence[Stretch]:
+        """Where in time rows may lie that came after an entry. Looks at every chunk's places: for what is rare."""
+        return self._query.stretches_after(after)
 
     def _is_checkpoint_due(self) -> bool:
         return self._now_ns - self._checkpoint_ns >= self._policy.checkpoint_every_ns

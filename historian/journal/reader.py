@@ -164,6 +164,11 @@ class ReadOnlyJournal:
             after = batches[-1][0]
         return sorted(found, key=lambda row: row[0])[:limit]
 
+    def text_batches(self, after: Position, limit: int = 64) -> Sequence[tuple[Position, TextBatch]]:
+        """The next entries of text values after a position, at most `limit`."""
+        found = self._ask(_OF_KIND_AFTER, Kind.TEXTS, after, limit)
+        return [(Position(position), self._decode(TextBatch, position, body)) for position, body in found]
+
     def actions(self, limit: int) -> Sequence[PersonAction]:
         """The newest deeds of people, newest first."""
         found = self._ask(_NEWEST_OF_KIND, Kind.ACTION, limit)

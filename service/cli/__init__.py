@@ -24,7 +24,8 @@ VERBS = {
     "ranges": "versions of ranges: propose, diff, approve, reject, withdraw, impact",
     "recipes": "import master recipes as drafts",
     "models": "learned models: train, evaluate, approve, list",
-    "mirror": "fill a mirror's hole from the record",
+    "mirror": "compare a mirror with the record, and make it alike",
+    "influx": "make an InfluxDB ready for a mirror",
     "dashboards": "build Grafana dashboards, and push them",
 }
 _MODULES = {"try": "try_source"}

@@ -1,73 +1,96 @@
-"""Fill a hole of a mirror from the record: write again what a mirror missed, also beside the running service."""
+"""Compare a mirror with the record, or make it alike again; also beside the running service."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import closing
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
 from domain.errors import Refused
-from domain.ports import HistoryReader
-from domain.samples import SampleBatch
-from domain.tags import Tag, TagTable
-from domain.time import parse_time_ns
+from domain.tags import TagTable
+from domain.time import HOUR_NS, parse_time_ns
+from historian.influx_sums import InfluxSums
 from historian.journal.reader import ReadOnlyJournal
+from historian.mirrored import Rendering
+from historian.refused import RefusedFile
 from historian.view import HistoryView
 from service.config.build import load
 from service.files import Files
-from service.mirroring import line_protocol_of, open_writer
+from service.mirror_check import Checked, MirrorCheck
+from service.mirroring import LineWriter, bucket_of, line_protocol_of, open_writer
 
-_ROWS_AT_ONCE = 50_000
+_SHOWN = 50
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which mirror, and from when to when."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--name", required=True, help="of the mirror")
-    parser.add_argument("--tag", metavar="NAME", help="this one only")
-    parser.add_argument("--start", required=True, metavar="TIME", help="ISO 8601, or integer ns since 1970")
-    parser.add_argument("--end", required=True, metavar="TIME", help="the first moment left out")
+    """What to do with which mirror, and from when to when."""
+    what = parser.add_subparsers(required=True, metavar="WHAT", dest="what")
+    for name, summary in (
+        ("check", "compare counts and sums per tag and hour with the record"),
+        ("rebuild", "compare, write again what differs, and compare once more"),
+    ):
+        verb = what.add_parser(name, help=summary)
+        verb.add_argument("--config", type=Path, required=True, metavar="FILE")
+        verb.add_argument("--name", required=True, help="of the mirror")
+        verb.add_argument("--tag", metavar="NAME", help="this one only")
+        verb.add_argument("--start", required=True, metavar="TIME", help="ISO 8601, or integer ns since 1970")
+        verb.add_argument("--end", metavar="TIME", help="the first moment left out; else the beginning of this hour")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write tag by tag, the newest version of each sample; tell of what was refused."""
-    try:
-        start_ns, end_ns = parse_time_ns(options.start), parse_time_ns(options.end)
-    except ValueError as error:
-        raise Refused(str(error)) from error
+    """0 if mirror and record are alike (now); 1 if not."""
+    start_ns, end_ns = _times(options)
     configuration = load(options.config)
     mirror = configuration.mirrors.get(options.name)
     if mirror is None:
         raise Refused(f"no mirror is named {options.name!r}")
     files = Files(configuration.data)
-    with (
-        closing(ReadOnlyJournal(files.journal)) as journal,
-        closing(HistoryView(files.history, journal)) as history,
-        closing(open_writer(configuration, mirror.influxdb)) as writer,
-    ):
+    with ExitStack() as stack:
+        journal = ReadOnlyJournal(files.journal)
+        stack.callback(journal.close)
+        history = HistoryView(files.history, journal)
+        stack.callback(history.close)
         history.refresh()
+        sums = stack.enter_context(InfluxSums(bucket_of(configuration, mirror.influxdb)))
+        rendering = Rendering(line_protocol_of(configuration), journal, history)
+        rendering.begin()
         tags = TagTable(journal.tags())
-        protocol = line_protocol_of(configuration)
-        written = refused = 0
-        for tag in tags if options.tag is None else [tags.named(options.tag)]:
-            protocol.define(tag)
-            for batch in _batches(history, tag, start_ns, end_ns):
-                lines = protocol.render(batch).lines
-                refusals = writer.write(lines)
-                for refusal in refusals:
-                    print(f"refused: {refusal}")
-                refused_here = sum(len(refusal.lines) for refusal in refusals)
-                written, refused = written + len(lines) - refused_here, refused + refused_here
-    print(f"{written} points written, {refused} refused")
-    return 1 if refused else 0
+        chosen = list(tags) if options.tag is None else [tags.named(options.tag)]
+        check = MirrorCheck(configuration.site, rendering, sums)
+        checked = check.compare(chosen, start_ns, end_ns)
+        if options.what == "rebuild" and checked.differences:
+            writer = open_writer(configuration, mirror.influxdb)
+            stack.callback(writer.close)
+            refused = RefusedFile(files.mirrors / f"{options.name}.refused")
+            for clear in (False, True):  # what is missing or changed first; what should not be there needs a removal
+                _fill(check, checked, writer, refused, clear=clear)
+                checked = check.compare(chosen, start_ns, end_ns)
+                if not checked.differences:
+                    break
+    return _told(checked)
 
 
-def _batches(history: HistoryReader, tag: Tag, start_ns: int, end_ns: int) -> Iterator[SampleBatch]:
-    """A tag's samples in time order, a bounded number at once."""
-    after_ns: int | None = start_ns
-    while after_ns is not None:
-        rows = history.read(tag.id, after_ns, end_ns, limit=_ROWS_AT_ONCE)
-        tags = np.full(len(rows), tag.id, np.uint32)
-        yield SampleBatch(tag.source, 0, tags, rows.time_ns, None, rows.value, rows.status)
-        after_ns = rows.cut
+def _fill(check: MirrorCheck, checked: Checked, writer: LineWriter, refused: RefusedFile, *, clear: bool) -> None:
+    print(f"{len(checked.differences)} hours of a tag differ: writing them again")
+    answer = check.fill(checked.differences, writer.write, clear=clear)
+    refused.keep(answer.refused)
+    if answer.refused_lines or answer.too_old:
+        print(f"{answer.refused_lines} lines refused ({refused.path}), {answer.too_old} beyond retention")
+
+
+def _told(checked: Checked) -> int:
+    for difference in checked.differences[:_SHOWN]:
+        print(difference)
+    if len(checked.differences) > _SHOWN:
+        print(f"… and {len(checked.differences) - _SHOWN} more")
+    verdict = f"{len(checked.differences)} differ" if checked.differences else "all alike"
+    print(f"{checked.hours} hours of a tag compared, {checked.rows} rows: {verdict}")
+    return 1 if checked.differences else 0
+
+
+def _times(options: argparse.Namespace) -> tuple[int, int]:
+    try:
+        now_ns = time.time_ns()
+        end_ns = parse_time_ns(options.end) if options.end else now_ns // HOUR_NS * HOUR_NS
+        return parse_time_ns(options.start), end_ns
+    except ValueError as error:
+        raise Refused(str(error)) from error

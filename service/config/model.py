@@ -646,12 +646,14 @@ class InfluxDb(Section):
     org: str
     bucket: str
     token_file: str
+    retention: Duration = 0  # what `thermowell influx init` sets; 0: for ever
 
 
 class Mirror(Section):
     """A copy of the samples elsewhere; it proves nothing."""
 
     influxdb: InfluxDb
+    journal_waits: Duration = 6 * 3_600_000_000_000  # how long what it lacks stays in the journal
 
 
 class ClockText(Section):

@@ -10,18 +10,21 @@ import pytest
 
 from domain.entries import Heartbeat, Position, TagDefined
 from domain.errors import ConfigError, RetryLater
-from domain.ports import JournalReader
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
+from historian.chunks.store import ChunkStore
 from historian.influx import InfluxBucket, InfluxWriter
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
 from historian.line_protocol import LineProtocol
+from historian.mirrored import MirroredHistory, MirroredJournal, Rendering
+from historian.refused import RefusedFile
 from service.config.build import load
 from service.gauges import as_prometheus
-from service.mirroring import LineWriter, MirrorFollower, Rhythm, mirrors_of
+from service.mirror_watch import Hold, MirrorWatch
+from service.mirroring import LineWriter, MirrorFollower, Rhythm, StoredHistory, mirrors_of
 from tests.fake_records import MemoryRecords
-from tests.fakes import JournalInMemory
+from tests.fakes import HistoryInMemory, JournalInMemory
 from tests.influx_server import TAKEN, Answer, InfluxServer
 
 IMPATIENT = Rhythm(poll_s=0.01, first_pause_s=0.01, longest_pause_s=0.05, cursor_every_s=0.0)
@@ -63,15 +66,35 @@ def records() -> MemoryRecords:
 
 
 @pytest.fixture
-def mirror(server: InfluxServer, journal: JournalInMemory, records: MemoryRecords) -> MirrorFollower:
-    return make_mirror(server, journal, records)
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
 
 
-def make_mirror(server: InfluxServer, journal: JournalReader, records: MemoryRecords) -> MirrorFollower:
+@pytest.fixture
+def mirror(server: InfluxServer, journal: JournalInMemory, records: MemoryRecords, folder: Path) -> MirrorFollower:
+    return make_mirror(server, journal, HistoryInMemory(journal), records, folder)
+
+
+def make_mirror(
+    server: InfluxServer,
+    journal: MirroredJournal,
+    history: MirroredHistory,
+    records: MemoryRecords,
+    folder: Path,
+    watch: MirrorWatch | None = None,
+) -> MirrorFollower:
     def open_writer() -> LineWriter:
         return InfluxWriter(InfluxBucket(server.url, "site", "plant", "sesame"))
 
-    return MirrorFollower("plant", journal, records, LineProtocol("site", (), {}), open_writer, IMPATIENT)
+    return MirrorFollower(
+        "plant",
+        Rendering(LineProtocol("site", (), {}), journal, history),
+        records,
+        open_writer,
+        RefusedFile(folder / "plant.refused"),
+        watch or MirrorWatch("plant", Hold()),
+        IMPATIENT,
+    )
 
 
 @asynccontextmanager
@@ -85,7 +108,7 @@ async def running(mirror: MirrorFollower) -> AsyncIterator[None]:
         assert task.cancelled()
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]):
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110  what it waits for happens on other threads
             await asyncio.sleep(0.005)
@@ -97,7 +120,7 @@ def line(value: float, at: int, name: str = "A") -> str:
 
 async def test_what_is_in_the_journal_and_what_comes_arrives_in_order(
     server: InfluxServer, journal: JournalInMemory, mirror: MirrorFollower
-) -> None:
+):
     journal.put(samples(1.0, 2.0, at=10))
     async with running(mirror):
         await until(lambda: len(server.taken) == 2)
@@ -108,13 +131,13 @@ async def test_what_is_in_the_journal_and_what_comes_arrives_in_order(
 
 
 async def test_it_goes_on_where_it_stood(
-    server: InfluxServer, journal: JournalInMemory, records: MemoryRecords, mirror: MirrorFollower
-) -> None:
+    server: InfluxServer, journal: JournalInMemory, records: MemoryRecords, mirror: MirrorFollower, folder: Path
+):
     journal.put(samples(1.0, at=10))
     async with running(mirror):
         await until(lambda: len(server.taken) == 1)
     last = journal.put(samples(2.0, at=20))
-    again = make_mirror(server, journal, records)
+    again = make_mirror(server, journal, HistoryInMemory(journal), records, folder)
     async with running(again):
         await until(lambda: again.position == last)
 
@@ -124,7 +147,7 @@ async def test_it_goes_on_where_it_stood(
 
 async def test_while_influxdb_is_away_the_cursor_stays_and_nothing_is_skipped(
     server: InfluxServer, journal: JournalInMemory, records: MemoryRecords, mirror: MirrorFollower
-) -> None:
+):
     server.answer = lambda _: (503, "starting")
     last = journal.put(samples(1.0, at=10), samples(2.0, at=20))
     async with running(mirror):
@@ -146,7 +169,8 @@ async def test_what_is_refused_for_good_is_counted_and_told_and_the_rest_goes_on
     journal: JournalInMemory,
     mirror: MirrorFollower,
     caplog: pytest.LogCaptureFixture,
-) -> None:
+    folder: Path,
+):
     def answer(lines: list[str]) -> Answer:
         return (400, "field type conflict") if line(13.0, 11) in lines else TAKEN
 
@@ -158,40 +182,59 @@ async def test_what_is_refused_for_good_is_counted_and_told_and_the_rest_goes_on
     assert server.taken == [line(12.0, 10), line(14.0, 12), line(15.0, 20)]
     assert (mirror.counts.written, mirror.counts.refused) == (3, 1)
     assert f"refused for good: 400 field type conflict: {line(13.0, 11)}" in caplog.text
+    assert (folder / "plant.refused").read_text().endswith(f"400 field type conflict\n{line(13.0, 11)}\n")
 
 
-async def test_rows_that_influxdb_cannot_hold_are_counted(
+async def test_a_row_without_a_value_is_told_by_its_status(
     server: InfluxServer, journal: JournalInMemory, mirror: MirrorFollower
-) -> None:
-    last = journal.put(samples(float("nan"), 1.0, at=10), samples(2.0, at=-5))
+):
+    last = journal.put(samples(float("nan"), 1.0, at=10), samples(2.0, at=-5, tag=0))
     async with running(mirror):
         await until(lambda: mirror.position == last)
 
-    assert (server.taken, mirror.counts.left_out) == ([line(1.0, 11)], 2)
+    assert sorted(server.taken) == sorted([line(1.0, 11), line(2.0, -5), "site,tag=A status=0i 10"])
 
 
-async def test_what_had_left_a_real_journal_is_counted_and_told(
+async def test_what_had_left_a_real_journal_comes_from_the_record(
     tmp_path: Path, server: InfluxServer, records: MemoryRecords, caplog: pytest.LogCaptureFixture
-) -> None:
+):
     file = tmp_path / "journal.db"
-    with closing(SqliteJournal.open(file, flush_interval_s=0.01)) as journal:
+    with (
+        closing(SqliteJournal.open(file, flush_interval_s=0.01)) as journal,
+        ChunkStore.open(tmp_path / "history") as store,
+        closing(ReadOnlyJournal(file)) as reader,
+    ):
+
+        def recorded() -> Position:
+            for at, entry in reader.read(store.cursor()):
+                if isinstance(entry, SampleBatch):
+                    store.write(at, entry)
+            store.flush(everything=True)
+            return reader.last()
+
         await journal.append(tag(0, "A"))
         trimmed = await journal.append(samples(1.0, at=10), samples(2.0, at=20), Heartbeat("train1", 1, True))
+        await journal.append(samples(5.0, at=20), samples(0.5, at=5))
         last = await journal.append(tag(1, "B"), samples(3.0, at=30), samples(4.0, at=40, tag=1))
+        recorded()
         await journal.trim(trimmed)
-        with closing(ReadOnlyJournal(file)) as reader:
-            mirror = make_mirror(server, reader, records)
-            async with running(mirror):
-                await until(lambda: mirror.position == last)
+        mirror = make_mirror(server, reader, StoredHistory(store, recorded), records, tmp_path)
+        async with running(mirror):
+            await until(lambda: mirror.position == last)
+            after = await journal.append(samples(6.0, at=40, tag=1), samples(7.0, at=50))
+            await until(lambda: mirror.position == after)
 
-    assert server.taken == [line(3.0, 30), line(4.0, 40, "B")]
+    points = [line(0.5, 5), line(1.0, 10), line(2.0, 20), line(3.0, 30), line(4.0, 40, "B"), line(7.0, 50)]
+    assert sorted(each for each in server.taken if each.startswith("site,")) == sorted(points)
+    corrections = [each for each in server.taken if each.startswith("site_corrections,")]
+    assert [each.split(" ")[0] for each in corrections] == [f"site_corrections,tag={name},version=2" for name in "AB"]
     assert mirror.counts.missed_entries == 2  # the journal joins what is appended together
     assert f"2 entries between 0 and {last} had left the journal" in caplog.text
 
 
 async def test_a_journal_that_is_younger_than_the_cursor_is_mirrored_from_its_start(
     server: InfluxServer, journal: JournalInMemory, records: MemoryRecords, mirror: MirrorFollower
-) -> None:
+):
     with records.unit_of_work() as work:
         work.cursor("mirror:plant", Position(1000))
     last = journal.put(samples(1.0, at=10))
@@ -203,7 +246,7 @@ async def test_a_journal_that_is_younger_than_the_cursor_is_mirrored_from_its_st
 
 async def test_a_fault_of_any_kind_is_tried_again_and_ends_nothing(
     server: InfluxServer, journal: JournalInMemory, mirror: MirrorFollower
-) -> None:
+):
     last = journal.put(samples(1.0, at=10))
     journal.fault = ZeroDivisionError("a mistake of ours")
     async with running(mirror):
@@ -231,11 +274,11 @@ def config_with(folder: Path, url: str) -> Path:
 
 async def test_a_configured_mirror_writes_under_site_and_unit_with_the_token_of_its_file(
     tmp_path: Path, server: InfluxServer, journal: JournalInMemory, records: MemoryRecords
-) -> None:
+):
     (tmp_path / "token").write_text("sesame\n", encoding="utf-8")
     configuration = load(config_with(tmp_path, server.url))
     journal.put(tag(0, "R101.TT"), samples(61.0, at=10))
-    [mirror] = mirrors_of(configuration, journal, records)
+    [mirror] = mirrors_of(configuration, journal, HistoryInMemory(journal), records, tmp_path)
     async with running(mirror):
         await until(lambda: len(server.taken) == 1)
 
@@ -245,12 +288,14 @@ async def test_a_configured_mirror_writes_under_site_and_unit_with_the_token_of_
 
 async def test_a_changed_token_is_read_without_a_restart(
     tmp_path: Path, server: InfluxServer, journal: JournalInMemory, records: MemoryRecords
-) -> None:
+):
     token = tmp_path / "token"
     token.write_text("old", encoding="utf-8")
     server.answer = lambda _: TAKEN if server.tokens[-1] == "Token new" else (401, "unauthorized access")
     last = journal.put(tag(0, "R101.TT"), samples(61.0, at=10))
-    [mirror] = mirrors_of(load(config_with(tmp_path, server.url)), journal, records, IMPATIENT)
+    [mirror] = mirrors_of(
+        load(config_with(tmp_path, server.url)), journal, HistoryInMemory(journal), records, tmp_path, rhythm=IMPATIENT
+    )
     async with running(mirror):
         await until(lambda: len(server.bodies) > 0)
         token.write_text("new", encoding="utf-8")
@@ -261,10 +306,10 @@ async def test_a_changed_token_is_read_without_a_restart(
 
 async def test_a_token_that_was_taken_away_stops_the_mirror_only(
     tmp_path: Path, server: InfluxServer, journal: JournalInMemory, records: MemoryRecords
-) -> None:
+):
     token = tmp_path / "token"
     token.write_text("sesame", encoding="utf-8")
-    [mirror] = mirrors_of(load(config_with(tmp_path, server.url)), journal, records)
+    [mirror] = mirrors_of(load(config_with(tmp_path, server.url)), journal, HistoryInMemory(journal), records, tmp_path)
     token.unlink()
 
     with pytest.raises(RetryLater, match="cannot read the token"):
@@ -272,12 +317,12 @@ async def test_a_token_that_was_taken_away_stops_the_mirror_only(
 
 
 @pytest.mark.parametrize(("url", "fault"), [("http://127.0.0.1:1", "no file 'token'"), ("127.0.0.1:8086", "url")])
-def test_a_mirror_that_cannot_be_is_told_at_the_start(tmp_path: Path, url: str, fault: str) -> None:
+def test_a_mirror_that_cannot_be_is_told_at_the_start(tmp_path: Path, url: str, fault: str):
     with pytest.raises(ConfigError, match=fault):
         load(config_with(tmp_path, url))
 
 
-def test_gauges_of_two_mirrors_share_their_head() -> None:
+def test_gauges_of_two_mirrors_share_their_head():
     gauges = {f'thermowell_mirror_rows_refused_total{{mirror="{name}"}}': 0 for name in ("a", "b")}
 
     assert as_prometheus({"gauges": gauges}).splitlines()[1:] == [
