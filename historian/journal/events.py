@@ -225,7 +225,8 @@ def action_entry(fields: Fields) -> PersonAction:
 
 
 def batch_fields(entry: BatchEvent) -> Writable:
-    """A BatchEvent; its amount as the decimal digits that were told."""
+    """A BatchEvent; its amount as the decimal digits that were told. What later formats added stands only where told."""
+    later = {"recipe": entry.recipe, "corrects": entry.corrects}
     return {
         "id": entry.id,
         "source": entry.source,
@@ -243,8 +244,7 @@ def batch_fields(entry: BatchEvent) -> Writable:
         "parents": entry.parents,
         "children": entry.children,
         "person": entry.person,
-        "recipe": entry.recipe,
-        "corrects": entry.corrects,
+        **{name: text for name, text in later.items() if text},
     }
 
 
