@@ -225,7 +225,7 @@ def action_entry(fields: Fields) -> PersonAction:
 
 
 def batch_fields(entry: BatchEvent) -> Writable:
-    """A BatchEvent; its amount as the decimal digits that were told. What later formats added stands only where told."""
+    """A BatchEvent; its amount as decimal digits. Newer fields stand only where they tell something."""
     later = {"recipe": entry.recipe, "corrects": entry.corrects}
     return {
         "id": entry.id,

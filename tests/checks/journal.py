@@ -51,7 +51,8 @@ APPROVED = RecipeApproved(
 TAG = Tag(
     TagId(3), "5f0c", 1, "R101.TT", "train1", "nsu=urn:plant;s=R101.TT", "ns=2;s=R101.TT", "degC", sensor_low=-50.0
 )
-LASTING = (GAP, TagDefined(TAG, T0_NS), CONFIGURATION, QUARANTINED, ACTION, EVENT, APPROVED, TEXTS)
+NEWER_EVENT = replace(EVENT, id="e2", recipe="API-1 7", corrects="e1")
+LASTING = (GAP, TagDefined(TAG, T0_NS), CONFIGURATION, QUARANTINED, ACTION, EVENT, NEWER_EVENT, APPROVED, TEXTS)
 PASSING = (HEARTBEAT, STATE)
 
 

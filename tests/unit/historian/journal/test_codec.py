@@ -118,6 +118,8 @@ def test_no_field_of_an_entry_is_left_out_of_the_file(entry: Entry):
     names = {field.name for field in fields(entry)}
     if isinstance(entry, TagDefined):
         names = {"at_ns"} | {field.name for field in fields(Tag)}
+    if entry is EVENT:
+        names -= {"recipe", "corrects"}  # of a later program; they stand only where something is told
 
     assert written == names
 
