@@ -9,6 +9,7 @@ ThermowellError
 ├── ConfigError           a configuration that cannot be used; carries file, line, column and path
 ├── DamagedFile           stored bytes do not match their hash or their format
 │   └── NewerFormat       the file was written by a newer program; it is left alone
+│       └── UnknownEntry  whole, and of a kind that this program does not know
 └── DiskBudgetSpent       the journal's quota is used up; nothing more is acknowledged
 """
 
@@ -45,6 +46,10 @@ class DamagedFile(ThermowellError):
 
 class NewerFormat(DamagedFile):
     """The file was written by a newer program."""
+
+
+class UnknownEntry(NewerFormat):
+    """An entry is whole, and of a kind that this program does not know: nothing is lost, nothing goes on behind it."""
 
 
 class DiskBudgetSpent(ThermowellError):

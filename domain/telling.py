@@ -55,7 +55,22 @@ CALIBRATION = "calibration"
 
 _CALIBRATION_KEYS = {"id", "event", "time", "tag", "result", "person", "comment"}
 _RESULTS = {"good": ActionKind.CALIBRATED, "failed": ActionKind.CALIBRATION_FAILED}
-_AHEAD_NS = 5 * MINUTE_NS
+AHEAD_NS = 5 * MINUTE_NS
+"""How far the clock of who tells something may be ahead: what is told as of tomorrow makes all until then late."""
+
+
+def told_ahead(time_ns: int, recorded_ns: int) -> str:
+    """What is wrong with a time that is further ahead of our clock than a clock may be wrong; empty: nothing."""
+    if time_ns <= recorded_ns + AHEAD_NS:
+        return ""
+    return f"{format_time(time_ns)} is ahead of our clock by more than 5 min: is its zone missing?"
+
+
+def refuse_ahead(time_ns: int, recorded_ns: int) -> None:
+    """Raise BadMessage of a time that is `told_ahead`."""
+    wrong = told_ahead(time_ns, recorded_ns)
+    if wrong:
+        raise BadMessage(f"'time' {wrong}")
 
 
 def is_calibration(told: object) -> bool:
@@ -73,8 +88,7 @@ def read_calibration(told: Mapping[object, object], source: str, recorded_ns: in
     result, time_ns = _name(told, "result"), _time_ns(_name(told, "time"))
     if result not in _RESULTS:
         raise BadMessage(f"'result' is {result!r}, neither {' nor '.join(map(repr, _RESULTS))}")
-    if time_ns > recorded_ns + _AHEAD_NS:
-        raise BadMessage(f"'time' {format_time(time_ns)} is ahead of our clock: is its zone missing?")
+    refuse_ahead(time_ns, recorded_ns)
     comment = told.get("comment")
     if not isinstance(comment, str) or not comment.strip() or len(comment) > MOST_COMMENT:
         raise BadMessage(f"'comment' must be text of 1 to {MOST_COMMENT} characters that says how it is known")

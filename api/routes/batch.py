@@ -18,16 +18,12 @@ from api.context import Here, Time, answer
 from api.problems import Problem, bad, missing
 from api.times import TimeForm
 from domain.errors import BadMessage
-from domain.telling import read_event
-from domain.time import MINUTE_NS, format_time
+from domain.telling import read_event, told_ahead
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 TAKEN_WITHIN_S = 2.0
 LOOK_EVERY_S = 0.05
-AHEAD_NS = 5 * MINUTE_NS
-"""How far the clock of who tells an event may be ahead: one told as of tomorrow would make all until then late."""
-
 MOST_BODY_BYTES = 65_536
 
 
@@ -50,9 +46,9 @@ async def tell(here: Here, request: Request, person: Somebody) -> Response:
         event = read_event(told, "", here.now_ns(), person.name)
     except BadMessage as problem:
         raise bad("body", str(problem)) from None
-    if event.time_ns > event.recorded_ns + AHEAD_NS:
-        detail = f"{format_time(event.time_ns)} is ahead of our clock by more than 5 min: is its zone missing?"
-        raise bad("time", detail)
+    wrong = told_ahead(event.time_ns, event.recorded_ns)
+    if wrong:
+        raise bad("time", wrong)
     known = await here.lanes.light.run(lambda: here.deps.records.ask_event(event))
     if replace(known, recorded_ns=0, person="") != replace(event, recorded_ns=0, person=""):
         detail = f"event {event.id!r} was told already and said something else"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from collector.mqtt.frames import OVERSIZED, Publish
 from domain.entries import BatchEvent, PersonAction
 from domain.errors import BadMessage
-from domain.telling import is_calibration, read_calibration, read_event
+from domain.telling import is_calibration, read_calibration, read_event, refuse_ahead
 
 MOST_EVENTS = 1_000
 """Events in one message."""
@@ -47,7 +47,9 @@ def read_events(
 
 def _read(told: object, source: str, received_ns: int, tag_names: AbstractSet[str]) -> Told:
     if not isinstance(told, dict) or not is_calibration(told):
-        return read_event(told, source, received_ns)
+        event = read_event(told, source, received_ns)
+        refuse_ahead(event.time_ns, received_ns)
+        return event
     calibration = read_calibration(told, source, received_ns)
     if calibration.subject not in tag_names:
         raise BadMessage(f"'tag' {calibration.subject!r} is no tag of the configuration")

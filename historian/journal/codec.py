@@ -24,7 +24,7 @@ from domain.entries import (
     TagDefined,
     TextBatch,
 )
-from domain.errors import DamagedFile
+from domain.errors import DamagedFile, UnknownEntry
 from domain.samples import SampleBatch
 from historian.journal import events
 from historian.journal.fields import Fields, Writable, to_json
@@ -117,7 +117,10 @@ class Decoder:
         self._zstd = zstandard.ZstdDecompressor()
 
     def open(self, stored: bytes) -> Entry:
-        """The entry; DamagedFile says what is wrong with the bytes (the caller knows the file and the position)."""
+        """The entry; DamagedFile says what is wrong with the bytes (the caller knows the file and the position).
+
+        UnknownEntry where they are whole and of no kind that is known.
+        """
         if stored[:1] != bytes([ENTRY_FORMAT]):
             raise DamagedFile(f"entry format {stored[:1].hex() or 'missing'} is not known")
         payload = self._decompress(stored[1:])
@@ -191,4 +194,6 @@ def _entry(kind: int, fields: Fields) -> Entry:  # noqa: C901, PLR0911 - one lin
             return events.rejudge_entry(fields)
         case Kind.RECIPE:
             return events.recipe_entry(fields)
-    raise DamagedFile(f"no kind of entry has number {kind}")
+    raise UnknownEntry(
+        f"kind {kind} of entries is not known here; it is whole, so a newer program may have written it: run that one"
+    )

@@ -38,17 +38,28 @@ class DiskReader:
         assert self.connection is not None
 
     def after(self, position: Position, limit: int) -> Sequence[tuple[Position, Entry]]:
-        """The next entries after a position, at most `limit`; fewer where they are large."""
+        """The next entries after a position, at most `limit`; fewer where they are large, or one cannot be read.
+
+        DamagedFile where that one is the first: whoever follows has come as far as anybody can.
+        """
         with errors_named(self._path):
             stored = reading.stored_after(self.connection, position, limit)
-        return [(at, self.decode(f"entry {at}", body)) for at, body in stored]
+        found: list[tuple[Position, Entry]] = []
+        for at, body in stored:
+            try:
+                found.append((at, self.decode(f"entry {at}", body)))
+            except DamagedFile:
+                if not found:
+                    raise
+                break
+        return found
 
     def decode(self, what: str, body: bytes) -> Entry:
         """A stored entry; DamagedFile names the file and what it was."""
         try:
             return self._decoder.open(body)
         except DamagedFile as error:
-            raise DamagedFile(f"{self._path}: {what}: {error}") from error
+            raise type(error)(f"{self._path}: {what}: {error}") from error
 
     def close(self) -> None:
         """Let the file go."""

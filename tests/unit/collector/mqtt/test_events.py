@@ -11,7 +11,7 @@ from collector.mqtt.routes import Route
 from domain.entries import ActionKind, EventKind, PersonAction
 from domain.tags import Tag, TagId
 
-NOW_NS = 1_760_000_000_000_000_000
+NOW_NS = 1_780_000_000_000_000_000
 TAGS = (Tag(TagId(0), "u", 1, "T0", "floor", ""),)
 READER = PayloadReader("floor", (Route(0, "flat", "/v", "/t", "ms"),), TAGS, ("batches",))
 START = {"id": "e1", "event": "batch_start", "time": "2026-03-01T08:00:00Z", "unit": "R101", "batch": "B-17"}
@@ -41,6 +41,15 @@ def test_an_array_is_many_events_and_a_wrong_one_does_not_take_the_others_with_i
         "topic 'batches': event 'explode' is none of batch_"[:50]
     ]
     assert reading.received == 1
+
+
+@pytest.mark.parametrize(("ahead_ns", "taken"), [(300_000_000_000, 1), (300_000_000_001, 0)])
+def test_an_event_may_be_five_minutes_ahead_of_our_clock_and_no_more(ahead_ns: int, taken: int):
+    reading = read({**START, "time": str(NOW_NS + ahead_ns)}, {**START, "id": "e2"})
+
+    assert len(reading.events) == 1 + taken
+    told = [refusal.reason for refusal in reading.refusals]
+    assert told == [] if taken else "by more than 5 min: is its zone missing?" in told[0]
 
 
 def test_an_amount_keeps_its_digits():
@@ -126,7 +135,7 @@ def test_a_calibration_told_again_is_the_same_and_with_other_words_another():
     [
         ({"tag": "R101.XX"}, "'tag' 'R101.XX' is no tag of the configuration"),
         ({"result": "so-so"}, "'result' is 'so-so', neither 'good' nor 'failed'"),
-        ({"time": "2025-10-09T09:00:00"}, "is ahead of our clock: is its zone missing?"),
+        ({"time": "2026-06-09T09:00:00"}, "is ahead of our clock by more than 5 min: is its zone missing?"),
         ({"comment": " "}, "'comment' must be text of 1 to 2000 characters"),
         ({"comment": 7}, "'comment' must be text"),
         ({"person": None}, "'person' is missing"),

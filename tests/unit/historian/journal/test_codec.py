@@ -6,7 +6,7 @@ import pytest
 import zstandard
 
 from domain.entries import Entry, TagDefined, TextBatch
-from domain.errors import DamagedFile
+from domain.errors import DamagedFile, UnknownEntry
 from domain.samples import SampleBatch
 from domain.tags import Tag
 from historian.journal.codec import Decoder, Encoder, event_payload, sample_payload
@@ -160,7 +160,6 @@ def test_a_cut_entry_is_damage(length: int):
     ("payload", "reason"),
     [
         (b"", "empty"),
-        (b"\x63{}", "no kind of entry has number 99"),
         (b"\x03[]", "no object"),
         (b"\x03{", "no JSON"),
         (b"\x06{}", "no field 'source'"),
@@ -178,6 +177,11 @@ def test_a_payload_that_makes_no_sense_says_why(payload: bytes, reason: str):
 
     with pytest.raises(DamagedFile, match=reason):
         Decoder(KnownLayouts({0: layout}.get)).open(stored(payload))
+
+
+def test_an_entry_of_an_unknown_kind_is_no_damage_but_of_a_newer_program():
+    with pytest.raises(UnknownEntry, match="kind 99 of entries is not known here; it is whole, so a newer program"):
+        Decoder(NO_LAYOUTS).open(stored(b"\x63{}"))
 
 
 def test_an_entry_of_an_unknown_format_is_left_alone():

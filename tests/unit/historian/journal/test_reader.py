@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from domain.entries import START, Gap, GapCause, Position, TagDefined, TextBatch
-from domain.errors import DamagedFile, RetryLater
+from domain.errors import DamagedFile, RetryLater, UnknownEntry
 from historian.journal import ReadOnlyJournal, SqliteJournal
+from historian.journal.codec import Encoder
 from tests.checks.journal import (
     CONFIGURATION,
     GAP,
@@ -229,8 +230,9 @@ async def test_a_damaged_entry_is_named_with_its_file_and_position(
         damage.execute("UPDATE passing SET body = CAST(substr(body, 1, length(body) - 1) || x'00' AS BLOB)")
         damage.commit()
 
+    assert reader.read(START) == [(1, GAP)]
     with pytest.raises(DamagedFile, match=r"journal\.db: entry 2: "):
-        reader.read(START)
+        reader.read(Position(1))
     assert reader.read(Position(2)) == [(3, GAP)]
 
 
@@ -307,6 +309,25 @@ async def test_followers_hear_of_damage_with_its_place(tmp_path: Path):
         damage.commit()
     with opened(path) as journal, pytest.raises(DamagedFile, match=r"journal\.db: entry 1: "):
         await anext(journal.follow(START))
+
+
+async def test_followers_hear_where_an_entry_of_an_unknown_kind_is_and_it_stays(tmp_path: Path):
+    path = tmp_path / "journal.db"
+    with opened(path) as journal:
+        await journal.append(GAP, QUARANTINED, GAP)
+    unknown = Encoder().seal(b"\x63{}")
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute("UPDATE lasting SET kind = 99, body = ? WHERE position = 2", (unknown,))
+        newer.commit()
+    with opened(path) as journal:
+        entries = journal.follow(START)
+        assert (await anext(entries))[0] == 1
+        with pytest.raises(UnknownEntry, match=r"journal\.db: entry 2: kind 99 .* a newer program may have written it"):
+            await anext(entries)
+        await journal.trim(Position(3))
+
+    with closing(sqlite3.connect(path)) as after:
+        assert after.execute("SELECT body FROM lasting WHERE position = 2").fetchone() == (unknown,)
 
 
 async def test_the_values_of_a_text_tag_in_the_order_of_their_times(journal: SqliteJournal, reader: ReadOnlyJournal):
