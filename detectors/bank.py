@@ -141,7 +141,7 @@ class Bank:
         self._yields = Yields(origin, self._context.units, self._versions)
         self._comparisons = Comparisons(rulebook, origin)
         self._verdicts = Verdicts(rulebook, self._comparisons)
-        self._drifts = Drifts(rulebook, origin, self._ranges)
+        self._drifts = Drifts(rulebook, origin, self._ranges, self._set_points)
         asked = frozenset(name for name, rules in rulebook.tags.items() if rules.drift and rules.drift.advisory)
         # In the order in which they speak of one row, one phase's end, one heartbeat.
         self._parts: tuple[Part, ...] = (

@@ -44,6 +44,7 @@ class Baseline:
     before: float = 0.0
     lagged: float = 0.0
     level: float = 0.0  # sum of squares of the runs' levels
+    deviates: bool = False  # of deviations from a set point, not of readings
 
     def course(self) -> Column:
         """The mean in each step of the phase; a step that no run has seen is as its neighbours."""
@@ -76,6 +77,11 @@ class Baseline:
         return self.level / (self.runs * max(tenth, 0.2) ** 3) * (1.0 + 1.0 / len(self.batches))
 
     @property
+    def key(self) -> tuple[str, str, bool]:
+        """What it is of; a tag has one of each."""
+        return self.recipe, self.phase, self.deviates
+
+    @property
     def name(self) -> str:
         """What a finding calls it: which batches, and a digest of the numbers."""
         numbers = np.concatenate([self.total, self.weight, [self.after, self.before, self.lagged, self.level]])
@@ -87,7 +93,7 @@ class Baseline:
     def state(self) -> Json:
         """All of it but the columns."""
         pooled = [self.runs, self.windows, self.after, self.before, self.lagged, self.level]
-        return [self.recipe, self.phase, self.step_ns, self.batches, pooled]
+        return [self.recipe, self.phase, self.step_ns, self.batches, pooled, self.deviates]
 
     def columns(self) -> Column:
         """The columns as rows."""
@@ -96,8 +102,8 @@ class Baseline:
 
 def baseline_from(state: Json, columns: Column) -> Baseline:
     """The baseline that `state` and `columns` told."""
-    recipe, phase, step_ns, batches, pooled = state
-    return Baseline(recipe, phase, step_ns, list(batches), *(row.copy() for row in columns), *pooled)
+    recipe, phase, step_ns, batches, pooled, *more = state  # before deviations there was no more
+    return Baseline(recipe, phase, step_ns, list(batches), *(row.copy() for row in columns), *pooled, *more)
 
 
 def halved(column: Column) -> Column:

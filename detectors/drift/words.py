@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.cases import Evidence, quantity
+from detectors.drift.charted import Charted
 from detectors.drift.charts import KEPT, Charts, slope_per_ns
 from detectors.drift.forecast import SURE, Forecast, forecast
 from detectors.ranges.limits import Limit
@@ -22,15 +23,27 @@ _MOST_OF = 0.5  # of the way from the target, made since the drift began: it mov
 class Drifting:
     """A tag's drift at the end of a window, as one of its charts sees it."""
 
-    tag: Tag
-    rule: DriftRule
-    limits: tuple[Limit, ...]
+    charted: Charted
     charts: Charts
-    place: int
     side: int | None  # of the CUSUMs; None: the EWMA
     sign: int  # 1 where it drifts up
     since_ns: int
     baseline: str
+
+    @property
+    def tag(self) -> Tag:
+        """Its tag."""
+        return self.charted.tag
+
+    @property
+    def rule(self) -> DriftRule:
+        """Its rule."""
+        return self.charted.rule
+
+    @property
+    def place(self) -> int:
+        """Its place in the charts."""
+        return self.charted.place
 
     @property
     def target(self) -> float:
@@ -45,7 +58,7 @@ class Drifting:
 
     def ahead(self, level: float) -> tuple[Limit, Forecast] | None:
         """The nearest limit ahead and when the mean meets it; None where that is not sure."""
-        ahead = [limit for limit in self.limits if limit.sign == self.sign and limit.excess(level) < 0]
+        ahead = [limit for limit in self.charted.limits if limit.sign == self.sign and limit.excess(level) < 0]
         if not ahead:
             return None
         nearest = max(ahead, key=lambda limit: limit.excess(level))
@@ -54,7 +67,12 @@ class Drifting:
 
     def told(self, value: float, against: float | None = None) -> str:
         """A level in words, to what is known of one: the scatter of its windows."""
-        return quantity(value, self.tag.unit, known=float(self.charts.sigma[self.place]), against=against)
+        known = float(self.charts.sigma[self.place])
+        return quantity(value, self.tag.unit, signed=self.charted.deviates, known=known, against=against)
+
+    def level(self, value: float, against: float | None = None) -> str:
+        """A level in words, and what it is counted from where that is no 0."""
+        return self.told(value, against) + (" from its set point" if self.charted.deviates else "")
 
     @property
     def chart(self) -> str:
@@ -73,23 +91,24 @@ def sentence(drifting: Drifting, at_ns: int, where: str, shifts: Shifts | None) 
     unit, target, sign = drifting.tag.unit, drifting.target, drifting.sign
     lasting_ns = max(at_ns - drifting.since_ns, drifting.rule.every_ns)
     lasts = format_duration(lasting_ns)
+    deviates = drifting.charted.deviates
+    now = f"now {drifting.told(level, against=target)}"
     if sign * slope * lasting_ns >= _MOST_OF * abs(level - target):
         moves = "risen" if sign > 0 else "fallen"
-        rate = _rate(abs(slope), unit)
-        said = f"{drifting.tag.name} has {moves} {rate} for {lasts}, now {drifting.told(level, against=target)}"
+        against = " against its set point" if deviates else ""
+        said = f"{drifting.tag.name} has {moves} {_rate(abs(slope), unit)}{against} for {lasts}, {now}"
+        said += " from it" if deviates else ""
     else:
         side = "above" if sign > 0 else "below"
-        said = (
-            f"{drifting.tag.name} has been {side} its usual {drifting.told(target)} for {lasts}, "
-            f"now {drifting.told(level, against=target)}"
-        )
+        said = f"{drifting.tag.name} has been {side} its usual {drifting.level(target)} for {lasts}, {now}"
     ahead = drifting.ahead(level)
     if ahead is not None:
         limit, meets = ahead
         half_ns = max(meets.at_ns - meets.early_ns, meets.late_ns - meets.at_ns)
         minutes = max(-(-half_ns // MINUTE_NS), 1)
         half = f"{minutes} min" if minutes < 2 * _MINUTES else format_duration(minutes * MINUTE_NS)
-        said += f"; it reaches {quantity(limit.stated, unit)} at {_clock(meets.at_ns, at_ns, shifts)} ± {half}"
+        reached = quantity(limit.stated, unit, signed=deviates)
+        said += f"; it reaches {reached} at {_clock(meets.at_ns, at_ns, shifts)} ± {half}"
     return f"{said},{where} ({drifting.chart})."
 
 
@@ -130,6 +149,8 @@ def evidence(drifting: Drifting, *, goes_on: bool) -> Evidence:
         "slope_per_min": slope * MINUTE_NS,
         "unit": drifting.tag.unit,
     }
+    if drifting.charted.deviates:
+        told["around"] = "set point"
     ahead = drifting.ahead(level) if goes_on else None
     if ahead is not None:
         limit, meets = ahead

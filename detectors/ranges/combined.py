@@ -98,12 +98,8 @@ class Combined(Part):
         is_late = "rejudged" in finding.evidence
         found: list[Finding] = []
         left, kept = list(of_run.told), []
-        for stretch in now:
-            told = _same(left, stretch, is_late=is_late)
-            if told is None:
-                told = Told(_case(self._origin, stretch, finding), 0)
-            else:
-                left.remove(told)
+        for stretch, same in zip(now, _same(left, now, is_late=is_late), strict=True):
+            told = Told(_case(self._origin, stretch, finding), 0) if same is None else same
             kept.append(told)
             if told.case.version and told.end_ns != FOREVER_NS and not is_late:
                 continue
@@ -189,13 +185,24 @@ def _case(origin: Origin, stretch: Stretch, finding: Finding) -> Case:
     )
 
 
-def _same(left: list[Told], stretch: Stretch, *, is_late: bool) -> Told | None:
-    """What was said of a stretch; live, one that is open is never one that was said to be over."""
-    entry, row = stretch.detected
-    by_row = next((each for each in left if each.case.detected == (entry, row)), None)
-    if by_row is not None:
-        return by_row
-    return next((each for each in left if _overlap(each, stretch) and (is_late or _may_be(each, stretch))), None)
+def _same(left: list[Told], now: list[Stretch], *, is_late: bool) -> list[Told | None]:
+    """What was said of each stretch, taken from what is `left`.
+
+    First by the row that detected it, for all of them: it is the identity of what was said, which no other stretch that
+    overlaps with it may take. Live, one that is open is never one that was said to be over.
+    """
+    by_row = {(int(each.case.detected.entry), each.case.detected.row): each for each in reversed(left)}
+    found = [by_row.pop(stretch.detected, None) for stretch in now]
+    for told in found:
+        if told is not None:
+            left.remove(told)
+    for place, stretch in enumerate(now):
+        if found[place] is None:
+            others = (each for each in left if _overlap(each, stretch) and (is_late or _may_be(each, stretch)))
+            other = found[place] = next(others, None)
+            if other is not None:
+                left.remove(other)
+    return found
 
 
 def _may_be(told: Told, stretch: Stretch) -> bool:

@@ -102,6 +102,17 @@ class Moment(NamedTuple):
     set_point: float
 
 
+class Deviations(NamedTuple):
+    """The deviations of one frame; NaN where one is not proven."""
+
+    at: Index  # rows of the frame: all those of parameters that are judged around a set point
+    value: NDArray[np.float64]
+    behind: list[tuple[int, int]]  # parameters whose set point stepped earlier than this time, that of their newest row
+
+
+_NO_DEVIATIONS = Deviations(np.empty(0, dtype=np.intp), np.empty(0), [])
+
+
 @dataclass(slots=True, eq=False)
 class _Told:
     """What follows from the rows of one frame whose set points step."""
@@ -110,6 +121,7 @@ class _Told:
     before: dict[int, Sample | None]  # each parameter's own last sample; None: it proved nothing
     moments: dict[int, Moment]  # by place
     newest_ns: dict[int, int]  # each parameter's newest proven sample
+    behind: list[tuple[int, int]]
 
 
 class SetPoints(Part):
@@ -145,6 +157,8 @@ class SetPoints(Part):
         self._set_point: NDArray[np.float64] = np.empty(0)  # of each parameter, the newest
         self._own: NDArray[np.float64] = np.empty(0)  # of each set point
         self._is_bad: Mask = np.empty(0, dtype=np.bool_)  # the last row proved nothing
+        self.deviations = _NO_DEVIATIONS
+        """Of the frame that was judged last: parts that are asked later about the same frame use them."""
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
@@ -179,6 +193,14 @@ class SetPoints(Part):
             return ()
         rules = self._rulebook.tags.get(self._tags[tag].name)
         return limits_of(ranges.relative, run.start_ns + ranges.after_ns, ranges.study, rules)
+
+    def has_ranges(self, run: Run, tag: int) -> bool:
+        """Whether a parameter has ranges around a set point in a run."""
+        return self._ranges(run, tag) is not None
+
+    def limits(self, run: Run, tag: int) -> tuple[Limit, ...]:
+        """The limits of a parameter's deviation in its run; none where its set point is no known tag."""
+        return self._limits_for(run, tag) if tag in self._around else ()
 
     def phase_starts(self, run: Run, tags: list[Tag]) -> None:
         """Judge the parameters that have ranges around a set point."""
@@ -281,6 +303,7 @@ class SetPoints(Part):
 
     def judge(self, frame: Frame) -> list[Said]:
         """Judge deviations: all that have a steady set point at once, the others row by row."""
+        self.deviations = _NO_DEVIATIONS
         said = self._judge(frame) if self._around else []
         rows = frame.rows
         if rows.ok is not None:
@@ -303,11 +326,13 @@ class SetPoints(Part):
         else:
             steady = is_parameter.nonzero()[0]
         derived, places = self._steady(rows.chosen(steady)), arrival[steady]
-        told = _Told(no_rows(), {}, {}, {})
+        self.deviations = Deviations(steady, derived.value, [])
+        told = _Told(no_rows(), {}, {}, {}, [])
         if moving:
             stepping = is_moving.nonzero()[0]
             for index in stepping[np.argsort(arrival[stepping], kind="stable")].tolist():
                 self._take(rows, index, int(arrival[index]), told)
+            self.deviations = _with_moving(self.deviations, stepping[is_parameter[stepping]], arrival, told)
             others, other_places = told.rows.arrived(rows.source)
             derived, places = joined(derived, others), np.concatenate([places, other_places])
         said = self._inner.judge(derived, places) if len(derived) else []
@@ -359,6 +384,7 @@ class SetPoints(Part):
         newest_ns = told.newest_ns.get(follower, int(self._last.time_ns[follower]))
         if is_step(self._around[follower].now, value) and newest_ns > time_ns:
             self._asked.append(Recheck(follower, time_ns, newest_ns))
+            told.behind.append((follower, newest_ns))
 
     def _take_parameter(self, tag: int, now: Sample, at: tuple[int, int], place: int, told: _Told) -> None:
         around = self._around[tag]
@@ -442,6 +468,13 @@ class SetPoints(Part):
             steps = [Step(time_ns, value, (entry, row)) for time_ns, value, (entry, row) in told]
             self._follow(tag, Around(set_point, start_ns, steps))
         self._inner.load(state["inner"], arrays, self._runs)
+
+
+def _with_moving(steady: Deviations, moving: Index, arrival: Index, told: _Told) -> Deviations:
+    """The deviations of a frame, those from set points that step too."""
+    moments = [told.moments[place] for place in arrival[moving].tolist()]
+    value = np.array([moment.value - moment.set_point for moment in moments])
+    return Deviations(np.concatenate([steady.at, moving]), np.concatenate([steady.value, value]), told.behind)
 
 
 def _between(one: Sample, other: Sample, at_ns: int) -> float:

@@ -1,9 +1,11 @@
 """Drift rules: a plant's budget of false alarms, divided over the charts of its tags."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.errors import Complaint
+from domain.recipes import ParameterRanges, RangeKind, Recipe
 from domain.rules import DriftRule
 from domain.time import DAY_NS, HOUR_NS
 from service.config.document import Document
@@ -63,3 +65,48 @@ def drift_rule(text: Drift, budget: Budget) -> DriftRule:
         text.advisory,
         text.restart_after or 0,
     )
+
+
+def check_targets(
+    document: Document, expanded: Expanded, recipes: Mapping[str, Recipe], complaints: list[Complaint]
+) -> None:
+    """Refuse a `target` that is a reading where the deviation from a set point is charted, or would have to be both.
+
+    Such a chart would be out from its first window on.
+    """
+    for placed in expanded.tags.values():
+        drift = placed.text.drift
+        if drift is None or drift.target is None:
+            continue
+        found = _ranges_of(placed.name, expanded, recipes)
+        around = [(where, ranges) for where, ranges in found if ranges.relative]
+        path = (*placed.path, "drift", "target")
+        readings = [where for where, ranges in found if not ranges.relative]
+        if around and readings:
+            message = (
+                f"the tag is charted by its deviation from a set point in {around[0][0]} and by its reading in "
+                f"{readings[0]}: no one target is right for both; without it it is learnt"
+            )
+            complaints.append(document.complain(path, message))
+            continue
+        for where, ranges in around:
+            innermost = next(ranges.relative[kind] for kind in RangeKind if kind in ranges.relative)
+            if innermost.is_below(drift.target) or innermost.is_above(drift.target):
+                message = (
+                    f"{drift.target:g} lies outside the ranges around the set point in {where}: there it is the usual "
+                    f"deviation from the set point, most often 0"
+                )
+                complaints.append(document.complain(path, message))
+                break
+
+
+def _ranges_of(tag: str, expanded: Expanded, recipes: Mapping[str, Recipe]) -> list[tuple[str, ParameterRanges]]:
+    """The ranges of a tag in every phase, and which phase that is."""
+    roles = {role for parameters in expanded.parameters.values() for role, name in parameters.items() if name == tag}
+    return [
+        (f"phase {name!r} of {product}", ranges)
+        for product, recipe in recipes.items()
+        for name, phase in recipe.phases.items()
+        for role, ranges in phase.parameters.items()
+        if role in roles and (ranges.relative or ranges.ranges)
+    ]

@@ -7,7 +7,7 @@ from domain.recipes import RangeKind
 from domain.rules import AlarmRule, Priority, Rulebook, TagRules
 from domain.tags import Tag
 from service.config.document import Document, PathKey
-from service.config.drift import Budget, drift_budget, drift_rule
+from service.config.drift import Budget, check_targets, drift_budget, drift_rule
 from service.config.equipment import unit_model
 from service.config.health import duration_of, tag_health
 from service.config.holds import budgets, holds
@@ -29,8 +29,10 @@ def rulebook(
     """Everything that judges; complaints are added for what cannot."""
     budget = drift_budget(document, file, expanded, complaints)
     check_novelties(document, expanded, complaints)
+    masters = recipes(Site(document, file, expanded, tags, complaints))
+    check_targets(document, expanded, masters, complaints)
     return Rulebook(
-        recipes=recipes(Site(document, file, expanded, tags, complaints)),
+        recipes=masters,
         units={name: unit_model(document, file, name, expanded, tags, complaints) for name in file.units},
         holds=holds(document, file, tags, complaints),
         budgets=budgets(document, file, complaints),

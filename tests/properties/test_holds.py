@@ -248,6 +248,7 @@ RULES = rulebook(
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 60))
+@example(seed=592, length=25)  # two parameters outside at once, again, and touching what was said before
 def test_holds_of_every_mode_pass_the_check(check, seed, length):
     (kind,) = [each for each in found_detectors() if each.__name__ == "Bank"]
 

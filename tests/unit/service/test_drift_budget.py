@@ -51,3 +51,47 @@ def test_a_budget_that_is_no_rate_is_refused_with_its_place(tmp_path):
 def test_a_tag_has_one_cusum_or_two(tmp_path, k):
     with pytest.raises(ConfigError, match="drift"):
         rules(tmp_path, own=k)
+
+
+PLANT = """
+sources:
+  train: {{opcua: {{url: "opc.tcp://127.0.0.1:4840/", security: None}}}}
+units:
+  R101: {{phase: {{tag: R101.STEP, map: {{10: charge, 20: dose}}}}}}
+tags:
+  R101.STEP: {{source: train, node: "ns=2;s=S"}}
+  R101.TT: {{source: train, node: "ns=2;s=T", unit: degC, drift: {{target: {target}, sigma: 0.1}}}}
+  R101.TSP: {{source: train, node: "ns=2;s=SP", unit: degC}}
+recipes:
+  API-1:
+    version: 1
+    phases:
+      charge: {{{charge}}}
+      dose: {{TT: {{unit: degC, set_point: TSP, relative: {{unit: delta_degC, nor: [-2, 2], alert: [-80, 80]}}}}}}
+"""
+
+
+def check(tmp_path, target: float, charge: str = "") -> None:
+    file = tmp_path / "thermowell.yaml"
+    file.write_text(PLANT.format(target=target, charge=charge))
+    load(file)
+
+
+@pytest.mark.parametrize("target", [-2.0, 0.0, 2.0])
+def test_a_target_within_the_ranges_around_a_set_point_is_a_deviation(tmp_path, target):
+    check(tmp_path, target)
+
+
+@pytest.mark.parametrize("target", [60.0, -2.001, 2.001])
+def test_a_target_outside_the_innermost_range_around_a_set_point_is_refused(tmp_path, target):
+    with pytest.raises(
+        ConfigError, match=r"drift\.target: .* lies outside the ranges around the set point in phase 'dose'"
+    ):
+        check(tmp_path, target)
+
+
+def test_a_target_cannot_be_a_reading_and_a_deviation(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"deviation .* in phase 'dose' of API-1 and by its reading in phase 'charge'"
+    ):
+        check(tmp_path, 0.0, "TT: {unit: degC, nor: [-5, 5]}")
