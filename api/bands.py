@@ -6,7 +6,7 @@ from api.dependencies import SetPointStep
 from api.shapes import Shape, limits_shape
 from api.times import TimeForm
 from domain.findings import PhaseRecord
-from domain.recipes import ParameterRanges, Recipe
+from domain.recipes import ParameterRanges, Ranges, Recipe
 from domain.rules import Rulebook
 
 StepsOf = Callable[[str, int, int | None], Sequence[SetPointStep]]
@@ -49,8 +49,13 @@ def bands_of(
             "recipe": phase.recipe,
             "ranges": limits_shape(ranges.ranges),
             "around": _around(ranges, unit.parameters.get(ranges.set_point), start_ns, phase.end_ns, form, steps_of),
-            "open_ends": {kind.value: each.ends for kind, each in ranges.ranges.items() if each.ends != "[]"},
+            "open_ends": _open_ends(ranges.ranges),
         }
+
+
+def _open_ends(ranges: Ranges) -> Shape:
+    """Which ends lie outside, by the kind of range; nothing of one with both ends inside."""
+    return {kind.value: each.ends for kind, each in ranges.items() if each.ends != "[]"}
 
 
 def _around(
@@ -69,6 +74,7 @@ def _around(
     return {
         "set_point": set_point,
         "ranges": limits_shape(ranges.relative),
+        "open_ends": _open_ends(ranges.relative),
         form.key("time"): [form.of(step.time_ns) for step in shown],
         "value": [step.value for step in shown],
         "cut": len(steps) > MOST_STEPS,

@@ -450,10 +450,11 @@ class Bank:
     def _activities(self, unit: Unit, run: Run, switch: Switch, source: str, *, begins: bool) -> list[Finding]:
         """Tell the holds that a phase begins or ends, and what kind of use that is."""
         kind = CLEANING if run.phase in unit.model.cleaning_phases else USE
+        earliest_ns = switch.at_ns - (switch.unseen_ns or 0)  # of what ran when it was first seen nobody can tell
         found: list[Finding] = []
         for name in (f"phase:{run.phase}", kind):
             activity = Activity(
-                unit.model.name, name, begins, switch.at_ns, switch.at_ns, switch.position, source, run.batch
+                unit.model.name, name, begins, switch.at_ns, earliest_ns, switch.position, source, run.batch
             )
             found += self._holds.take(activity, run)
         return found

@@ -115,7 +115,7 @@ async def test_a_band_around_a_set_point_tells_its_steps_as_the_detectors_know_t
         asked.append((tag, start_ns, end_ns))
         return [SetPointStep(start_ns, 60.0), SetPointStep(start_ns + 5, None)]
 
-    relative = {RangeKind.NOR: Limits(-2, 2), RangeKind.ALERT: Limits(None, 3)}
+    relative = {RangeKind.NOR: Limits(-2, 2), RangeKind.ALERT: Limits(None, 3, high_open=True)}
     ranges = ParameterRanges("TT", "degC", "", {}, 0, "", "TSP", relative)
     recipe = replace(RULEBOOK.recipes["API-1"], phases={"dose": Phase("dose", {"TT": ranges})})
     unit = replace(RULEBOOK.units["R101"], parameters={"TT": "R101.TT", "TSP": "R101.PT"})
@@ -133,6 +133,7 @@ async def test_a_band_around_a_set_point_tells_its_steps_as_the_detectors_know_t
     assert band["around"] == {
         "set_point": "R101.PT",
         "ranges": {"nor": [-2, 2], "alert": [None, 3]},
+        "open_ends": {"alert": "[)"},
         "time_ns": [NOW_NS - MINUTE_NS, NOW_NS - MINUTE_NS + 5],
         "value": [60.0, None],
         "cut": False,

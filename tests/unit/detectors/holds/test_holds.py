@@ -160,6 +160,17 @@ def test_a_gap_that_hides_the_start_counts_from_its_worst_case():
     assert breach.evidence["elapsed_max_ns"] == 72 * HOUR + SECOND
 
 
+def test_a_gap_that_hides_the_end_of_a_use_counts_from_its_worst_case():
+    plant = quiet_plant().in_phase(20)
+    plant.feed(Gap("g", "train1", None, at(3 * H), at(5 * H), GapCause.DISCONNECT))
+    plant.feed(batch([(STEP, 5 * H, 0)]), batch([(PT, 5 * H + 6, 0.1)]))
+
+    (breach,) = of_rule(plant.beat(51 * H + 1), "hold.breach")
+
+    assert breach.evidence["elapsed_min_ns"] == 46 * HOUR + SECOND
+    assert breach.evidence["elapsed_max_ns"] == 48 * HOUR + SECOND
+
+
 def dirty(plant: Plant, seconds: float) -> Plant:
     plant.feed(batch([(STEP, seconds, 0)]), batch([(PT, seconds + 6, 0.1)]))
     return plant
