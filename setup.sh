@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 kind=${1:-run}
 case $kind in
     run) lock=requirements.lock; wanted="mosquitto" ;;
-    dev) lock=requirements-dev.lock; wanted="mosquitto chromium strace postgresql" ;;
+    dev) lock=requirements-dev.lock; wanted="mosquitto chromium strace postgresql influxdb-client" ;;
     *) echo "setup.sh: say run or dev" >&2; exit 2 ;;
 esac
 
@@ -63,6 +63,7 @@ fi
 
 # Debian keeps the programs of a PostgreSQL server away from the PATH.
 is_there() {
+    [ "$1" != influxdb-client ] || set -- influx # the package's name is not the program's
     command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || ls "/usr/lib/$1"/*/bin/initdb >/dev/null 2>&1
 }
 missing=""

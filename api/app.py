@@ -14,7 +14,7 @@ from api.context import Context
 from api.dependencies import Dependencies
 from api.guard import Guard
 from api.render import STATIC, Pages
-from api.routes import alarms, batch, batches, findings, flow, health, live, pages, recipes, samples, tags
+from api.routes import alarms, batch, batches, findings, flow, health, influx, live, pages, recipes, samples, tags
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.state.alarm_list = AlarmList(deps.records)
     app.state.pages = Pages(deps)
     problems.install(app)
-    for module in (tags, samples, batches, batch, findings, alarms, flow, live, health, recipes, pages):
+    for module in (tags, samples, batches, batch, findings, alarms, flow, live, health, recipes, influx, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(Guard, context=context)

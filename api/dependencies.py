@@ -149,7 +149,9 @@ class Dependencies:
     returns the newest refused messages, newest first. `refusal` tells why the core refused a person's request, if it
     did, by the request's id. `standings` tells which version of each product's ranges is in force at a time, and what
     waits; `set_points` tells the steps of a set point's tag from a time to another, the first of them at the start,
-    as the detectors judge by them; `judging` returns every recipe that judges or judged (None: those of the files).
+    as the detectors judge by them; `influx_databases` are the names by which InfluxQL may ask for the record: the
+    mirrors' buckets beside our own, so that a data source of Grafana is turned from one to the other by its address;
+    `judging` returns every recipe that judges or judged (None: those of the files).
     """
 
     site: str
@@ -172,6 +174,7 @@ class Dependencies:
     judging: Callable[[], Sequence[Recipe]] | None = None
     set_points: Callable[[int, int, int], Sequence[SetPointStep]] = no_steps
     texts: TextReader | None = None
+    influx_databases: tuple[str, ...] = ("thermowell",)
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 

@@ -56,14 +56,17 @@ class Lane:
 
 
 class Lanes:
-    """The two lanes of the service, and the places for streams of many rows."""
+    """The lanes of the service, and the places for streams of many rows."""
 
     def __init__(self) -> None:
         self.light = Lane("light", threads=4, waiting=64, limit_s=10)
         self.heavy = Lane("heavy", threads=2, waiting=8, limit_s=30)
+        # Dashboards refresh many panels at once: they wait for each other, and the page never for them.
+        self.panels = Lane("InfluxQL", threads=2, waiting=64, limit_s=40)
         self.exports = asyncio.Semaphore(4)  # each holds its value and status columns until they are sent
 
     def close(self) -> None:
-        """Stop both."""
+        """Stop all."""
         self.light.close()
         self.heavy.close()
+        self.panels.close()

@@ -61,6 +61,9 @@ async def run_web(configuration: Configuration) -> None:
         budgets=lambda: _budgets(files),
         set_points=partial(recorded_steps, history),
         texts=JournaledTexts(journal),
+        influx_databases=tuple(
+            dict.fromkeys(["thermowell", *(one.influxdb.bucket for one in configuration.mirrors.values())]),
+        ),
         standings=partial(standings_of, configuration, records),
         judging=partial(judging_recipes, configuration, records),
         record=lambda: record_counts(read_report(files.run)),
