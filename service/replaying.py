@@ -227,10 +227,18 @@ def _differences(
 
 
 def _told(one: Mapping[str, object] | None) -> object:
-    """A version for comparing: a whole number in the records may be read back as such."""
+    """A version for comparing, without which detectors judged: that is told once, of all."""
     if one is None:
         return None
-    return {**one, "evidence": dict(cast("Mapping[str, object]", one.get("evidence") or {}))}
+    evidence = cast("Mapping[str, object]", one.get("evidence") or {})
+    return {**one, "evidence": {name: value for name, value in evidence.items() if name != "detector"}}
+
+
+def detectors_of(versions: Iterable[Finding], span: Span) -> list[str]:
+    """The hashes of the detectors that judged within a span, as the findings name them."""
+    return sorted(
+        {str(each.evidence["detector"]) for each in versions if span.touches(each) and each.evidence.get("detector")}
+    )
 
 
 def _message(one: Mapping[str, object] | None) -> str | None:
@@ -247,11 +255,18 @@ class Change:
     priority: Priority
 
 
-def changes(before: Iterable[Finding], after: Iterable[Finding], rulebook: Rulebook, span: Span) -> list[Change]:
-    """What would have been said otherwise, of the newest versions; by time."""
+def changes(
+    before: Iterable[Finding], after: Iterable[Finding], rulebook: Rulebook, span: Span, was: Rulebook | None = None
+) -> tuple[int, list[Change]]:
+    """How many findings were compared, and what would have been said otherwise; of the newest versions, by time.
+
+    `was`: the rulebook before, which says how severe what is gone was.
+    """
     old = _standing(before, span)
     found: list[Change] = []
-    for finding in _standing(after, span):
+    new = _standing(after, span)
+    count = len({each.id for each in (*old, *new)})
+    for finding in new:
         known = next((each for each in old if _alike(each, finding)), None)
         if known is not None:
             old.remove(known)
@@ -262,8 +277,8 @@ def changes(before: Iterable[Finding], after: Iterable[Finding], rulebook: Ruleb
         ):
             kind = "added" if known is None else "changed"
             found.append(Change(kind, finding, known, step_for(rulebook, finding).rule.priority))
-    found += [Change("gone", each, each, step_for(rulebook, each).rule.priority) for each in old]
-    return sorted(found, key=lambda each: (each.finding.onset_ns, each.finding.rule, each.finding.subject))
+    found += [Change("gone", each, each, step_for(was or rulebook, each).rule.priority) for each in old]
+    return count, sorted(found, key=lambda each: (each.finding.onset_ns, each.finding.rule, each.finding.subject))
 
 
 def _standing(versions: Iterable[Finding], span: Span) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from alarms.book import AlarmBook
 from detectors.bank import Bank
+from detectors.identity import detector_hash
 from domain.entries import (
     ActionKind,
     ConfigurationActivated,
@@ -18,6 +20,8 @@ from domain.entries import (
     Position,
     Rejudge,
 )
+from domain.findings import Stage
+from domain.rules import Priority
 from domain.samples import SampleBatch
 from domain.tags import TagTable
 from domain.time import SECOND_NS, format_time
@@ -27,11 +31,14 @@ from historian.journal import ReadOnlyJournal, SqliteJournal
 from historian.journal.schema import connect_writer
 from records.database import SqlRecords
 from service.cli import main
+from service.cli.replay import show_changes
 from service.config.build import Configuration, load
 from service.files import Files
 from service.judging import Judge, Rhythm
 from service.rechecking import Record
+from service.replaying import Change
 from service.tag_table import define
+from tests.unit.alarms.shift import finding
 
 T0 = 1_790_000_000 * SECOND_NS
 POLICY = Policy(rows_per_chunk=20, settle_ns=SECOND_NS, check_every_ns=SECOND_NS, checkpoint_every_ns=30 * SECOND_NS)
@@ -206,6 +213,62 @@ def test_limits_that_nothing_reaches_leave_nothing_but_silence(tmp_path: Path, c
     changes = report["changes"]
     assert isinstance(changes, list)
     assert {each["change"] for each in changes} == {"gone"}
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", *arguments])
+    return int(ended.value.code or 0), capsys.readouterr().out.splitlines()
+
+
+def test_without_a_difference_one_line_has_the_counts_and_the_detectors(tmp_path: Path, capsys):
+    file = written(tmp_path)
+    asyncio.run(lived(file))
+
+    code, lines = shown(capsys, str(file), "--config", str(file))
+
+    assert code == 0
+    assert len(lines) == 1
+    assert re.fullmatch(r"nothing differs: \d+ findings compared, .*judged then and now by detectors \w{12}", lines[0])
+
+
+def test_the_table_of_alarms_leads_and_events_are_a_number_until_they_are_asked_for(capsys):
+    high = finding("excursion.nor.high", Stage.OPEN, 10)
+    spikes = [finding("spike", Stage.CLEARED, at, end_s=at, id_=f"spike {at}") for at in (20, 30)]
+    found = [
+        Change("added", high, None, Priority.HIGH),
+        *(Change("gone", each, each, Priority.EVENT) for each in spikes),
+    ]
+    figures = {"entries": 9, "plant_days": 1.5, "seconds": 0.1, "compared": 3}
+
+    show_changes(found, figures, [], [], events=False)
+    folded = capsys.readouterr().out.splitlines()
+    show_changes(found, figures, [], [], events=True)
+    listed = capsys.readouterr().out
+    show_changes(found[1:], figures, [], [], events=False)
+    events_alone = capsys.readouterr().out.splitlines()
+
+    assert folded[0].split() == ["change", "rule", "subject", "batch", "number"]
+    assert folded[1].split() == ["added", "excursion.nor.high", "R101.TT", "B-1", "1"]
+    assert folded[3] == "2 events differ (2 spike); --events lists them"
+    assert "spike v1" not in " ".join(folded)
+    assert listed.count("spike v1") == 2
+    assert events_alone[0] == "no alarm differs"
+
+
+def test_findings_that_another_program_wrote_are_compared_and_both_programs_are_told(tmp_path: Path, capsys):
+    file = written(tmp_path)
+    files = asyncio.run(lived(file))
+    connection = connect_writer(str(files.records))
+    connection.execute("UPDATE findings SET evidence = json_set(evidence, '$.detector', '0123456789ab')")
+    connection.close()
+
+    code, report = told(capsys, str(file))
+    _, lines = shown(capsys, str(file), "--config", str(written(tmp_path, 11.2, "new.yaml")))
+
+    assert (code, report["differ"]) == (0, 0)
+    assert report["detectors"] == {"written": ["0123456789ab"], "replayed": detector_hash()[:12]}
+    assert f"judged then by detectors 0123456789ab, now by {detector_hash()[:12]}: the program differs" in lines[-1]
 
 
 def test_only_the_asked_time_is_compared(tmp_path: Path, capsys):
