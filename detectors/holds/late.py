@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from detectors.arrivals import FOREVER_NS, Arrived
 from detectors.cases import case_of
+from detectors.holds.excursions import CONDITION, Excursions
 from detectors.holds.measures import Measures
-from detectors.holds.saying import CONDITION, Saying
+from detectors.holds.saying import Saying
 from detectors.holds.stays import Moment, Stay, Waiting
 from detectors.holds.strips import Strip
 from detectors.late.derived import Record
@@ -59,8 +60,9 @@ class Again:
 class Rejudging:
     """Judges stays again by the rows of their condition's tag."""
 
-    def __init__(self, measures: Measures, saying: Saying) -> None:
+    def __init__(self, measures: Measures, excursions: Excursions, saying: Saying) -> None:
         self._measures = measures
+        self._telling = excursions
         self._saying = saying
 
     def rejudge(
@@ -163,14 +165,14 @@ class Rejudging:
         if stop is not None and strip.proven_ns is not None and strip.proven_ns >= stop.time_ns:
             self._end(each, strip, position)
         elif each.has_excursions:
-            each.hear(self._saying.excursions(each.waiting, each.scratch, strip, at_ns, position, value))
+            each.hear(self._telling.tell(each.waiting, each.scratch, strip, at_ns, position, value))
 
     def _end(self, each: Again, strip: Strip, position: RowPosition) -> None:
         stop = each.stay.stop
         assert stop is not None
         each.is_over = True
         if each.has_excursions:
-            each.hear(self._saying.leave_condition(each.waiting, each.scratch, strip, stop, position))
+            each.hear(self._telling.end(each.waiting, each.scratch, strip, stop, position))
         if each.stay.is_judged:
             each.stay.outside = self._measures.outside(each.waiting.hold, each.stay, stop)
 

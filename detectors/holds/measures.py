@@ -69,7 +69,12 @@ class Measures:
         """Take a row for the mean kinetic temperatures."""
         for kinetic in self._kinetics_of[tag]:
             before_ns = self._last_ns.get(tag)
-            if before_ns is not None and self._gaps.within(tag, self._sources[tag], before_ns, time_ns):
+            # No look at gaps that all lie before it.
+            if before_ns is None or before_ns >= self._gaps.until_ns:
+                hidden = False
+            else:
+                hidden = bool(self._gaps.within(tag, self._sources[tag], before_ns, time_ns))
+            if hidden:
                 kinetic.interrupt()
             kinetic.take(time_ns, value, is_proven=is_proven)
         if self._kinetics_of[tag]:
