@@ -31,6 +31,9 @@ MOST_RETOLD = 16_384
 AHEAD_NS = 30 * 60 * SECOND_NS
 """A row that is dated so far beyond our clock (as the newest heartbeat or start told it) is recorded and not judged."""
 
+MOST_SKEW_NS = 24 * 3600 * SECOND_NS
+"""A source is believed to be ahead by no more: over MQTT one row of the year 2099 is all that a skew is measured by."""
+
 Place = tuple[int, int]
 """An entry of the journal, and a row in it."""
 
@@ -240,7 +243,7 @@ class Watermarks:
         """Take our clock, and how far a source's clock is beyond it, where that was measured."""
         self._clock_ns = now_ns
         if skew_ns is not None:
-            self._skew_ns[source] = max(0, skew_ns)
+            self._skew_ns[source] = min(max(0, skew_ns), MOST_SKEW_NS)
 
     def limit_ns(self, source: str) -> int:
         """Beyond this time a row of a source is put aside."""

@@ -3,7 +3,8 @@
 The record keeps each value of a time once and no server's time. That is enough for every row that is newer than the
 rows of its tag before it. Of the others a replay needs more: a Bad row that repeats an old time counts from its
 server's time, and a value that came back at one time (good, Bad, good) is one row of the record. Late good rows are
-not kept: they are not judged as they come.
+not kept: they are not judged as they come. A row that was dated ahead is the newest of its tag only until one of a time
+that can be: of a whole clock that is ahead every row stands.
 
 Runs of about a thousand rows, packed as sample entries are. The newest time of each tag, as of the newest trimmed
 entry, is written with every slice, so that no crash can lose it.
@@ -22,6 +23,7 @@ from domain.entries import Position
 from domain.errors import DamagedFile
 from domain.samples import SampleBatch
 from domain.status import BAD
+from domain.time import MINUTE_NS
 from historian.journal.codec import Decoder, Kind
 from historian.journal.columns import Cursor, pack_integers, unpack_integers
 from historian.journal.layouts import INLINE, KnownLayouts, Piece
@@ -32,6 +34,8 @@ from historian.journal.schema import Connection
 _Read = TypeVar("_Read")
 
 RUN_ROWS = 1024
+
+_AHEAD_NS = 30 * MINUTE_NS  # as far beyond our clock detectors still judge a row
 
 NEVER_NS = np.iinfo(np.int64).min
 """The newest time of a tag that was never heard, and the server's time of a row that had none."""
@@ -164,8 +168,11 @@ def _echoes(at: Position, batch: SampleBatch, newest_ns: NDArray[np.int64]) -> l
     newest_ns[tag[~odd]] = time_ns[~odd]
     bad = (batch.status >= np.uint32(BAD)) | ~np.isfinite(batch.value)
     kept = np.zeros(len(batch), np.bool_)
+    limit_ns = batch.received_ns + _AHEAD_NS
     for index in np.sort(order[odd]).tolist():
         each, told_ns = batch.tag[index], batch.time_ns[index]
+        if told_ns <= limit_ns < newest_ns[each]:
+            newest_ns[each] = NEVER_NS  # that one was dated ahead: nobody judged by it
         kept[index] = told_ns == newest_ns[each] or (
             told_ns < newest_ns[each] and bad[index] and batch.server_ns is not None
         )

@@ -93,6 +93,14 @@ def test_a_source_whose_whole_clock_is_known_to_be_ahead_is_judged():
     assert [each.rule for each in said(beat(0, skew_ns=DAY), dated(DAY, 120.0))] == ["source.skew", "fixed.high"]
 
 
+def test_a_row_of_a_far_year_by_which_the_skew_is_measured_allows_no_other():
+    """Over MQTT the newest row is all that tells of a clock."""
+    far_ns = 64 * 365 * DAY
+    found = said(beat(0), dated(far_ns), beat(5, skew_ns=far_ns), dated(far_ns), row(T0 + 6 * SECOND, 120.0))
+
+    assert [each.rule for each in found] == ["source.skew", "ahead", "fixed.high"]
+
+
 def test_the_first_rows_after_a_long_stop_are_judged_before_the_first_heartbeat():
     start = ConfigurationActivated(T0 + DAY, "hash", "", "1", simulated=False)
 
