@@ -41,12 +41,13 @@ function holdItem(hold) {
   // Without a start there is no most: nobody can say what is left, unless even the least is over the limit.
   const hasMost = worstNs !== null && (hold.counted_min_ns === null || hold.counted_max_ns !== null);
   const leftMs = limitMs === null ? null : hasMost || elapsedMs > limitMs ? limitMs - elapsedMs : undefined;
+  const perhaps = perhapsOver(hold.state, hold.counted_min_ns, hold.limit_ns);
   const place = [hold.unit, hold.batch && batchLink(hold.batch), hold.study].filter(Boolean);
   return element(
     "li",
     { class: `hold is-${hold.state}`, title: hold.message || null },
-    element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, hold.hold), element("span", { class: "hold-state" }, HOLD_STATES[hold.state])),
-    timeLeft(leftMs),
+    element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, hold.hold), element("span", { class: "hold-state" }, `${perhaps}${HOLD_STATES[hold.state]}`)),
+    timeLeft(leftMs, perhaps),
     track,
     element("div", { class: "note" }, `${elapsed}${of}${outside(hold)}`, ...place.flatMap((part) => [" · ", part])),
     hold.runs_out_ms ? element("div", { class: "note" }, "runs out ", timeElement(hold.runs_out_ms, false)) : "",
@@ -60,10 +61,15 @@ function bounds(hold, elapsedMs) {
   return hold.counted_max_ns === null ? `at least ${least}` : `${least} to ${duration(elapsedMs)}`;
 }
 
+// Over its limit in the worst case, and not in the best one.
+function perhapsOver(state, leastNs, limitNs) {
+  return state === "breached" && limitNs !== null && leastNs !== null && leastNs <= limitNs ? "perhaps " : "";
+}
+
 // The biggest words of an item. Null: nothing limits it; undefined: nobody can say.
-function timeLeft(ms) {
+function timeLeft(ms, perhaps) {
   if (ms === null) return "";
-  const words = ms === undefined ? "left: nobody can say" : ms < 0 ? `${duration(-ms)} over` : `${duration(ms)} left`;
+  const words = ms === undefined ? "left: nobody can say" : ms < 0 ? `${perhaps}${duration(-ms)} over` : `${duration(ms)} left`;
   return element("div", { class: "hold-left" }, words);
 }
 
@@ -75,12 +81,13 @@ function budgetItem(budget) {
   const of = ` of ${duration(budget.limit_ns / 1e6)}`;
   const parts = budget.of.map((part) => `${part.hold} ${span(part.used_min_ns, part.used_max_ns)}${part.runs ? " and counting" : ""}`);
   if (budget.inherited_min_ns || budget.inherited_max_ns !== 0) parts.unshift(`inherited ${span(budget.inherited_min_ns, budget.inherited_max_ns)}`);
+  const perhaps = perhapsOver(budget.state, budget.used_min_ns, budget.limit_ns);
   const place = [budget.unit, budget.batch && batchLink(budget.batch), budget.study].filter(Boolean);
   return element(
     "li",
     { class: `hold is-${budget.state}`, title: budget.message || null },
-    element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, `${budget.budget} (budget)`), element("span", { class: "hold-state" }, HOLD_STATES[budget.state])),
-    timeLeft(budget.left_ns === null && most <= budget.limit_ns ? undefined : (budget.limit_ns - most) / 1e6),
+    element("div", { class: "hold-head" }, element("span", { class: "hold-name" }, `${budget.budget} (budget)`), element("span", { class: "hold-state" }, `${perhaps}${HOLD_STATES[budget.state]}`)),
+    timeLeft(budget.left_ns === null && most <= budget.limit_ns ? undefined : (budget.limit_ns - most) / 1e6, perhaps),
     element("div", { class: "hold-track", role: "img", "aria-label": `${used}${of}` }, fill),
     element("div", { class: "note" }, `${used}${of}`, ...place.flatMap((part) => [" · ", part])),
     element("div", { class: "note" }, parts.join(", ")),
