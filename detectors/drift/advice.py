@@ -1,7 +1,8 @@
 """Second opinions on a drift by online models of river: advisory, beside what judges and never in its place.
 
 Where a tag asks for it (`drift: {advisory: true}`) and its charts open a finding, the windows that the charts remember
-are replayed through fresh models: Page-Hinkley and ADWIN over the tag's own, and half-space trees and a one-class SVM
+at the next heartbeat are replayed through fresh models (what was taken by then does not depend on how rows were cut
+into frames): Page-Hinkley and ADWIN over the tag's own, and half-space trees and a one-class SVM
 over those of all charted tags of its unit, learnt on what was before the drift began. Nothing of river is kept between
 two findings, so a snapshot holds no model, and a restart gives the same answer.
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from detectors.cases import Case, Evidence, Json, Origin, Run, case_from, open_case
 from detectors.drift.learning import Column
 from detectors.part import Part
+from domain.entries import Heartbeat, RowPosition
 from domain.findings import Finding, Stage
 
 LEAST_BEFORE = 12
@@ -74,35 +76,49 @@ class Advice(Part):
         self._asked = asked
         self._remember = remember
         self._open: dict[str, Case] = {}  # by the tag's name
+        self._asking: dict[str, str] = {}  # of those, the drifts without an opinion yet
 
     def hear(self, finding: Finding, run: Run | None) -> list[Finding]:
-        """Give an opinion when a drift is found, and close it when that is over."""
+        """Ask when a drift is found, and close the opinion when that is over."""
         name = finding.subject
         if name not in self._asked or not finding.rule.startswith("drift."):
             return []
         case = self._open.get(name)
         if case is None and finding.version == 1 and finding.stage is Stage.OPEN:
-            remembered = self._remember(name, finding.onset_ns)
-            if remembered is None:
-                return []
-            case = open_case(self._origin, "advice.drift", name, finding.onset_ns, finding.detected, run)
-            self._open[name] = case
-            told = opinions(remembered)
-            message = f"Advisory: {told['opinion']} on the drift of {name}."
-            return [case.say(Stage.OPEN, finding.at_ns, message, {"of": finding.id, **told})]
-        if case is not None and finding.stage is Stage.CLEARED:
+            self._open[name] = open_case(self._origin, "advice.drift", name, finding.onset_ns, finding.detected, run)
+            self._asking[name] = finding.id
+        elif case is not None and finding.stage is Stage.CLEARED:
             del self._open[name]
-            message = f"Advisory: the drift of {name} is over."
-            return [case.say(Stage.CLEARED, finding.at_ns, message, {"advisory": "yes"}, finding.at_ns)]
+            if self._asking.pop(name, None) is None:
+                message = f"Advisory: the drift of {name} is over."
+                return [case.say(Stage.CLEARED, finding.at_ns, message, {"advisory": "yes"}, finding.at_ns)]
         return []
 
+    def beat(self, heartbeat: Heartbeat, position: RowPosition) -> list[Finding]:
+        """Give the opinions that are asked for."""
+        found: list[Finding] = []
+        for name, of in self._asking.items():
+            case = self._open[name]
+            remembered = self._remember(name, case.onset_ns)
+            if remembered is None:
+                del self._open[name]
+                continue
+            told = opinions(remembered)
+            message = f"Advisory: {told['opinion']} on the drift of {name}."
+            found.append(case.say(Stage.OPEN, heartbeat.now_ns, message, {"of": of, **told}))
+        self._asking = {}
+        return found
+
     def state(self) -> Json:
-        """What is open; models are never kept."""
-        return {name: case.state() for name, case in self._open.items()}
+        """What is open, and what is asked; models are never kept."""
+        return [[name, case.state(), self._asking.get(name)] for name, case in self._open.items()]
 
     def load(self, state: Json, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Take back what `state` told."""
-        self._open = {name: case_from(case) for name, case in state.items()}
+        if isinstance(state, dict):  # an older program answered at once
+            state = [[name, case, None] for name, case in state.items()]
+        self._open = {name: case_from(case) for name, case, _ in state}
+        self._asking = {name: of for name, _, of in state if of is not None}
 
 
 def opinions(remembered: Remembered) -> Evidence:

@@ -19,7 +19,10 @@ def asking(advisory: bool = True):
 def drift(plant: Plant):
     noise = np.random.default_rng(3).normal(0.0, 0.1, 100)
     steps = noise + 60.0 + 0.6 * (np.arange(100) > 60)
-    return plant.series(TT, 10, 30, np.repeat(steps, 2).tolist())
+    said = []
+    for number, value in enumerate(steps.tolist()):
+        said += plant.series(TT, 10 + 60 * number, 30, [value] * 2) + plant.beat(45 + 60 * number)
+    return said
 
 
 def test_a_drift_that_is_found_gets_a_second_opinion_that_says_advisory():
@@ -63,7 +66,9 @@ def test_a_restart_just_before_the_drift_gives_the_same_opinion():
         noise = np.random.default_rng(3).normal(0.0, 0.1, 60) + 60.0
         plant.series(TT, 10, 60, noise.tolist())
         plant = plant.restarted() if stops else plant
-        told.append(of_rule(plant.series(TT, 3610, 60, [60.8] * 20), "advice.drift"))
+        found = plant.series(TT, 3610, 60, [60.8] * 20)
+        plant = plant.restarted() if stops else plant
+        told.append(of_rule(found + plant.beat(4810), "advice.drift"))
 
     assert told[0] == told[1] != []
 
