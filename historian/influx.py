@@ -36,6 +36,7 @@ _MOST_REFUSALS = 64  # in a row, without one request that was taken
 _ABOUT_THE_LINES = frozenset({400, 413, 422})
 _TAKEN = 204
 _BEYOND_RETENTION = re.compile(r"retention policy.*?dropped=(\d+)", re.DOTALL)
+_CHANGING = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>:? ?| ?\(read timeout=[0-9.]+\)")
 _LOGGED_CHARACTERS = 200
 _REASON_CHARACTERS = 1000
 
@@ -146,7 +147,7 @@ class InfluxWriter:
                 return reason
             raise to_be_repeated(self._target.url, error) from error
         except Exception as error:  # urllib3's errors, which are not this package's to import
-            raise RetryLater(f"InfluxDB at {self._target.url} cannot be reached: {error}") from error
+            raise not_reached(self._target.url, error) from error
         if code != _TAKEN:  # somebody else answers here: a proxy, a page to log in
             raise RetryLater(f"InfluxDB at {self._target.url} answers {code}, which says of no line that it was taken")
         return None
@@ -180,6 +181,11 @@ def in_requests(lines: Lines) -> list[Lines]:
         parts.append(lines.part(start, stop))
         start, base = stop, int(lines.ends[stop - 1])
     return parts
+
+
+def not_reached(url: str, error: Exception) -> RetryLater:
+    """What hinders the connection, in the same words each time: urllib3 names addresses and fractions of a second."""
+    return RetryLater(f"InfluxDB at {url} cannot be reached: {_CHANGING.sub('', str(error))}")
 
 
 def to_be_repeated(url: str, error: ApiException) -> RetryLater:

@@ -12,7 +12,7 @@ from influxdb_client.rest import ApiException
 from influxdb_client.service.dbr_ps_service import DBRPsService
 
 from domain.errors import Refused, RetryLater
-from historian.influx import InfluxBucket, connect
+from historian.influx import InfluxBucket, connect, not_reached
 from historian.influx_sums import cannot
 
 POLICY = "autogen"
@@ -46,16 +46,26 @@ def _organization(client: InfluxDBClient, name: str) -> Organization:
 
 def _bucket(client: InfluxDBClient, name: str, org: Organization, retention_s: int) -> tuple[Bucket, list[str]]:
     rules = [BucketRetentionRules(type="expire", every_seconds=retention_s)]  # type: ignore[no-untyped-call]
-    found = client.buckets_api().find_buckets(name=name, org_id=org.id).buckets  # type: ignore[no-untyped-call]
+    found = _named(client, name, org)
     keeps = f"which keeps points for {retention_s} s" if retention_s else "which keeps points for ever"
-    if not found:
+    if found is None:
         bucket = client.buckets_api().create_bucket(bucket_name=name, org=org, retention_rules=rules)
         return bucket, [f"made bucket {name}, {keeps}"]
-    bucket = found[0]
-    if sum(rule.every_seconds for rule in bucket.retention_rules) == retention_s:
-        return bucket, []
-    bucket.retention_rules = rules
-    return client.buckets_api().update_bucket(bucket), [f"changed bucket {name}, {keeps} now"]
+    if sum(rule.every_seconds for rule in found.retention_rules) == retention_s:
+        return found, []
+    found.retention_rules = rules
+    return client.buckets_api().update_bucket(found), [f"changed bucket {name}, {keeps} now"]
+
+
+def _named(client: InfluxDBClient, name: str, org: Organization) -> Bucket | None:
+    try:
+        found = client.buckets_api().find_buckets(name=name, org_id=org.id).buckets  # type: ignore[no-untyped-call]
+    except ApiException as error:
+        if error.status == 404:  # how InfluxDB says that there is none of that name
+            return None
+        raise
+    bucket: Bucket | None = found[0] if found else None
+    return bucket
 
 
 def _mapping(client: InfluxDBClient, bucket: Bucket, org: Organization) -> list[str]:
@@ -84,4 +94,4 @@ def _answers(target: InfluxBucket) -> Iterator[None]:
     except (Refused, RetryLater):
         raise
     except Exception as error:  # urllib3's errors, which are not this package's to import
-        raise RetryLater(f"InfluxDB at {target.url} cannot be reached: {error}") from error
+        raise not_reached(target.url, error) from error

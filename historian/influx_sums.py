@@ -10,12 +10,13 @@ from influxdb_client.rest import ApiException
 
 from domain.errors import Refused, RetryLater
 from domain.time import HOUR_NS, format_time
-from historian.influx import InfluxBucket, connect, to_be_repeated
+from historian.influx import InfluxBucket, connect, not_reached, to_be_repeated
 from historian.line_protocol import stored_name
 
 _TIMEOUT_MS = 60_000
 _WHOLE = 2**64
 _EPSILON = 2.0**-52
+_INIT = "; `thermowell influx init` makes bucket and mapping"
 _QUESTION = (
     'SELECT count("status"), sum("status"), count("value"), sum("value"), count("boolean"), '
     'count("integer"), sum("integer"), count("unsigned"), count("text") '
@@ -76,9 +77,8 @@ class InfluxSums:
 
     def remove(self, measurement: str, tag: str, start_ns: int, end_ns: int) -> None:
         """Take away every point of a tag in [start, end)."""
-        predicate = (
-            f"_measurement={_quoted(stored_name(measurement), chr(34))} AND tag={_quoted(stored_name(tag), chr(34))}"
-        )
+        place = (_quoted(stored_name(measurement), '"'), _quoted(stored_name(tag), '"'))
+        predicate = '_measurement={} AND "tag"={}'.format(*place)  # `tag` is a keyword of InfluxQL
         body = {"start": format_time(start_ns), "stop": format_time(end_ns - 1), "predicate": predicate}
         self._ask("/api/v2/delete", "POST", [("org", self._target.org), ("bucket", self._target.bucket)], body)
 
@@ -87,7 +87,8 @@ class InfluxSums:
         answer = json.loads(self._ask("/query", "GET", asked))
         for result in answer["results"]:
             if "error" in result:
-                raise Refused(f"InfluxDB at {self._target.url} answers: {result['error']}")
+                hint = _INIT if "database not found" in result["error"] else ""
+                raise Refused(f"InfluxDB at {self._target.url} answers: {result['error']}{hint}")
             yield from result.get("series", ())
 
     def _ask(self, path: str, method: str, query: list[tuple[str, str]], body: object = None) -> bytes:
@@ -106,7 +107,7 @@ class InfluxSums:
         except ApiException as error:
             raise cannot(self._target, error) from error
         except Exception as error:  # urllib3's errors, which are not this package's to import
-            raise RetryLater(f"InfluxDB at {self._target.url} cannot be reached: {error}") from error
+            raise not_reached(self._target.url, error) from error
         return answered
 
     def close(self) -> None:
@@ -128,7 +129,7 @@ def cannot(target: InfluxBucket, error: ApiException) -> Refused | RetryLater:
     """What an answer to a question means to a person who asked it."""
     if error.status is None or error.status >= 500 or error.status == 429:
         return to_be_repeated(target.url, error)
-    hint = "; `thermowell influx init` makes bucket and mapping" if error.status == 404 else ""
+    hint = _INIT if error.status == 404 else ""
     hint = "; the token may not do this" if error.status in (401, 403) else hint
     return Refused(f"InfluxDB at {target.url} answers {error.status} {error.message}{hint}")
 

@@ -31,10 +31,8 @@ class Hold:
         hours = (self.longest_s - behind_s) / 3600
         if usage is not None and usage.quota_bytes:
             spare = self.share * usage.quota_bytes - usage.used_bytes
-            hours = min(
-                hours,
-                spare / usage.bytes_per_hour if usage.bytes_per_hour and spare > 0 else math.copysign(math.inf, spare),
-            )
+            grows = usage.bytes_per_hour if spare > 0 else math.inf
+            hours = min(hours, spare / grows if grows else math.inf)
         elif usage is not None:
             hours = min(hours, self.share * usage.hours_left)
         return max(hours, 0.0)

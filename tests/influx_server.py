@@ -26,7 +26,7 @@ SILENT: Answer = (-2, "")
 FORGETS: Answer = (-3, "")
 """It answers that the lines were taken, and forgets them."""
 
-SeriesTime = tuple[str, tuple[tuple[str, str], ...], int]
+Point = tuple[str, tuple[tuple[str, str], ...], int]
 
 
 class InfluxServer:
@@ -63,9 +63,9 @@ class InfluxServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
-    def points(self) -> dict[SeriesTime, dict[str, FieldValue]]:
+    def points(self) -> dict[Point, dict[str, FieldValue]]:
         """What a reader of the database finds."""
-        found: dict[SeriesTime, dict[str, FieldValue]] = {}
+        found: dict[Point, dict[str, FieldValue]] = {}
         for line in list(self.taken):
             point = parse_line(line)
             found.setdefault((point.measurement, tuple(sorted(point.tags.items())), point.time_ns), {}).update(

@@ -25,6 +25,7 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "commit": ("commit_under_query",),
     "latency": ("latency_p50", "latency_p99", "latency_under_query"),
     "journal": ("journal_written",),
+    "influx_lines": ("influx_lines",),
     "plant": ("plant",),
     "opcua_serve": ("opcua_serve",),
     "mqtt_serve": ("mqtt_serve",),

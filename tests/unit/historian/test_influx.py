@@ -105,7 +105,7 @@ def test_nobody_listening_is_to_be_tried_again():
 
 
 def test_many_guilty_lines_cost_no_good_one(server: InfluxServer, writer: InfluxWriter):
-    lines = some_lines(2000)
+    lines = some_lines(200)
     guilty = lines[5::20]
     server.answer = refuse_lines_with(*guilty)
 
