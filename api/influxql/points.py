@@ -118,7 +118,7 @@ def transformed(call: Call, points: Points, width_ns: int | None) -> Points:
         whole = np.sign(passed) * (np.abs(passed) // unit_ns)
         return Points(points.time_ns[1:], Column(Kind.INTEGER, whole))
     steps = np.diff(values)
-    kept = np.ones(len(steps), np.bool_) if not call.name.startswith("non_negative") else steps >= 0
+    kept = np.ones(len(steps), np.bool_) if not call.name.startswith("non_negative") else ~(steps < 0)
     if call.name.endswith("difference"):
         made = Column(points.column.kind, steps[kept])
     else:

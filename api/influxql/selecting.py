@@ -16,7 +16,7 @@ from api.influxql.functions import Bucketed, reduced
 from api.influxql.plan import TRANSFORMS, Plan, fields_read
 from api.influxql.points import Points, as_default, filled, side_by_side, transformed
 from api.influxql.schema import VALUE, Measurement, Series
-from api.influxql.summaries import FROM_SUMMARIES, OF_ONE_SERIES, figures
+from api.influxql.summaries import FROM_SUMMARIES, OF_ONE_SERIES, Figures, figures
 from api.influxql.tree import Binary, Boolean, Call, Expr, Number, Ref, Text
 
 Places = NDArray[np.intp]
@@ -72,6 +72,7 @@ class Selecting:
     def __init__(self, plan: Plan, measurement: Measurement, record: Record) -> None:
         self._plan, self._measurement, self._record = plan, measurement, record
         self._fields = measurement.fields
+        self._figures: dict[Span, Figures] = {}  # of the group that is worked on
         self._asked = fields_read(plan, self._fields)
         self._in_where = fields_in(plan.where, self._fields)
 
@@ -146,6 +147,7 @@ class Selecting:
     def _points(self, group: Group) -> Table:
         plan = self._plan
         gathered: dict[Span, Gathered] = {}
+        self._figures.clear()
         every = [self._of_call(call, group, gathered) for call in plan.calls]
         every = [self._cut(points) for points in every]
         if not any(len(points) for points in every):
@@ -208,7 +210,9 @@ class Selecting:
             return Points(np.empty(0, np.int64), nothing(Kind.FLOAT, 0), np.empty(0, np.intp))
         edges = self._edges(known)
         if self._by_summaries(call, ref, group):
-            found = figures(self._record, list(group.series), edges, known).reduced(call.name)
+            if known not in self._figures:
+                self._figures[known] = figures(self._record, list(group.series), edges, known)
+            found = self._figures[known].reduced(call.name)
             rows = None
         else:
             rows = self._known(group, span, gathered)

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from api.influxql.columns import Column, Kind, Times
 from api.influxql.conditions import Span
 from api.influxql.frames import Record
-from api.influxql.functions import Bucketed, Reduced, reduced
+from api.influxql.functions import Reduced
 from api.influxql.schema import VALUE, Series
-from api.influxql.tree import Call, Ref
 
 FROM_SUMMARIES = frozenset({"count", "mean", "min", "max", "first", "last", "spread"})
 OF_ONE_SERIES = frozenset({"first", "last"})
@@ -117,7 +116,18 @@ def _read_again(
             continue
         there = frame.columns[VALUE].mask()
         times, column = frame.time_ns[there], frame.columns[VALUE].at(there)
-        rows = Bucketed(times, Column(column.kind, column.values), np.searchsorted(edges, times, "right") - 1)
-        for name in _SLOTS:
-            found = reduced(Call(name, (Ref(VALUE),)), rows)
-            made[name][found.bucket] = found.column.values
+        if len(times):
+            _put(made, np.searchsorted(edges, times, "right") - 1, np.asarray(column.values, np.float64))
+
+
+def _put(made: dict[str, NDArray[np.float64]], bucket: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+    """The figures of rows in order of time, at the places of their buckets."""
+    starts = np.flatnonzero(np.concatenate(([True], bucket[1:] != bucket[:-1])))
+    ends = np.append(starts[1:], len(bucket))
+    place = bucket[starts]
+    made["count"][place] = ends - starts
+    made["mean"][place] = np.add.reduceat(values, starts) / (ends - starts)
+    made["min"][place] = np.minimum.reduceat(values, starts)
+    made["max"][place] = np.maximum.reduceat(values, starts)
+    made["first"][place] = values[starts]
+    made["last"][place] = values[ends - 1]

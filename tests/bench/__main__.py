@@ -22,6 +22,7 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "replay": ("replay",),
     "state": ("state_ms", "state_bytes"),
     "spine": ("spine", "spine_mqtt"),
+    "influxql": ("influxql",),
     "commit": ("commit_under_query",),
     "latency": ("latency_p50", "latency_p99", "latency_under_query"),
     "journal": ("journal_written",),

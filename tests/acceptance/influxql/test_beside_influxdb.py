@@ -10,8 +10,7 @@ import pytest
 
 from api.app import create_app
 from api.dependencies import Dependencies
-from domain import status
-from historian.line_protocol import LineProtocol
+from historian.line_protocol import LineProtocol, TextRow, joined
 from tests.acceptance.influxql.plant import RULEBOOK, SITE, TAGS, batches, texts
 from tests.acceptance.influxql.queries import SHOWN, difference, random_query
 
@@ -23,22 +22,9 @@ _QUERIES = 300
 def _lines() -> bytes:
     unit_of = {tag: unit.name for unit in RULEBOOK.units.values() for tag in unit.parameters.values()}
     protocol = LineProtocol(SITE, TAGS, unit_of)
-    return b"".join([*(body_of(protocol.render(batch)) for batch in batches()), *_text_lines()])
-
-
-def body_of(lines: object) -> bytes:
-    """The lines of a batch, whichever form they have."""
-    body = getattr(lines, "body", None)
-    return body if isinstance(body, bytes) else b"".join(f"{line}\n".encode() for line in lines.lines)  # type: ignore[attr-defined]
-
-
-def _text_lines() -> list[bytes]:
-    name, site = TAGS[4].name, SITE.replace(" ", "\\ ")
-    escaped = [(row.value or "").replace("\\", "\\\\").replace('"', '\\"') for row in texts()]
-    return [
-        f'{site},tag={name} text="{text}",status={row.status & ~status.TIME_ORIGIN}i {row.time_ns}\n'.encode()
-        for row, text in zip(texts(), escaped, strict=True)
-    ]
+    every = [protocol.render(batch) for batch in batches()]
+    rows = [TextRow(4, row.time_ns, row.value, row.status) for row in texts()]
+    return joined([*every, protocol.render_texts(rows)]).body
 
 
 async def _prepared(influx: httpx.AsyncClient) -> None:
@@ -60,7 +46,7 @@ async def _prepared(influx: httpx.AsyncClient) -> None:
 )
 @pytest.mark.timeout(300)
 async def test_the_answers_are_those_of_a_real_influxdb(deps: Dependencies) -> None:
-    rng = random.Random(20260301)
+    rng = random.Random(int(os.environ.get("THERMOWELL_TEST_SEED", "20260301")))
     asked = [*SHOWN, *(random_query(rng) for _ in range(_QUERIES))]
     app = create_app(replace(deps, influx_databases=(_BUCKET,)))
     found = []

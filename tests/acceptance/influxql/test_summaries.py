@@ -1,0 +1,39 @@
+"""Buckets from the record's summaries are the buckets of its rows."""
+
+import pytest
+
+from api.dependencies import Dependencies
+from tests.acceptance.influxql.conftest import Ask
+from tests.acceptance.influxql.plant import END_NS, SITE, START_NS
+from tests.acceptance.influxql.queries import difference
+
+_CALLS = ", ".join(f'{name}("value")' for name in ("count", "mean", "min", "max", "spread"))
+_EVERY_ROW = ' AND "status" >= 0'  # a question about a field is answered row by row
+
+
+@pytest.mark.parametrize("by", ["time(1m)", "time(7m, 13s)", "time(1h)", "time(1d)", ""])
+@pytest.mark.parametrize("tags", ['"tag"', '"unit"', ""])
+@pytest.mark.parametrize("ends", [(0, 0), (1_234_567_891, 3_600_000_000_007)])
+async def test_summaries_and_rows_tell_the_same(ask: Ask, by: str, tags: str, ends: tuple[int, int]) -> None:
+    calls = f'{_CALLS}, first("value"), last("value")' if tags == '"tag"' else _CALLS
+    span = f"time >= {START_NS + ends[0]} AND time < {END_NS - ends[1]}"
+    group = " GROUP BY " + ", ".join(part for part in (by, tags) if part) if by or tags else ""
+
+    from_summaries = await ask(f'SELECT {calls} FROM "{SITE}" WHERE {span}{group}')
+    from_rows = await ask(f'SELECT {calls} FROM "{SITE}" WHERE {span}{_EVERY_ROW}{group}')
+
+    assert difference(from_summaries, from_rows) is None
+    assert from_summaries["series"]
+
+
+async def test_a_days_buckets_are_made_without_its_rows(
+    deps: Dependencies, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tag without a Bad row is never read row by row."""
+    read = []
+    monkeypatch.setattr(type(deps.history), "read", lambda *asked, **more: read.append(asked))
+    query = f'SELECT mean(value), max(value) FROM "{SITE}" WHERE "tag" = \'R1.TT\' AND time >= {START_NS} AND time < {END_NS} GROUP BY time(5m)'
+    found = await ask(query)
+
+    assert len(found["series"][0]["values"]) == 36
+    assert read == []
