@@ -68,7 +68,8 @@ async def _follow(deps: Dependencies) -> None:
         try:
             await feed.start()
         except Exception as error:  # noqa: BLE001 - the root of a task that tries again
-            logger.warning("the journal cannot be followed yet, trying again in 1 s: %s", error)
+            if feed.faults.get("start") != str(error):
+                logger.warning("the journal cannot be followed yet, trying again every second: %s", error)
             feed.faults["start"] = str(error)
             await asyncio.sleep(1)
         else:

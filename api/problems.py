@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from domain.errors import RetryLater
+
 logger = logging.getLogger(__name__)
 
 _WORDS = {
@@ -105,9 +107,18 @@ def _on_error(request: Request, error: Exception) -> Response:
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail, instance=request.url.path)
 
 
+def _on_away(request: Request, error: Exception) -> Response:
+    """The records or the journal are away for a while: nobody's fault here, and no stack for the log."""
+    logger.warning("%s %s cannot be answered now: %s", request.method, request.url.path, error)
+    detail = "the database is away or busy: ask again in a few seconds; the log of the service has the reason"
+    headers = {"Retry-After": "5"}
+    return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, instance=request.url.path, headers=headers)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(RetryLater, _on_away)
     app.add_exception_handler(Exception, _on_error)

@@ -256,7 +256,8 @@ class Feed:
             try:
                 await follow()
             except Exception as error:  # noqa: BLE001 - the root of a task that goes on
-                logger.warning("the %s cannot be followed, trying again in %g s: %s", what, pause_s, error)
+                if self.faults.get(what) != str(error):
+                    logger.warning("the %s cannot be followed, trying again in %g s: %s", what, pause_s, error)
                 self.faults[what] = str(error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, 2.0)

@@ -4,6 +4,7 @@ ThermowellError
 ├── RetryLater            the same call may succeed later: a broker is away, a disk is slow
 │   └── MayHaveArrived    nobody can tell whether it succeeded: the answer did not come in time
 ├── Refused               it will never succeed as it is: a bad message, a wrong password
+│   ├── InUse             somebody else runs what may run once
 │   ├── BadMessage        a payload that cannot become a sample; it is quarantined with this reason
 │   └── UnknownTag        nothing is known by that name
 ├── ConfigError           a configuration that cannot be used; carries file, line, column and path
@@ -34,6 +35,10 @@ class Refused(ThermowellError):
 
 class BadMessage(Refused):
     """A payload that cannot become a sample."""
+
+
+class InUse(Refused):
+    """Somebody else runs what may run only once."""
 
 
 class UnknownTag(Refused):

@@ -20,6 +20,7 @@ from records import audit, batches, cursors, findings, outbox, people, phases, r
 from records.address import Address
 from records.audit import AuditHead, AuditRecord
 from records.engine import Database
+from records.lease import Lease
 from records.memo import Memo
 from records.outbox import NoticeResult, WaitingNotice
 from records.people import Account
@@ -55,6 +56,10 @@ class SqlRecords:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def lease(self, role: str) -> Lease:
+        """The right to run a role on this database; once taken, these records write nothing without it."""
+        return Lease(self._database, role, self._wall_ns)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[SqlUnitOfWork]:

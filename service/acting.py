@@ -1,12 +1,16 @@
 """People's requests: written by the web process, put into the journal in their place by the core."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from domain.approvals import CLOSING, Proposal, fault_of_closing
 from domain.entries import ActionKind, BatchEvent, Entry, PersonAction, RecipeApproved
+from domain.errors import RetryLater
 from service.collecting import Intake
+
+log = logging.getLogger(__name__)
 
 
 class Requests(Protocol):
@@ -32,21 +36,33 @@ class Requests(Protocol):
 async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Event, poll_s: float = 1.0) -> None:
     """Journal each waiting request once; the judge applies and answers it. Woken, or every `poll_s`."""
     journaled: set[str] = set()
-    told: set[str] = set()
+    away = False
     while True:
-        waiting = await asyncio.to_thread(requests.waiting_requests)
-        events = await asyncio.to_thread(requests.waiting_events)
-        fresh = [action for action in waiting if action.id not in journaled]
-        news = [event for event in events if event.id not in told]
-        entries = [*await asyncio.to_thread(_entries, requests, fresh), *news]
-        if entries:
-            await journal.append(*entries)
-        journaled, told = {action.id for action in waiting}, {event.id for event in events}
+        try:
+            asked, entries = await asyncio.to_thread(_news, requests, journaled)
+        except RetryLater as error:
+            if not away:
+                log.warning("requests of people wait: %s", error)
+            away = True
+        else:
+            away = False
+            if entries:
+                await journal.append(*entries)
+            journaled = asked
         try:
             await asyncio.wait_for(woken.wait(), poll_s)
         except TimeoutError:
             continue
         woken.clear()
+
+
+def _news(requests: Requests, journaled: Collection[str]) -> tuple[set[str], list[Entry]]:
+    """What waits, each by its kind and id, and what of it is to be journaled."""
+    waiting, events = requests.waiting_requests(), requests.waiting_events()
+    fresh = [action for action in waiting if f"action {action.id}" not in journaled]
+    news = [event for event in events if f"event {event.id}" not in journaled]
+    asked = {f"action {action.id}" for action in waiting} | {f"event {event.id}" for event in events}
+    return asked, [*_entries(requests, fresh), *news]
 
 
 def _entries(requests: Requests, actions: Sequence[PersonAction]) -> list[Entry]:

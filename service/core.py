@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 from collections.abc import Coroutine, Iterator
@@ -18,6 +19,7 @@ from records.database import SqlRecords
 from service.acting import take_requests
 from service.collecting import beat, collect
 from service.config.build import Configuration
+from service.deciding import decide, together
 from service.files import Files
 from service.gauges import Reporter, report_for_ever
 from service.judging import NAME as JUDGING
@@ -71,18 +73,13 @@ async def run_core(configuration: Configuration) -> None:
 async def run_until(core: Core, stop: asyncio.Event) -> None:
     """Collect, keep, judge and tell until told to stop, or until a work fails, which it raises."""
     await _introduce(core)
-    works = [asyncio.create_task(work) for work in [*_works(core), _stopped(stop)]]
+    role = core.parts.role
+    works = functools.partial(_works, core)
+    deciding = works() if role is None else [decide(role, core.records, core.journal, core.files.run, works)]
     try:
-        # A work may have nothing to do (nobody to tell) and end; only a failure or the stop ends them all.
-        done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_EXCEPTION)
-        for work in done:
-            work.result()
+        await together([*deciding, *_collecting(core), _stopped(stop)])
     except _Stop:
         log.info("stopping")
-    finally:
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
 
 
 class _Stop(Exception):
@@ -135,7 +132,10 @@ async def _introduce(core: Core) -> None:
 
 
 def _works(core: Core) -> list[Coroutine[None, None, None]]:
-    """The core's tasks; when one fails, the process ends, and its supervisor starts it again."""
+    """The tasks that need the records; when one fails, the process ends, and its supervisor starts it again.
+
+    RetryLater while the records are away.
+    """
     parts = core.parts
     outbox = Outbox(core.records, parts.channels, wall_ns=parts.wall_ns)
 
@@ -185,9 +185,15 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         Rechecker(core.journal, judge, parts.rhythm.now_s).run(),
         outbox.run(),
         _take_requests(core),
-        beat(parts.clock, core.configuration.heartbeat_ns, lambda: list(core.sources.values()), core.journal),
         report_for_ever(core.files.run, reporter, parts.report_every_s),
         *(mirror.run() for mirror in mirrors),
+    ]
+
+
+def _collecting(core: Core) -> list[Coroutine[None, None, None]]:
+    """The tasks that put into the journal what comes from the plant, whatever becomes of the others."""
+    return [
+        beat(core.parts.clock, core.configuration.heartbeat_ns, lambda: list(core.sources.values()), core.journal),
         *(_collect(core, name) for name in core.configuration.sources),
     ]
 

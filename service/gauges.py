@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
@@ -64,7 +65,7 @@ class Reporter:
         """How everything stands now."""
         counts = self.store.counts()
         self.space.look(self.journal.usage(), self.clock.now_ns(), self.judge.position)
-        problem = self.journal.health().problem
+        problem = self.journal.health().problem or self.judge.trouble
         return {
             "wall_ns": time.time_ns(),
             "clock_ns": self.clock.now_ns(),
@@ -97,7 +98,15 @@ class Reporter:
         }
 
 
-async def report_for_ever(folder: Path, reporter: Reporter, every_s: float = 1.0) -> None:
+class Reporting(Protocol):
+    """Tells how things stand; may block for a moment."""
+
+    def report(self) -> dict[str, object]:
+        """How everything stands now."""
+        ...
+
+
+async def report_for_ever(folder: Path, reporter: Reporting, every_s: float = 1.0) -> None:
     """Write the report for ever; the file goes with the process."""
     try:
         while True:

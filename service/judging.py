@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from alarms.book import AlarmBook
 from detectors.late.rejudging import RowsOfTag
@@ -25,7 +26,7 @@ from domain.entries import (
     RecipeApproved,
     Rejudge,
 )
-from domain.errors import DamagedFile, Refused
+from domain.errors import DamagedFile, Refused, RetryLater
 from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.genealogy import BatchLink
 from domain.holds import HoldDecision
@@ -35,6 +36,10 @@ from domain.ports import Detector, Journal, Records
 log = logging.getLogger(__name__)
 
 NAME = "judging"
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0  # while the records are away
+
+Told = TypeVar("Told")
 
 _OF_DETECTORS = (ActionKind.APPROVE_MODEL, ActionKind.HOLD_START, ActionKind.HOLD_STOP, *CLOSING)
 """Actions that the detectors take, and answer."""
@@ -175,6 +180,9 @@ class Judge:
         """What late rows ask to be judged again and is not yet; read from any thread."""
         self.rejudged = 0
         self.rejudging_s = 0.0
+        self.trouble: str | None = None
+        """Why nothing that is judged can be written just now; read from any thread."""
+        self._stopping = threading.Event()
         self._noted: deque[Finding] = deque()
         self._written_s = 0.0
         self._snapshot_s = -math.inf  # the first write has one, so that rules may change at once
@@ -195,6 +203,7 @@ class Judge:
             async for position, entry in self._journal.follow(self.snapshot_position):
                 await loop.run_in_executor(self._thread, self._take, position, entry, position <= cursor)
         finally:
+            self._stopping.set()
             self._thread.shutdown(wait=True)
 
     def _restore(self) -> Position:
@@ -203,8 +212,8 @@ class Judge:
         Without any the journal is replayed from its start; a damaged one is as good as none, but what came before it
         may be trimmed: the detectors then start afresh from the cursor.
         """
-        cursor = self._records.cursor_of(NAME)
-        kept = self._records.snapshot_of(NAME)
+        cursor = self._until_taken(lambda: self._records.cursor_of(NAME))
+        kept = self._until_taken(lambda: self._records.snapshot_of(NAME))
         if kept is not None:
             position, state = kept
             try:
@@ -213,9 +222,9 @@ class Judge:
             except DamagedFile as error:
                 log.error("the detectors start afresh: %s", error)  # noqa: TRY400  the message says all
                 self.snapshot_position = cursor
-                for at, entry in self._records.approved_entries():
+                for at, entry in self._until_taken(self._records.approved_entries):
                     self._bank.update(at, entry)
-                for action in reversed(self._records.closings()):
+                for action in reversed(self._until_taken(self._records.closings)):
                     self._bank.update(cursor, action)
         self.position = self.snapshot_position
         return cursor
@@ -269,7 +278,9 @@ class Judge:
         and go on with what the records say is open; the rest of that is cleared, so that its alarms return. All of it
         is committed with a snapshot by these rules: a crash before it does all again, one after it nothing.
         """
-        left = [finding for finding in self._records.open_findings() if finding.stage is not Stage.CLEARED]
+        left = [
+            finding for finding in self._until_taken(self._records.open_findings) if finding.stage is not Stage.CLEARED
+        ]
         followed = self._bank.carry_over(self._bank.snapshot(), left)
         cleared = [self._cleared(finding) for finding in left if finding.id not in followed]
         cleared.sort(key=lambda finding: finding.at_ns)
@@ -322,6 +333,16 @@ class Judge:
 
     def _write(self, position: Position, effects: Effects, now_s: float, *, snapshot: bool = False) -> None:
         snapshot = snapshot or now_s - self._snapshot_s > self._rhythm.snapshot_every_s
+        state = self._bank.snapshot() if snapshot else None
+        self._until_taken(lambda: self._commit(position, effects, state))
+        self._written_s = now_s
+        if snapshot:
+            self._snapshot_s = now_s
+            self.snapshot_position = position
+        self._committed(effects)
+
+    def _commit(self, position: Position, effects: Effects, state: bytes | None) -> None:
+        """All of it with the cursor, or nothing; what is there already stays as it is."""
         with self._records.unit_of_work() as work:
             work.findings(effects.findings)
             work.phases(effects.phases)
@@ -337,10 +358,24 @@ class Judge:
             for event in effects.taken:
                 work.event_done(event.id, None)
             work.cursor(NAME, position)
-            if snapshot:
-                work.snapshot(NAME, position, self._bank.snapshot())
-        self._written_s = now_s
-        if snapshot:
-            self._snapshot_s = now_s
-            self.snapshot_position = position
-        self._committed(effects)
+            if state is not None:
+                work.snapshot(NAME, position, state)
+
+    def _until_taken(self, call: Callable[[], Told]) -> Told:
+        """Ask the records again while they are away, on the judge's thread: nothing is judged past it meanwhile."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                told = call()
+            except RetryLater as error:
+                if self.trouble is None:
+                    log.warning("what is judged waits, samples are taken on: %s", error)
+                self.trouble = f"what is judged cannot be written: {error}"
+                if self._stopping.wait(pause_s):
+                    raise
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                if self.trouble is not None:
+                    log.info("what is judged is written again")
+                    self.trouble = None
+                return told

@@ -64,6 +64,7 @@ class Parts:
     listening: Callable[[asyncio.Event], AbstractContextManager[None]]  # for requests of people
     channels: Sequence[Channel]
     concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
+    role: str | None = None  # that one process at a time may run on these records; None: nobody else can have them
     rhythm: Rhythm = field(default_factory=Rhythm)  # of the judge
     wall_ns: Callable[[], int] = time.time_ns
     identity: Callable[[], str] = new_uuid  # of a new tag
@@ -88,4 +89,5 @@ def usual_parts(configuration: Configuration, files: Files) -> Parts:
         make_source=partial(make_source, configuration),
         listening=partial(listening, files.run, "core.sock"),
         channels=channels_of(configuration),
+        role="core",
     )

@@ -22,7 +22,8 @@ async def ready(here: Here) -> Response:
     is_ready, reason = await here.lanes.light.run(here.deps.ready)
     faults = here.deps.feed.faults
     if faults:
-        is_ready, reason = False, "; ".join(f"{what}: {fault}" for what, fault in faults.items())
+        told = [] if is_ready else [reason]
+        is_ready, reason = False, "; ".join([*told, *(f"{what}: {fault}" for what, fault in faults.items())])
     status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
     return PlainTextResponse(f"{reason}\n", status, headers={"Cache-Control": "no-store"})
 

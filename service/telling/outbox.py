@@ -100,7 +100,7 @@ class Outbox:
         """Send for ever; cancel it to end. What is being sent then is unknown, and its copy will say so."""
         self._loop = asyncio.get_running_loop()
         self._woken = {name: asyncio.Event() for name in self._channels}
-        await asyncio.to_thread(self._give_up_strangers)
+        await self._until_taken(self._give_up_strangers)
         async with asyncio.TaskGroup() as tasks:
             for channel in self._channels.values():
                 tasks.create_task(self._serve(channel))
@@ -116,12 +116,17 @@ class Outbox:
     async def _serve(self, channel: Channel) -> None:
         gate = FloodGate()
         woken = self._woken[channel.name]
+        away = False
         while True:
             woken.clear()
             try:
                 await self._empty(channel, gate)
-            except RetryLater as error:  # the records were locked for too long
-                log.warning("notices for %s wait: %s", channel.name, error)
+            except RetryLater as error:  # the records are away, or were locked for too long
+                if not away:
+                    log.warning("notices for %s wait: %s", channel.name, error)
+                away = True
+            else:
+                away = False
             try:
                 await asyncio.wait_for(woken.wait(), self._patience.poll_s)
             except TimeoutError:
@@ -146,11 +151,28 @@ class Outbox:
         ids = [each.notice.id for each in waiting]
         # Without a result by then, this attempt has died with its process.
         again_ns = self._wall_ns() + round(2 * self._patience.deadline_s * SECOND_NS)
-        await asyncio.to_thread(self._records.notices_begun, ids, again_ns)
+        await self._until_taken(lambda: self._records.notices_begun(ids, again_ns))
         came = await self._attempt(channel, _copy(letter, doubtful=any(each.doubtful for each in waiting)))
         result = self._result(channel.name, waiting, came)
-        await asyncio.to_thread(self._records.notice_result, ids, result)
+        # Who was told must not be told again as if it were new: what came of it is kept until it is written.
+        await self._until_taken(lambda: self._records.notice_result(ids, result))
         return result.state
+
+    async def _until_taken(self, call: Callable[[], None]) -> None:
+        """Ask the records again while they are away."""
+        waits = False
+        while True:
+            try:
+                await asyncio.to_thread(call)
+            except RetryLater as error:
+                if not waits:
+                    log.warning("the outbox waits: %s", error)
+                waits = True
+                await asyncio.sleep(self._patience.poll_s)
+            else:
+                if waits:
+                    log.info("the outbox goes on")
+                return
 
     def _result(
         self, channel: str, waiting: Sequence[WaitingNotice], came: Receipt | RetryLater | Refused
