@@ -56,8 +56,6 @@ def random_query(rng: random.Random) -> Query:
         query += f" LIMIT {rng.randint(1, 9)}"
         if rng.random() < 0.4:
             query += f" OFFSET {rng.randint(1, 9)}"
-    if rng.random() < 0.1 and not night and "WHERE" not in query:
-        query += f" SLIMIT {rng.randint(1, 3)}"
     return query + (" tz('Europe/Berlin')" if zone else "")
 
 
