@@ -41,7 +41,8 @@ class Lane:
         work = self._executor.submit(call)
         work.add_done_callback(self._left)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(work), self.limit_s)
+            async with asyncio.timeout(self.limit_s):
+                return await asyncio.wrap_future(work)
         except TimeoutError:
             detail = f"the read took longer than {self.limit_s:g} s; ask for less"
             raise Problem(HTTPStatus.GATEWAY_TIMEOUT, detail) from None

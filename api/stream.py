@@ -251,7 +251,8 @@ class Feed:
         while True:
             # The poll behind the wake-up: a lost datagram costs a second, never news.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(due.wait(), self._poll_s)
+                async with asyncio.timeout(self._poll_s):
+                    await due.wait()
             due.clear()
             try:
                 await follow()

@@ -50,7 +50,8 @@ async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Even
                 await journal.append(*entries)
             journaled = asked
         try:
-            await asyncio.wait_for(woken.wait(), poll_s)
+            async with asyncio.timeout(poll_s):
+                await woken.wait()
         except TimeoutError:
             continue
         woken.clear()

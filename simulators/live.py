@@ -126,7 +126,8 @@ class LivePlant:
             async with self._turn:
                 await self._send(self._catch_up())
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _BREATH_S if self.behind_s > self.campaign.step_s else _TICK_S)
+                async with asyncio.timeout(_BREATH_S if self.behind_s > self.campaign.step_s else _TICK_S):
+                    await stop.wait()
 
     async def advance(self, by_s: float) -> None:
         """Run ahead at once and publish every value with its own time; the clock goes along. NotPossible.

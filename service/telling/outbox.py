@@ -128,7 +128,8 @@ class Outbox:
             else:
                 away = False
             try:
-                await asyncio.wait_for(woken.wait(), self._patience.poll_s)
+                async with asyncio.timeout(self._patience.poll_s):  # `wait_for` may swallow a cancellation
+                    await woken.wait()
             except TimeoutError:
                 continue
 
@@ -197,14 +198,15 @@ class Outbox:
 
     async def _attempt(self, channel: Channel, notice: Notice) -> Receipt | RetryLater | Refused:
         """Send on a thread of its own, so that the loop goes on and the process can end although a channel hangs."""
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Receipt | RetryLater | Refused] = asyncio.get_running_loop().create_future()
         thread = threading.Thread(
             target=_send, args=(channel, notice, answer), name=f"send-{channel.name}", daemon=True
         )
         self._sending[channel.name] = thread
         thread.start()
         try:
-            return await asyncio.wait_for(answer, self._patience.deadline_s)
+            async with asyncio.timeout(self._patience.deadline_s):
+                return await answer
         except TimeoutError:
             log.warning(
                 "channel %s has been sending for %g s; it gets nothing more until it is done",

@@ -95,6 +95,17 @@ async def test_waking_it_beats_the_poll(records: MemoryRecords) -> None:
         await until(lambda: len(channel.got) == 1)
 
 
+async def test_it_ends_though_it_is_told_to_as_something_wakes_it(records: MemoryRecords) -> None:
+    outbox = Outbox(records, [ScriptedChannel("leads")], patience=Patience(poll_s=LIMIT_S * 10))
+    task = asyncio.create_task(outbox.run())
+    await asyncio.sleep(0.1)
+    outbox._wake_all()
+    task.cancel()
+
+    done, _ = await asyncio.wait([task], timeout=LIMIT_S)
+    assert done == {task}
+
+
 def test_waking_what_does_not_run_is_harmless(records: MemoryRecords) -> None:
     Outbox(records, []).wake()
 
