@@ -17,6 +17,7 @@ from typing import Final
 
 from simulators.demo.plan import SPEED, demo_scenario, normal_scenario
 from simulators.scenario import Scenario
+from simulators.servers.mqtt import Login
 from simulators.serving import ServeOptions, serve
 
 _SCENARIOS: Final = {"demo": demo_scenario, "normal": normal_scenario}
@@ -39,6 +40,10 @@ def options_of(arguments: argparse.Namespace) -> ServeOptions:
     return ServeOptions(
         opcua_port=arguments.opcua_port,
         broker_port=arguments.mqtt_port or None,
+        broker_host=arguments.mqtt_host,
+        broker_login=None
+        if arguments.mqtt_user is None
+        else Login(arguments.mqtt_user, _read(arguments.mqtt_password_file)),
         protocol=arguments.protocol,
         control_port=0 if arguments.clock_file else None,
         clock_file=arguments.clock_file,
@@ -46,13 +51,12 @@ def options_of(arguments: argparse.Namespace) -> ServeOptions:
         networks=False,
         wall_origin_ns=arguments.wall_origin,
         certificates=arguments.security,
-        users={arguments.user: _password(arguments)} if arguments.security else {},
+        users={arguments.user: _read(arguments.password_file)} if arguments.security else {},
     )
 
 
-def _password(arguments: argparse.Namespace) -> str:
-    password: str = arguments.password_file.read_text().strip()
-    return password
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,7 +64,10 @@ def parser() -> argparse.ArgumentParser:
     now_ns = time.time_ns()
     options = argparse.ArgumentParser(prog="simulators.plant_process", description="A simulated plant.")
     options.add_argument("--opcua-port", type=int, default=0, help="0: a free one, told in the ready line")
-    options.add_argument("--mqtt-port", type=int, default=0, help="of a broker on the loopback; 0: no MQTT")
+    options.add_argument("--mqtt-port", type=int, default=0, help="of a broker; 0: no MQTT")
+    options.add_argument("--mqtt-host", default="127.0.0.1", help="where the broker is")
+    options.add_argument("--mqtt-user", help="as whom the broker knows the plant")
+    options.add_argument("--mqtt-password-file", type=Path, help="with --mqtt-user")
     options.add_argument("--protocol", choices=("5", "3.1.1"), default="5", help="of MQTT")
     options.add_argument("--speed", type=float, default=SPEED, help="plant seconds per second")
     options.add_argument("--wall-origin", type=int, default=now_ns, help="ns UTC; may lie ahead")
@@ -83,6 +90,8 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = options.parse_args(words)
     if arguments.security and not arguments.password_file:
         options.error("--security needs --password-file")
+    if arguments.mqtt_user and not arguments.mqtt_password_file:
+        options.error("--mqtt-user needs --mqtt-password-file")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("asyncua").setLevel(logging.WARNING)  # it tells every session and subscription
     # Who watches the demo finds its faults by the service.

@@ -24,7 +24,7 @@ from simulators.scenario import Scenario
 from simulators.servers import broker
 from simulators.servers.control import ControlServer
 from simulators.servers.control_desk import Desk
-from simulators.servers.mqtt import MqttOutlet
+from simulators.servers.mqtt import Login, MqttOutlet
 from simulators.servers.mqtt_events import BatchTeller
 from simulators.servers.mqtt_outlets import open_outlet
 from simulators.servers.network import NetworkProxy
@@ -58,6 +58,8 @@ class ServeOptions:
     opcua_port: int = 0
     mqtt_port: int = 0
     broker_port: int | None = None
+    broker_host: str = _HOST  # of the broker that runs already
+    broker_login: Login | None = None
     protocol: str | None = None  # of MQTT; None: the scenario's, as far as the broker speaks it
     control_port: int | None = 0
     token: str = ""
@@ -204,6 +206,7 @@ class _Stage:
         """Start the broker, where there is none yet, and publish to it; returns its addresses."""
         scenario, options = self._scenario, self._options
         port, protocol = options.broker_port, options.protocol or scenario.servers.protocol
+        host = _HOST if port is None else options.broker_host
         if port is None:
             self._broker = await asyncio.to_thread(
                 broker.start, self._folder / "broker", embedded=options.embedded_broker
@@ -214,19 +217,20 @@ class _Stage:
         outlet = open_outlet(
             scenario.servers.mqtt,
             published_tags(campaign.tags),
-            _HOST,
+            host,
             port,
             protocol,
             broker=self._broker,
             seed=campaign.seed,
+            login=options.broker_login,
         )
         self._outlets["mqtt"] = served = self._stack.enter_context(outlet)
         if scenario.servers.events and isinstance(served, MqttOutlet):
             teller = BatchTeller(scenario.layout, scenario.start_ns, messages=served.beside)
             campaign.observers.append(teller)
         if options.networks:
-            port = (await self._proxy("mqtt", port, options.mqtt_port)).port
-        return {"mqtt": f"mqtt://{_HOST}:{port}", "mqtt_port": port, "mqtt_protocol": protocol}
+            host, port = _HOST, (await self._proxy("mqtt", port, options.mqtt_port)).port
+        return {"mqtt": f"mqtt://{host}:{port}", "mqtt_port": port, "mqtt_protocol": protocol}
 
     async def _proxy(self, name: str, target_port: int, port: int) -> NetworkProxy:
         proxy = await self._stack.enter_async_context(NetworkProxy(name, target_port, port, seed=self._scenario.seed))

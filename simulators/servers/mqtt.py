@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -48,13 +48,23 @@ class Wire(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """As whom a broker knows the plant."""
+
+    user: str
+    password: str = field(repr=False)
+
+
 class MqttPublisher:
     """Publishes to one broker and reconnects by itself; `with` connects and leaves. A `Wire`.
 
     Messages keep their order, also over a lost connection: paho alone would send new ones before those that it repeats.
     """
 
-    def __init__(self, host: str, port: int, protocol: str, client_id: str = "simulated-plant") -> None:
+    def __init__(
+        self, host: str, port: int, protocol: str, client_id: str = "simulated-plant", login: Login | None = None
+    ) -> None:
         self.refused = 0
         self._held: deque[Message] = deque()  # until the connection may take them
         self._lock = threading.Lock()
@@ -66,6 +76,8 @@ class MqttPublisher:
         self._client.reconnect_delay_set(min_delay=1, max_delay=5)
         self._client.on_connect = self._when_connected
         self._client.on_disconnect = self._when_disconnected
+        if login is not None:
+            self._client.username_pw_set(login.user, login.password)
         self._client.connect_async(host, port, keepalive=30)
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ import getpass
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from simulators.servers.broker import find_mosquitto
 from tests.acceptance.mqtt.broker import free_port
-from tests.unit.deploy.reading import text_of
+from tests.unit.deploy.reading import compose_file, text_of
 
 PASSWORD = "not-in-any-message"
 LONGEST_S = 30.0
@@ -192,3 +193,21 @@ def test_what_the_service_missed_waits_for_it_through_a_restart_of_the_broker(br
     sure = [text.removeprefix("plant/sure ") for text in service.heard if text.startswith("plant/sure ")]
     assert sure == [*map(str, range(MORE_THAN_USUAL)), "last"]
     assert "plant/perhaps 0" in service.heard
+
+
+def test_the_simulated_plant_publishes_under_its_name(broker: Broker, tmp_path: Path) -> None:
+    """As the profile `demo` starts it, with places and ports of the test."""
+    (tmp_path / "plant_password").write_text(PASSWORD + "\n")
+    command = list(map(str, compose_file()["services"]["plant"]["command"]))
+    told = {"--opcua-port": "0", "--mqtt-host": "127.0.0.1", "--mqtt-port": str(broker.port),
+            "--mqtt-password-file": str(tmp_path / "plant_password")}  # fmt: skip
+    for option, value in told.items():
+        command[command.index(option) + 1] = value
+    with someone(broker, "thermowell") as service, (tmp_path / "plant.log").open("ab") as log:
+        service.subscribe("plant/#")
+        process = subprocess.Popen([sys.executable, "-m", "simulators.plant_process", *command], stdout=log, stderr=log)
+        try:
+            service.until(lambda: any(text.startswith("plant/t201/level ") for text in service.heard))
+        finally:
+            process.terminate()
+            process.wait(LONGEST_S)

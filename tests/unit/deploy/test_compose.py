@@ -10,6 +10,7 @@ import pytest
 
 from dashboards.build import DATASOURCE
 from service.config.build import Configuration, load
+from simulators.plant_process import parser
 from tests.unit.deploy.reading import (
     NEEDED,
     ROOT,
@@ -215,3 +216,28 @@ def test_the_compose_schema_takes_the_file(tmp_path: Path) -> None:
     assert set(read(done.stdout)["services"]) >= set(SERVICES)
     assert without.returncode != 0
     assert "set it to" in without.stderr
+
+
+def test_the_demo_is_asked_for_and_its_command_is_one_that_the_plant_takes(compose: Any) -> None:
+    plant = compose["services"]["plant"]
+    told = parser().parse_args(plant["command"])
+    configuration = read(text_of("deploy/demo/thermowell.yaml"))
+    sources = configuration["sources"]
+
+    assert [name for name, service in compose["services"].items() if "profiles" in service] == ["plant"]
+    assert plant["network_mode"] == "service:thermowell"
+    assert sources["train"]["opcua"]["url"] == f"opc.tcp://127.0.0.1:{told.opcua_port}/"
+    assert sources["floor"]["mqtt"]["url"] == f"mqtt://{told.mqtt_host}:{told.mqtt_port}"
+    assert f"\nuser {told.mqtt_user}\n" in text_of("deploy/mosquitto/acl")
+    for key in ("records", "mirrors", "data", "http"):
+        assert configuration[key] == read(documented_configuration())[key]
+
+
+def test_the_demos_configuration_loads(compose: Any, tmp_path: Path) -> None:
+    text = text_of("deploy/demo/thermowell.yaml")
+    for name in compose["services"]["thermowell"]["secrets"]:
+        (tmp_path / name).write_text("sesame", encoding="utf-8")
+        text = text.replace(f"/run/secrets/{name}", str(tmp_path / name))
+    (tmp_path / "thermowell.yaml").write_text(text, encoding="utf-8")
+
+    assert {tag.name for tag in load(tmp_path / "thermowell.yaml").tags} == {"R101.TT", "R101.PT", "T201.LT", "T201.TT"}
