@@ -1,5 +1,6 @@
 """The systemd unit: every option is one that systemd knows, and the sandbox lets the service do what it does."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -79,7 +80,9 @@ def forbidden() -> set[str]:
     for minus, groups in GROUPS_OF_THE_FILTER.findall(text_of(UNIT)):
         told = set[str]().union(*(calls_of(word) if word.startswith("@") else {word} for word in groups.split()))
         allowed = allowed - told if minus else allowed | told
-    return calls_of("@known") - allowed
+    # SQLite gives a new file to the owner of its database, but only as root, which the unit's user is not.
+    only_root = {"fchown"} if os.geteuid() == 0 else set()
+    return calls_of("@known") - allowed - only_root
 
 
 @pytest.mark.soak
@@ -120,4 +123,4 @@ def test_the_service_makes_no_system_call_that_the_unit_forbids(tmp_path: Path) 
 
     assert "mount" in names
     assert "openat" not in names.split(",")
-    assert seen.read_text() == ""
+    assert {line.split("(")[0].split()[-1] for line in seen.read_text().splitlines()} == set()
