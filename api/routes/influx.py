@@ -34,13 +34,15 @@ _LARGEST_CHUNK = 100_000
 _FORM = "application/x-www-form-urlencoded"
 
 
-@router.api_route("/ping", methods=["GET", "HEAD"])
+@router.head("/ping", include_in_schema=False)
+@router.get("/ping", operation_id="influx_ping")
 async def ping(here: Here) -> Response:
     """Tell that somebody is here, and which version: what clients of InfluxDB ask first."""
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=_headers(here))
 
 
-@router.api_route("/query", methods=["GET", "POST"])
+@router.post("/query", operation_id="influx_query_by_form")
+@router.get("/query", operation_id="influx_query")
 async def query(here: Here, request: Request) -> Response:
     """Answer `q`, one statement or several: SELECT and SHOW, as docs/influxql.md tells.
 

@@ -51,8 +51,8 @@ _PROCESS: Final = frozenset(("jacket", "volume", "phase"))
 _SILENCE: Final = frozenset(("source", "stale", "bad", "ahead", "model.missing", "hold.indeterminate", "context"))
 
 MEANINGS: Final[Mapping[str, frozenset[str]]] = {
-    "process": _VALUES | _PROCESS | {"duration", "frozen", "hold.out_of_condition"},
-    "operator": _VALUES | _PROCESS | {"duration", "frozen", "hold", "context"},
+    "process": _VALUES | _PROCESS | {"duration", "frozen", "hold.out_of_condition", "yield"},
+    "operator": _VALUES | _PROCESS | {"duration", "frozen", "hold", "context", "yield"},
     "instrument": _VALUES | _INSTRUMENT | {"stale", "frozen", "bad", "uncertain", "hold.out_of_condition"},
     "network": _SILENCE | {"journal"},
     "opcua": _SILENCE | {"frozen"},
@@ -60,8 +60,8 @@ MEANINGS: Final[Mapping[str, frozenset[str]]] = {
 }
 """The classes of rules (or whole rules) that can mean a fault, by the fault's domain."""
 
-NOBODYS: Final = frozenset(("ranges",))
-"""Classes that mean no fault: what they say is wrong with the configuration."""
+NOBODYS: Final = frozenset(("ranges", "mirror"))
+"""Classes that mean no fault: what they say is wrong with the configuration, or with what stands beside the record."""
 
 _CLASSES: Final = NOBODYS | {rule.partition(".")[0] for rules in MEANINGS.values() for rule in rules}
 _SIDES: Final = ("high", "low")
