@@ -8,9 +8,10 @@ runs is judged by the next heartbeat; what a heartbeat announced and is not so i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from detectors.arrivals import FOREVER_NS, Arrived
-from detectors.cases import case_of
+from detectors.cases import Evidence, case_of
 from detectors.holds.excursions import CONDITION, Excursions
 from detectors.holds.measures import Measures
 from detectors.holds.saying import Saying
@@ -21,9 +22,11 @@ from detectors.late.rejudging import (
     Stretch,
     Verdict,
     compared,
+    corrected,
     is_withdrawn,
     quiet_start,
     spell_of,
+    taken_back,
     widened,
 )
 from domain.entries import Position, RowPosition
@@ -31,6 +34,7 @@ from domain.findings import Finding, FindingId, Stage
 from domain.holds import HoldMode
 from domain.tags import Tag
 
+_NOTHING: Final[Evidence] = {"outside_min_ns": 0, "outside_max_ns": 0, "withdrawn": "judged again"}
 _WHAT_COUNTS = (
     *("peak", "excursions", "outside_min_ns", "outside_max_ns", "hold_outside_min_ns", "hold_outside_max_ns"),
 )
@@ -209,37 +213,10 @@ def _is_the_same(verdict: Verdict) -> bool:
 
 
 def _version(verdict: Verdict, at_ns: int, position: Position) -> Finding:
-    finding, before = verdict.finding, verdict.before
-    evidence = {**finding.evidence, "rejudged": int(position)}
-    at_ns = max(at_ns, finding.onset_ns)
-    if before is None:
-        message = f"{finding.message} It was found when it was judged again."
-        return replace(finding, version=1, at_ns=at_ns, message=message, evidence=evidence)
-    return replace(
-        finding,
-        id=before.id,
-        version=before.version + 1,
-        detected=before.detected,
-        at_ns=max(at_ns, before.at_ns),
-        message=f"{finding.message} It was judged again.",
-        evidence=evidence,
-    )
+    return corrected(verdict, max(at_ns, verdict.finding.onset_ns), position, "with all rows of its tag")
 
 
 def _withdrawn(before: Finding, at_ns: int, position: Position) -> Finding:
     tag = before.evidence["tag"]
-    return replace(
-        before,
-        version=before.version + 1,
-        stage=Stage.CLEARED,
-        end_ns=before.onset_ns if before.end_ns is None else before.end_ns,
-        at_ns=max(at_ns, before.at_ns),
-        message=f"{before.subject}: {tag} was not out of the hold's condition after all. It was judged again.",
-        evidence={
-            **before.evidence,
-            "outside_min_ns": 0,
-            "outside_max_ns": 0,
-            "withdrawn": "judged again",
-            "rejudged": int(position),
-        },
-    )
+    message = f"{before.subject}: {tag} was not out of the hold's condition after all. It was judged again."
+    return taken_back(before, at_ns, position, message, _NOTHING)

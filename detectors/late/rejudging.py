@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrivals import FOREVER_NS, Arrived, Place
+from detectors.cases import Evidence
 from domain.entries import Position
 from domain.findings import Finding, FindingId, Stage
 from domain.ports import Rows
@@ -161,12 +162,12 @@ def says_the_same(one: Finding, other: Finding) -> bool:
     return math.isclose(area, other_area, rel_tol=_SAME, abs_tol=_SAME)
 
 
-def corrected(verdict: Verdict, at_ns: int, position: Position) -> Finding:
-    """The next version of an excursion, or the first of one that nobody saw."""
+def corrected(verdict: Verdict, at_ns: int, position: Position, why: str = "when rows came late") -> Finding:
+    """The next version of an excursion, or the first of one that nobody saw; `why` it was judged again."""
     finding, before = verdict.finding, verdict.before
     evidence = {**finding.evidence, "rejudged": int(position)}
     if before is None:
-        message = f"{finding.message} It was found when rows came late."
+        message = f"{finding.message} It was found {why}."
         return replace(finding, version=1, at_ns=at_ns, message=message, evidence=evidence)
     return replace(
         finding,
@@ -174,26 +175,26 @@ def corrected(verdict: Verdict, at_ns: int, position: Position) -> Finding:
         version=before.version + 1,
         detected=before.detected,
         at_ns=max(at_ns, before.at_ns),
-        message=f"{finding.message} It was judged again when rows came late.",
+        message=f"{finding.message} It was judged again {why}.",
         evidence=evidence,
     )
 
 
 def withdrawn(before: Finding, at_ns: int, position: Position) -> Finding:
     """The version of an excursion that says that it was none; what was measured stands in the versions before."""
+    message = f"{before.subject} was not outside after all: rows came late."
+    nothing: Evidence = {"area": 0.0, "dur_min_ns": 0, "dur_max_ns": 0, "withdrawn": "late rows"}
+    return taken_back(before, at_ns, position, message, nothing)
+
+
+def taken_back(before: Finding, at_ns: int, position: Position, message: str, nothing: Evidence) -> Finding:
+    """The version that says that there was nothing, with what is to be read instead of the figures before."""
     return replace(
         before,
         version=before.version + 1,
         stage=Stage.CLEARED,
         end_ns=before.onset_ns if before.end_ns is None else before.end_ns,
         at_ns=max(at_ns, before.at_ns),
-        message=f"{before.subject} was not outside after all: rows came late.",
-        evidence={
-            **before.evidence,
-            "area": 0.0,
-            "dur_min_ns": 0,
-            "dur_max_ns": 0,
-            "withdrawn": "late rows",
-            "rejudged": int(position),
-        },
+        message=message,
+        evidence={**before.evidence, **nothing, "rejudged": int(position)},
     )
