@@ -44,6 +44,17 @@ class AlarmRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmedRunLength:
+    """The in-control run length of one chart, measured on quiet data of the tag: a 90 % interval in windows."""
+
+    chart: str
+    on: str  # ISO date
+    stated: float  # the run length that the thresholds were made for then
+    low: float
+    high: float | None  # None: no bound, for no alarm came
+
+
+@dataclass(frozen=True, slots=True)
 class DriftRule:
     """CUSUMs and EWMA on a tag within a phase, with thresholds from a stated in-control ARL₀ (in windows).
 
@@ -62,11 +73,17 @@ class DriftRule:
     batches: int = 5  # runs of a phase that make its baseline; 0: each run is charted by itself
     advisory: bool = False  # online models are asked for a second opinion, which is an event
     restart_ns: int = 0  # a drift that has stayed at a new level for so long: it is charted about that one; 0: never
+    confirmed: tuple[ConfirmedRunLength, ...] = ()
 
     @property
     def charts(self) -> int:
         """Charts of the tag, each of which may alarm falsely."""
         return len(self.k) + 1
+
+    @property
+    def chart_names(self) -> tuple[str, ...]:
+        """The charts' names: the CUSUMs in the order of `k`, then the EWMA."""
+        return (*(f"CUSUM k {k:g}" for k in self.k), f"EWMA λ {self.lam:g}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,8 @@ def confirmed_arl0(
         charts.chart(places, held_out[at], middle_ns)
         at = (at + 1) % len(held_out)
         alarms += _begun_anew(charts, places)
-    names = [*(f"CUSUM k {k:g}" for k in rule.k), f"EWMA λ {rule.lam:g}"]
     rows = [*range(len(rule.k)), 2]
-    return {name: _measured(alarms[row], length, rule.arl0) for name, row in zip(names, rows, strict=True)}
+    return {name: _measured(alarms[row], length, rule.arl0) for name, row in zip(rule.chart_names, rows, strict=True)}
 
 
 def _charts(learnt: Column, rule: DriftRule, tracks: int) -> Charts:

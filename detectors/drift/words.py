@@ -1,5 +1,6 @@
 """What a drift finding says: the sentence for the operator, and the numbers that prove it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,13 +77,25 @@ class Drifting:
 
     @property
     def chart(self) -> str:
-        """The chart and its in-control run length, in windows and as a time."""
-        name = f"EWMA λ {self.rule.lam:g}" if self.side is None else f"CUSUM k {self.rule.k[self.side // 2]:g}"
-        return f"{name}, ARL₀ {self.rule.arl0:,.0f} windows = {format_duration(self._alarms_every_ns)}"
+        """The chart, and how often it may alarm falsely."""
+        often = f"{self._name}, one false alarm in {self._lasting(self.rule.arl0)}"
+        return f"{often}, {self.confirmed}" if self.confirmed else often
 
     @property
-    def _alarms_every_ns(self) -> int:
-        return round(self.rule.arl0 * self.rule.every_ns)
+    def confirmed(self) -> str:
+        """What quiet data of the tag told of that, with these thresholds; empty where nobody asked them."""
+        each = next((one for one in self.rule.confirmed if one.chart == self._name), None)
+        if each is None or not math.isclose(each.stated, self.rule.arl0, rel_tol=0.01):
+            return ""
+        link, high = ("or", "more") if each.high is None else ("to", self._lasting(each.high))
+        return f"confirmed on {each.on}: {self._lasting(each.low)} {link} {high}"
+
+    @property
+    def _name(self) -> str:
+        return self.rule.chart_names[-1 if self.side is None else self.side // 2]
+
+    def _lasting(self, windows: float) -> str:
+        return format_duration(round(windows * self.rule.every_ns))
 
 
 def sentence(drifting: Drifting, at_ns: int, where: str, shifts: Shifts | None) -> str:
@@ -149,6 +162,8 @@ def evidence(drifting: Drifting, *, goes_on: bool) -> Evidence:
         "slope_per_min": slope * MINUTE_NS,
         "unit": drifting.tag.unit,
     }
+    if drifting.confirmed:
+        told["confirmed"] = drifting.confirmed
     if drifting.charted.deviates:
         told["around"] = "set point"
     ahead = drifting.ahead(level) if goes_on else None

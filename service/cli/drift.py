@@ -1,6 +1,8 @@
 """Confirm a tag's drift charts: how often they would alarm falsely on quiet data of its own."""
 
 import argparse
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +45,20 @@ def run(options: argparse.Namespace) -> int:
     print(f"{options.tag}: baseline from {half} windows, charted on the {len(means) - half} after them")
     for name, each in found.items():
         print(f"  {name:14} {_words(each, rules.drift)}")
+    print(_section(found))
     return 0 if all(each.is_confirmed for each in found.values()) else 1
+
+
+def _section(found: Mapping[str, Confirmed]) -> str:
+    """What to write under the tag's `drift`, so that each finding tells it."""
+    stated = next(iter(found.values())).stated
+    windows = ", ".join(f"{name}: [{_bound(each.low)}, {_bound(each.high)}]" for name, each in found.items())
+    told = f"{{on: {datetime.now(UTC).date()}, stated: {stated:.0f}, windows: {{{windows}}}}}"
+    return f"for its `drift` in the configuration:\n  confirmed: {told}"
+
+
+def _bound(windows: float) -> str:
+    return f"{windows:.0f}" if np.isfinite(windows) else "null"
 
 
 def _words(each: Confirmed, rule: DriftRule) -> str:

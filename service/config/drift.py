@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from domain.errors import Complaint
 from domain.recipes import ParameterRanges, RangeKind, Recipe
-from domain.rules import DriftRule
+from domain.rules import ConfirmedRunLength, DriftRule
 from domain.time import DAY_NS, HOUR_NS
 from service.config.document import Document
-from service.config.model import ConfigFile, Drift
+from service.config.model import ConfigFile, ConfirmedDrift, Drift
 from service.config.tags import Expanded
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s+per\s+(hour|day|week|month|year)")
@@ -50,7 +50,7 @@ def drift_budget(document: Document, file: ConfigFile, expanded: Expanded, compl
 
 def drift_rule(text: Drift, budget: Budget) -> DriftRule:
     """A tag's rule; a run length of its own goes before its share of the budget."""
-    k = text.k if isinstance(text.k, tuple) else (text.k,)
+    k = _slacks(text)
     arl0 = text.arl0 if text.arl0 is not None else budget.arl0(text.every, len(k) + 1)
     return DriftRule(
         text.every,
@@ -64,7 +64,33 @@ def drift_rule(text: Drift, budget: Budget) -> DriftRule:
         text.batches,
         text.advisory,
         text.restart_after or 0,
+        _confirmed(text.confirmed),
     )
+
+
+def _confirmed(text: ConfirmedDrift | None) -> tuple[ConfirmedRunLength, ...]:
+    if text is None:
+        return ()
+    on = text.on.isoformat()
+    return tuple(ConfirmedRunLength(chart, on, text.stated, *ends) for chart, ends in text.windows.items())
+
+
+def check_confirmed(document: Document, expanded: Expanded, complaints: list[Complaint]) -> None:
+    """Refuse what was confirmed of a chart that the tag does not have."""
+    for placed in expanded.tags.values():
+        drift = placed.text.drift
+        if drift is None or drift.confirmed is None:
+            continue
+        names = DriftRule(drift.every, k=_slacks(drift), lam=drift.lam).chart_names
+        for chart in drift.confirmed.windows:
+            if chart not in names:
+                path = (*placed.path, "drift", "confirmed", "windows", chart)
+                message = f"the tag has no chart {chart!r} but {', '.join(names)}; confirm its drift again"
+                complaints.append(document.complain(path, message))
+
+
+def _slacks(text: Drift) -> tuple[float, ...]:
+    return text.k if isinstance(text.k, tuple) else (text.k,)
 
 
 def check_targets(

@@ -2,6 +2,7 @@
 
 import math
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -193,6 +194,14 @@ class FixedLimits(Section):
 _LEAST_BATCHES = 3  # with two nobody knows how much batches differ
 
 
+class ConfirmedDrift(Section):
+    """What `thermowell drift confirm` measured: when, for which stated run length, and of each chart least and most."""
+
+    on: date
+    stated: float = Field(ge=1)
+    windows: dict[str, tuple[Annotated[float, Field(ge=1)], float | None]]
+
+
 class Drift(Section):
     """CUSUM and EWMA within a phase, at a stated in-control ARL₀; without one the plant's budget says it."""
 
@@ -207,6 +216,7 @@ class Drift(Section):
     batches: int = Field(default=5, ge=0, le=100)
     advisory: bool = False
     restart_after: Duration | None = None
+    confirmed: ConfirmedDrift | None = None
 
     @model_validator(mode="after")
     def _can_be(self) -> Self:

@@ -7,7 +7,7 @@ from domain.recipes import RangeKind
 from domain.rules import AlarmRule, Priority, Rulebook, TagRules
 from domain.tags import Tag
 from service.config.document import Document, PathKey
-from service.config.drift import Budget, check_targets, drift_budget, drift_rule
+from service.config.drift import Budget, check_confirmed, check_targets, drift_budget, drift_rule
 from service.config.equipment import unit_model
 from service.config.health import duration_of, tag_health
 from service.config.holds import budgets, holds
@@ -31,6 +31,7 @@ def rulebook(
     check_novelties(document, expanded, complaints)
     masters = recipes(Site(document, file, expanded, tags, complaints))
     check_targets(document, expanded, masters, complaints)
+    check_confirmed(document, expanded, complaints)
     return Rulebook(
         recipes=masters,
         units={name: unit_model(document, file, name, expanded, tags, complaints) for name in file.units},

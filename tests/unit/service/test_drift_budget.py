@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import ConfigError
-from domain.rules import DriftRule
+from domain.rules import ConfirmedRunLength, DriftRule
 from service.config.build import load
 
 FILE = """
@@ -51,6 +51,24 @@ def test_a_budget_that_is_no_rate_is_refused_with_its_place(tmp_path):
 def test_a_tag_has_one_cusum_or_two(tmp_path, k):
     with pytest.raises(ConfigError, match="drift"):
         rules(tmp_path, own=k)
+
+
+_WINDOWS = "{CUSUM k 0.5: [400, 700], EWMA λ 0.2: [450, null]}"
+CONFIRMED = f"arl0: 500, confirmed: {{on: 2026-11-02, stated: 500, windows: {_WINDOWS}}}"
+
+
+def test_what_was_confirmed_of_charts_stands_in_the_rule(tmp_path):
+    assert rules(tmp_path, own=CONFIRMED)["C"].confirmed == (
+        ConfirmedRunLength("CUSUM k 0.5", "2026-11-02", 500.0, 400.0, 700.0),
+        ConfirmedRunLength("EWMA λ 0.2", "2026-11-02", 500.0, 450.0, None),
+    )
+
+
+def test_what_was_confirmed_of_a_chart_that_is_not_there_is_refused_with_its_place(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"thermowell\.yaml:8:\d+: .*the tag has no chart 'EWMA λ 0.2' but CUSUM k 0.5"
+    ):
+        rules(tmp_path, own=f"lambda: 0.1, {CONFIRMED}")
 
 
 PLANT = """

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from detectors.drift.charts import Charts
-from domain.rules import DriftRule
+from domain.rules import ConfirmedRunLength, DriftRule
 from tests.unit.detectors.plant import BAD, MINUTE, RULES, SECOND, STEP, TT, Plant, at, batch, of_rule, rulebook
 
 # Montgomery and Runger, table 16-8, as in the domain study's vectors.json: target 99, K 1, H 10.
@@ -63,7 +63,7 @@ def test_a_slow_ramp_is_warned_of_before_the_excursion():
     assert warned.evidence["learnt"] == "from 14 windows"
     assert re.fullmatch(
         r"R101\.TT has risen 0\.0\d+ °C/min for \d+ min, now 60\.\d+ °C; it reaches 62 °C at \d\d:\d\d UTC "
-        r"± \d+ min, in phase dose of batch B-17 \(CUSUM k 0\.\d+, ARL₀ 10,000 windows = 6 d 22 h\)\.",
+        r"± \d+ min, in phase dose of batch B-17 \(CUSUM k 0\.\d+, one false alarm in 6 d 22 h\)\.",
         warned.message,
     )
 
@@ -112,9 +112,29 @@ def test_a_drift_that_swings_to_the_other_side_is_another_finding():
     assert told.index(("cleared", "high")) < told.index(("open", "low"))
 
 
-def known(**given: float):
+def known(**given: object):
     rules = replace(RULES["R101.TT"], drift=DriftRule(MINUTE, **given))  # type: ignore[arg-type]
     return rulebook(tags={**RULES, "R101.TT": rules})
+
+
+@pytest.mark.parametrize(
+    ("stated", "high", "told"),
+    [
+        (10_000.0, 13_000.0, "confirmed on 2026-11-02: 5 d 0 h to 9 d 0 h"),
+        (10_000.0, None, "confirmed on 2026-11-02: 5 d 0 h or more"),
+        (20_000.0, 13_000.0, None),  # of other thresholds
+    ],
+)
+def test_a_finding_tells_what_was_confirmed_of_its_chart(stated, high, told):
+    lengths = [ConfirmedRunLength(f"CUSUM k {k}", "2026-11-02", stated, 7200.0, high) for k in (0.5, 0.25)]
+    said = ramp(Plant(known(confirmed=tuple(lengths))).in_phase(), 0.02, 150)
+    warned = of_rule(said, "drift.cusum")[0]
+
+    assert warned.evidence.get("confirmed") == told
+    assert warned.message.endswith(
+        f"one false alarm in 6 d 22 h, {told})." if told else "one false alarm in 6 d 22 h)."
+    )
+    assert "confirmed" not in of_rule(said, "drift.ewma")[0].evidence
 
 
 def test_what_is_learnt_stays_frozen_for_the_rest_of_the_phase():
