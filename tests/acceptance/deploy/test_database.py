@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -99,22 +100,27 @@ def test_the_password_stands_in_no_log(server: PostgresForTests) -> None:
     assert OWN not in (server.folder / "log").read_text(errors="replace")
 
 
-def test_initdb_and_the_server_know_every_option_that_they_are_given(tmp_path: Path) -> None:
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that another user can be given: those of pytest lie in folders of its own user."""
+    with tempfile.TemporaryDirectory(prefix="thermowell-initdb-") as name:
+        yield Path(name)
+
+
+def test_initdb_and_the_server_know_every_option_that_they_are_given(home: Path) -> None:
     """What the entry point of the image gives to initdb, and the command that then runs, on a cluster of their own."""
     folder = programs()
     if folder is None:
         pytest.skip("no PostgreSQL here: its options are not tried")
     service = compose_file()["services"]["postgres"]
-    cluster = tmp_path / "cluster"
+    cluster = home / "cluster"
     options = shlex.split(service["environment"]["POSTGRES_INITDB_ARGS"])
-    secret = tmp_path / "secret"
+    secret = home / "secret"
     secret.write_text(PASSWORD)
-    made = PostgresForTests(tmp_path, folder)
-    for path in (tmp_path, secret):
+    made = PostgresForTests(home, folder)
+    for path in (home, secret):
         if os.getuid() == 0:
             shutil.chown(path, "postgres")
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(parent.stat().st_mode | 0o011)
     made._run("initdb", "--no-sync", "-U", "postgres", f"--pwfile={secret}", "-D", str(cluster), *options)
     told = made._as_user(
         str(Path("postgres")), "-D", str(cluster), *service["command"][1:], "-C", "password_encryption"
