@@ -3,8 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from influxdb_client.rest import ApiException
 
@@ -113,16 +111,6 @@ class InfluxSums:
     def close(self) -> None:
         """Let the connection go."""
         self._client.close()  # type: ignore[no-untyped-call]  # the library has no types
-
-    def __enter__(self) -> Self:
-        """The same."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Let the connection go."""
-        self.close()
 
 
 def cannot(target: InfluxBucket, error: ApiException) -> Refused | RetryLater:

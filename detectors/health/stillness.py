@@ -2,8 +2,11 @@
 
 A run is a number of readings in a row, each with a later source time, that repeat the one before. Runs are learnt once
 they have ended: how many of all readings repeat (with Wilson's upper bound at 99.9 %, as few readings prove little),
-and the longest. A run is too long at the length L with `share^L <= 1e-7`, and never below three times the longest
-one. Where most readings repeat (`COARSE`), as of a counter that rests, equal readings tell nothing and nothing is said.
+how many of those that repeat are followed by one that repeats too, and the longest run. A run is too long at the length
+L with `share^L <= 1e-7`, by the larger of the two shares, and never below three times the longest one. The second is
+larger where a level now moves and now rests, or where its noise is slow: the readings that move say nothing of how
+long it may rest. Where most readings repeat (`COARSE`), as of a counter that rests, equal readings tell nothing and
+nothing is said.
 
 Silence is not frozen: a server that sends only what changes (OPC UA's trigger StatusValue) never sends an equal
 reading, and then it is the silence that is too long (`rhythm`). Equal readings with new times come from servers that
@@ -38,10 +41,13 @@ CHANCE: Final = 1e-7  # that a run as long as the limit begins at a reading
 _NEVER: Final = np.iinfo(np.int64).max
 _Z: Final = 3.09  # 99.9 %, one-sided
 _TIMES_LONGEST: Final = 3
-_LEARNT: Final = 3  # readings, repeats, the longest run
+_LEAST_REPEATS: Final = 30  # that tell how often a repeat is followed by another
+_LEARNT: Final = 4  # readings, repeats, the runs they are in, the longest run
+
+Counts = NDArray[np.int64]
 
 
-def upper_share(repeats: NDArray[np.int64], readings: NDArray[np.int64]) -> NDArray[np.float64]:
+def upper_share(repeats: Counts, readings: Counts) -> NDArray[np.float64]:
     """Wilson's upper bound on the share of readings that repeat the one before."""
     n = readings.astype(np.float64)
     share = repeats / n
@@ -51,9 +57,13 @@ def upper_share(repeats: NDArray[np.int64], readings: NDArray[np.int64]) -> NDAr
     return bound
 
 
-def run_limit(repeats: NDArray[np.int64], readings: NDArray[np.int64], longest: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many repeated readings are too many; the largest integer where that cannot be told."""
-    share = np.minimum(upper_share(repeats, readings), 1 - 1e-9)
+def run_limit(readings: Counts, repeats: Counts, runs: Counts, longest: Counts) -> Counts:
+    """How many repeated readings are too many; the largest integer where that cannot be told.
+
+    Of the readings that repeat, all but one of each of the `runs` are followed by another that repeats.
+    """
+    again = np.where(repeats >= _LEAST_REPEATS, upper_share(repeats - runs, np.maximum(repeats, 1)), 0.0)
+    share = np.minimum(np.maximum(upper_share(repeats, readings), again), 1 - 1e-9)
     least = np.ceil(np.log(CHANCE) / np.log(share)).astype(np.int64)
     limit = np.maximum(np.maximum(least, _TIMES_LONGEST * longest), LEAST_RUN)
     return np.where(share < COARSE, limit, _NEVER)
@@ -77,19 +87,20 @@ class Stillness(Part):
         self._cases: dict[int, Case] = {}
         self._watched: Mask = np.empty(0, dtype=np.bool_)
         self._is_open: Mask = np.empty(0, dtype=np.bool_)
-        self._run: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._since_ns: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._own_limit: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # of the place of each tag; never if unwatched
+        self._run: Counts = np.empty(0, dtype=np.int64)
+        self._since_ns: Counts = np.empty(0, dtype=np.int64)
+        self._own_limit: Counts = np.empty(0, dtype=np.int64)  # of the place of each tag; never if unwatched
         self._learning: Mask = np.empty(0, dtype=np.bool_)
         # What was learnt of each tag since it was added to its place: limits change at heartbeats only.
         self._at: Index = np.empty(0, dtype=np.intp)  # that place
-        self._new: NDArray[np.int64] = np.zeros((_LEARNT, 0), dtype=np.int64)
+        self._new: Counts = np.zeros((_LEARNT, 0), dtype=np.int64)
         # By place.
-        self._readings: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._repeats: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._longest: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._judged: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._limit: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._readings: Counts = np.empty(0, dtype=np.int64)
+        self._repeats: Counts = np.empty(0, dtype=np.int64)
+        self._ended: Counts = np.empty(0, dtype=np.int64)  # runs of at least one repeat
+        self._longest: Counts = np.empty(0, dtype=np.int64)
+        self._judged: Counts = np.empty(0, dtype=np.int64)
+        self._limit: Counts = np.empty(0, dtype=np.int64)
 
     def grow(self, size: int) -> None:
         """Make room for tags."""
@@ -106,6 +117,7 @@ class Stillness(Part):
         size = self._places.count
         self._readings = grown(self._readings, size, 0)
         self._repeats = grown(self._repeats, size, 0)
+        self._ended = grown(self._ended, size, 0)
         self._longest = grown(self._longest, size, 0)
         self._judged = grown(self._judged, size, 0)
         self._limit = grown(self._limit, size, _NEVER)
@@ -131,9 +143,10 @@ class Stillness(Part):
         self._refresh(tags)
 
     def _gather(self, tags: "list[int] | Index") -> None:
-        place, (readings, repeats, longest) = self._at[tags], self._new[:, tags]
+        place, (readings, repeats, runs, longest) = self._at[tags], self._new[:, tags]
         np.add.at(self._readings, place, readings)
         np.add.at(self._repeats, place, repeats)
+        np.add.at(self._ended, place, runs)
         np.maximum.at(self._longest, place, longest)
         self._new[:, tags] = 0
 
@@ -165,7 +178,7 @@ class Stillness(Part):
         self._since_ns[at] = since_ns
         return said
 
-    def _count(self, frame: Frame, changed: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _count(self, frame: Frame, changed: Mask) -> tuple[Counts, Counts]:
         """The length of each row's run so far, and of the run before it."""
         rows = frame.rows
         before_ns = self._last.time_ns[frame.at]
@@ -184,10 +197,10 @@ class Stillness(Part):
         ended[1:] = np.where(frame.first[1:], carried[1:], run[:-1])
         return run, ended
 
-    def _since(self, frame: Frame, changed: Mask) -> NDArray[np.int64]:
+    def _since(self, frame: Frame, changed: Mask) -> Counts:
         """Since when each row's value has been what it is."""
         rows = frame.rows
-        known: NDArray[np.int64] = self._since_ns[frame.at]
+        known: Counts = self._since_ns[frame.at]
         if frame.first is None:
             return np.where(changed, rows.time_ns, known)
         place = np.arange(len(rows))
@@ -195,29 +208,29 @@ class Stillness(Part):
         first = np.maximum.accumulate(np.where(frame.first, place, 0))
         return np.where(newest_change >= first, rows.time_ns[newest_change], known)
 
-    def _learn(self, frame: Frame, ended: NDArray[np.int64], over: Mask) -> None:
+    def _learn(self, frame: Frame, ended: Counts, over: Mask) -> None:
         """Take note of the runs that ended."""
         if not np.count_nonzero(over):
             return
         if frame.first is None:
-            readings, repeats, longest = (each[frame.at] for each in self._new)
+            readings, repeats, runs, longest = (each[frame.at] for each in self._new)
             ended = ended * over
             readings += ended
             readings += over
             repeats += ended
+            runs += ended > 0
             np.maximum(longest, ended, out=longest)
             if not isinstance(frame.at, slice):
-                for each, now in zip(self._new, (readings, repeats, longest), strict=True):
+                for each, now in zip(self._new, (readings, repeats, runs, longest), strict=True):
                     each[frame.at] = now
             return
         tag, ended = frame.rows.tag[over], ended[over]
         np.add.at(self._new[0], tag, ended + 1)
         np.add.at(self._new[1], tag, ended)
-        np.maximum.at(self._new[2], tag, ended)
+        np.add.at(self._new[2], tag, ended > 0)
+        np.maximum.at(self._new[3], tag, ended)
 
-    def _turns(
-        self, frame: Frame, changed: Mask, too_long: Mask, run: NDArray[np.int64], since_ns: NDArray[np.int64]
-    ) -> list[Said]:
+    def _turns(self, frame: Frame, changed: Mask, too_long: Mask, run: Counts, since_ns: Counts) -> list[Said]:
         rows = frame.rows
         opened = too_long & ~self._is_open[frame.at]
         told = opened | (changed & self._is_open[frame.at])
@@ -288,7 +301,7 @@ class Stillness(Part):
         grows = (4 * readings >= 5 * judged) | (readings >= MOST_READINGS)
         due = ((readings >= LEAST_READINGS) & (readings > judged) & (judged < MOST_READINGS) & grows).nonzero()[0]
         if len(due):
-            self._limit[due] = run_limit(self._repeats[due], readings[due], self._longest[due])
+            self._limit[due] = run_limit(readings[due], self._repeats[due], self._ended[due], self._longest[due])
             self._judged[due] = readings[due]
             self._refresh(self._watched.nonzero()[0])
         return []
@@ -306,6 +319,7 @@ class Stillness(Part):
             "since_ns": self._since_ns,
             "readings": self._readings,
             "repeats": self._repeats,
+            "ended": self._ended,
             "longest": self._longest,
             "judged": self._judged,
             "limit": self._limit,
@@ -330,7 +344,9 @@ class Stillness(Part):
         self._begin()
 
     def _keep(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        for name in ("readings", "repeats", "longest", "judged", "limit", "new"):
+        if "ended" not in arrays:  # an older program did not count runs: its habits are learnt anew
+            return
+        for name in ("readings", "repeats", "ended", "longest", "judged", "limit", "new"):
             setattr(self, f"_{name}", arrays[name].astype(np.int64))
         self._at = arrays["at"].astype(np.intp)
         self._grow_places()

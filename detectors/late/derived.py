@@ -18,10 +18,9 @@ from detectors.late.rejudging import (
     RowsOfTag,
     Verdict,
     compared,
-    corrected,
     in_order_of_time,
+    said_anew,
     says_the_same,
-    withdrawn,
 )
 from domain.entries import NOWHERE, Position, RowPosition
 from domain.findings import Finding, Stage
@@ -124,16 +123,11 @@ def rejudge_run(part: Derived, ended: Ended, tag: int, record: Record) -> list[F
     verdicts, gone = compared(said, [*again, *standing])
     if not is_over:
         part.take_over(tag, alone, verdicts[len(again) :])
-    found = [
-        corrected(each, newest_ns, record.position)
-        for each in verdicts
-        if each.before is None or not says_the_same(each.before, each.finding)
-    ]
-    found += [withdrawn(each, newest_ns, record.position) for each in gone]
+    found = said_anew(verdicts, gone, newest_ns, record.position)
     for finding in found:
         if finding.stage is Stage.CLEARED:
             part.remember(finding)
-    return sorted(found, key=lambda each: (each.onset_ns, each.rule, each.id))
+    return found
 
 
 def _judge(alone: Alone, ended: Ended, tags: list[Tag], record: Record) -> list[Finding]:

@@ -19,14 +19,13 @@ from detectors.late.rejudging import (
     Stretch,
     Verdict,
     compared,
-    corrected,
     in_order_of_time,
     is_withdrawn,
     quiet_start,
+    said_anew,
     says_the_same,
     spell_of,
     widened,
-    withdrawn,
 )
 from detectors.ranges.excursions import Excursion, Sample
 from detectors.ranges.ranges import Ranges
@@ -82,16 +81,11 @@ def rejudge(
     is_other = is_other or (again.last is not None and again.last != ranges.last_of(tag.id))
     if again.is_to_the_end and is_other:
         _take_over(ranges, tag, again, verdicts[len(again.over) :])
-    found = [
-        corrected(each, newest_ns, position)
-        for each in verdicts
-        if each.before is None or not says_the_same(each.before, each.finding)
-    ]
-    found += [withdrawn(each, newest_ns, position) for each in gone]
+    found = said_anew(verdicts, gone, newest_ns, position)
     for finding in found:
         if finding.stage is Stage.CLEARED:
             ranges.past.remember(finding)
-    return sorted(found, key=lambda each: (each.onset_ns, each.rule, each.id))
+    return found
 
 
 def _again(

@@ -180,6 +180,17 @@ def corrected(verdict: Verdict, at_ns: int, position: Position, why: str = "when
     )
 
 
+def said_anew(verdicts: Sequence[Verdict], gone: Sequence[Finding], at_ns: int, position: Position) -> list[Finding]:
+    """What differs from what was said so far, by time: new versions, new findings, and those that are none."""
+    found = [
+        corrected(each, at_ns, position)
+        for each in verdicts
+        if each.before is None or not says_the_same(each.before, each.finding)
+    ]
+    found += [withdrawn(each, at_ns, position) for each in gone]
+    return sorted(found, key=lambda each: (each.onset_ns, each.rule, each.id))
+
+
 def withdrawn(before: Finding, at_ns: int, position: Position) -> Finding:
     """The version of an excursion that says that it was none; what was measured stands in the versions before."""
     message = f"{before.subject} was not outside after all: rows came late."

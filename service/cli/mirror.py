@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from domain.errors import Refused
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         history = HistoryView(files.history, journal)
         stack.callback(history.close)
         history.refresh()
-        sums = stack.enter_context(InfluxSums(bucket_of(configuration, mirror.influxdb)))
+        sums = stack.enter_context(closing(InfluxSums(bucket_of(configuration, mirror.influxdb))))
         rendering = Rendering(line_protocol_of(configuration), journal, history)
         rendering.begin()
         tags = TagTable(journal.tags())

@@ -121,7 +121,7 @@ def test_a_noisy_tag_is_frozen_after_as_many_equal_readings_as_chance_does_not_m
 
     limit = found.evidence["limit"]
     assert number == limit + 1  # the first of them repeats nothing
-    assert LEAST_RUN <= limit <= 12
+    assert LEAST_RUN <= limit <= 14  # a tenth repeats; of 100 repeats at most a third (99.9 %) may be followed by another
     assert found.onset_ns == at(start + 1)
     assert "readings; it never repeated more than" in found.message
     assert stages(made.samples((LT, start + 100, 5.0)), "frozen") == ["cleared"]
@@ -159,9 +159,21 @@ def test_few_readings_prove_little():
 
 
 def test_the_limit_is_never_below_three_times_the_longest_run():
-    assert run_limit(np.array([5]), np.array([1000]), np.array([20]))[0] == 60
-    assert run_limit(np.array([0]), np.array([5000]), np.array([0]))[0] == LEAST_RUN
-    assert run_limit(np.array([990]), np.array([1000]), np.array([20]))[0] > 10**18
+    assert limit_of(readings=1000, repeats=5, runs=1, longest=20) == 60
+    assert limit_of(readings=5000, repeats=0, runs=0, longest=0) == LEAST_RUN
+    assert limit_of(readings=1000, repeats=990, runs=10, longest=20) > 10**18
+
+
+def test_readings_of_a_level_that_moves_do_not_shorten_how_long_it_may_rest():
+    """Of 4,000 readings 1,000 were at rest, and half of these repeat: so do half of those that follow a repeat."""
+    resting = limit_of(readings=1000, repeats=500, runs=250, longest=8)
+
+    assert limit_of(readings=4000, repeats=500, runs=250, longest=8) == pytest.approx(resting, abs=2)
+    assert limit_of(readings=4000, repeats=500, runs=440, longest=8) < resting
+
+
+def limit_of(*, readings: int, repeats: int, runs: int, longest: int) -> int:
+    return int(run_limit(np.array([readings]), np.array([repeats]), np.array([runs]), np.array([longest]))[0])
 
 
 def test_a_run_counts_within_one_phase():
