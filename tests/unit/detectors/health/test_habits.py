@@ -121,7 +121,7 @@ def test_a_noisy_tag_is_frozen_after_as_many_equal_readings_as_chance_does_not_m
 
     limit = found.evidence["limit"]
     assert number == limit + 1  # the first of them repeats nothing
-    assert LEAST_RUN <= limit <= 14  # a tenth repeats; of 100 repeats at most a third (99.9 %) may be followed by another
+    assert LEAST_RUN <= limit <= 14  # of 100 repeats up to a fourth may be followed by another, at 99.9 %
     assert found.onset_ns == at(start + 1)
     assert "readings; it never repeated more than" in found.message
     assert stages(made.samples((LT, start + 100, 5.0)), "frozen") == ["cleared"]
