@@ -1,6 +1,8 @@
 """Check a configuration file, and say what it would run."""
 
 import argparse
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 from detectors.bank import Bank
@@ -17,9 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print complaints as `file:line:column: path: message` (exit 2), or a summary (exit 0)."""
+    """Print complaints as `file:line:column: path: message` (exit 2), or warnings likewise and a summary (exit 0)."""
     configuration = load(options.file)
     _rehearse(configuration)
+    for warning in configuration.warnings:
+        print(replace(warning, message=f"warning: {warning.message}"), file=sys.stderr)
     rules = configuration.rulebook
     print(
         f"{options.file}: fine: {len(configuration.sources)} sources, {len(configuration.tags)} tags, "

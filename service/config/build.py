@@ -14,6 +14,7 @@ from records.address import Server
 from service.config import recipes, tags
 from service.config.checking import validated
 from service.config.document import Document, read_document
+from service.config.drift import learn_warnings
 from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, ModelText, Notify, Source
 from service.config.models import drafted_models
 from service.config.quantities import registry
@@ -47,6 +48,7 @@ class Configuration:
     models: Mapping[str, ModelText]  # as they are to be trained; those that have a file are in the rulebook
     hash: str
     text: str
+    warnings: tuple[Complaint, ...]  # what may run as it is, and should not
 
     def beside(self, name: str) -> Path:
         """A path written in the file, relative to the file's folder."""
@@ -101,6 +103,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         mirrors=file.mirrors,
         hash=digest,
         text=document.text,
+        warnings=learn_warnings(document, units),
     )
 
 

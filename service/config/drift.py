@@ -16,6 +16,8 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)\s+per\s+(hour|day|week|month|year)")
 _PERIOD_NS = {"hour": HOUR_NS, "day": DAY_NS, "week": 7 * DAY_NS, "month": 30 * DAY_NS, "year": 365 * DAY_NS}
 _MOST_ARL = 1e10
 _LEAST_ARL = 10.0
+_HONEST_LEARN = 100
+"""From so many learnt windows on the run length measured is the stated one within a factor of 2 (docs/detectors.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,27 @@ def check_confirmed(document: Document, expanded: Expanded, complaints: list[Com
                 path = (*placed.path, "drift", "confirmed", "windows", chart)
                 message = f"the tag has no chart {chart!r} but {', '.join(names)}; confirm its drift again"
                 complaints.append(document.complain(path, message))
+
+
+def learn_warnings(document: Document, expanded: Expanded) -> tuple[Complaint, ...]:
+    """Charts whose run length is far from the stated one until `batches` judge: they learn from few windows.
+
+    Each place of the file once, for however many tags it stands. What was confirmed on the tag's own data needs none.
+    """
+    found: dict[Complaint, None] = {}
+    for placed in expanded.tags.values():
+        drift = placed.text.drift
+        if drift is None or drift.learn >= _HONEST_LEARN or drift.confirmed is not None:
+            continue
+        if drift.target is not None and drift.sigma is not None:
+            continue
+        message = (
+            f"a baseline learnt from {drift.learn} windows alarms falsely up to twice as often as stated, or finds a "
+            "drift late (measured with 20: 0.5 to 3.8 times the stated run length); write "
+            f"`learn: {_HONEST_LEARN}` or more, `target` and `sigma`, or what `thermowell drift confirm` measures"
+        )
+        found[document.complain((*placed.path, "drift", "learn"), message)] = None
+    return tuple(found)
 
 
 def _slacks(text: Drift) -> tuple[float, ...]:

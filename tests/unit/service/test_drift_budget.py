@@ -1,9 +1,12 @@
 """The plant's budget of false alarms, and what a tag gets of it."""
 
+from argparse import Namespace
+
 import pytest
 
 from domain.errors import ConfigError
 from domain.rules import ConfirmedRunLength, DriftRule
+from service.cli.check import run as run_check
 from service.config.build import load
 
 FILE = """
@@ -113,3 +116,50 @@ def test_a_target_cannot_be_a_reading_and_a_deviation(tmp_path):
         ConfigError, match=r"deviation .* in phase 'dose' of API-1 and by its reading in phase 'charge'"
     ):
         check(tmp_path, 0.0, "TT: {unit: degC, nor: [-5, 5]}")
+
+
+@pytest.mark.parametrize(
+    ("own", "place"),
+    [
+        ("learn: 99", "8:48"),
+        ("arl0: 500", "8:40"),
+        ("learn: 60, target: 1.0", "8:48"),
+    ],
+)
+def test_a_chart_that_learns_from_few_windows_is_warned_of_with_its_place(tmp_path, capsys, own, place):
+    file = tmp_path / "thermowell.yaml"
+    file.write_text(
+        FILE.replace("{{every: 60s}}", "{{learn: 100}}")
+        .replace("{{every: 10s}}", "{{learn: 100}}")
+        .format(budget="", own=own)
+        .replace("every: 60s, ", "")
+    )
+
+    assert run_check(Namespace(file=file)) == 0
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{file}:{place}: tags.C.drift.learn: warning: a baseline learnt from ")
+
+
+@pytest.mark.parametrize("own", ["learn: 100", "target: 1.0, sigma: 0.1", CONFIRMED])
+def test_a_chart_that_learns_from_many_or_nothing_or_was_confirmed_is_not_warned_of(tmp_path, own):
+    file = tmp_path / "thermowell.yaml"
+    file.write_text(FILE.format(budget="", own=own))
+
+    assert [each.path for each in load(file).warnings] == ["tags.A.drift.learn", "tags.B.drift.learn"]
+
+
+def test_a_template_is_warned_of_once_for_all_its_units(tmp_path):
+    file = tmp_path / "thermowell.yaml"
+    file.write_text("""
+sources:
+  train: {opcua: {url: "opc.tcp://127.0.0.1:4840/", security: None}}
+templates:
+  reactor: {tags: {"{unit}.TT": {node: "ns=2;s={unit}.TT", drift: {learn: 20}}}}
+units:
+  R101: {template: reactor, source: train}
+  R102: {template: reactor, source: train}
+""")
+
+    (warning,) = load(file).warnings
+    assert (warning.line, warning.path) == (5, "templates.reactor.tags.{unit}.TT.drift.learn")
