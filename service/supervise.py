@@ -1,4 +1,8 @@
-"""`thermowell run`: keeps the core and the web process alive, each on its own."""
+"""`thermowell run`: keeps the processes of the service alive, each on its own.
+
+What ends is started again after a growing pause, for ever. Only what is refused (`service.exits`) ends the service, and
+that only when it begins: a process that ran before, and is refused now, is tried again, and the others go on.
+"""
 
 import ctypes
 import logging
@@ -11,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from service.exits import REFUSED
+
 log = logging.getLogger(__name__)
 
 ROLES = ("core", "web")
-CANNOT_START = 2
-"""The exit code of a process that would fail again: a wrong configuration, a file in use."""
-
 _SHORTEST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _STEADY_S = 60.0
@@ -39,6 +42,7 @@ class Child:
     started_s: float = 0.0
     pause_s: float = _SHORTEST_PAUSE_S
     due_s: float = 0.0
+    was_steady: bool = False
 
 
 class Supervisor:
@@ -56,8 +60,8 @@ class Supervisor:
         code = 0
         while not self._stopping:
             for child in self._children:
-                if self._look_after(child) == CANNOT_START:
-                    code, self._stopping = CANNOT_START, True
+                if self._look_after(child) == REFUSED and not child.was_steady:
+                    code, self._stopping = REFUSED, True
             time.sleep(0.1)
         self._end_all()
         return code
@@ -75,8 +79,10 @@ class Supervisor:
         code = child.process.poll()
         if code is None:
             if now_s - child.started_s > _STEADY_S:
-                child.pause_s = _SHORTEST_PAUSE_S
+                child.pause_s, child.was_steady = _SHORTEST_PAUSE_S, True
             return None
+        if code == REFUSED and child.was_steady:
+            child.pause_s = _LONGEST_PAUSE_S
         log.error("the %s process ended with %s; starting it again in %.1f s", child.role, code, child.pause_s)
         child.process, child.due_s = None, now_s + child.pause_s
         child.pause_s = min(child.pause_s * 2, _LONGEST_PAUSE_S)

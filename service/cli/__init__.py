@@ -4,9 +4,10 @@ import argparse
 import importlib
 import logging
 import sys
+import traceback
 
 from domain.errors import ConfigError, ThermowellError
-from service.supervise import CANNOT_START
+from service.exits import code_of
 
 VERBS = {
     "run": "run the service: collect, keep, judge, tell and show",
@@ -47,18 +48,25 @@ def main(arguments: list[str] | None = None) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         code = options.verb(options)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        code = CANNOT_START
-    except ThermowellError as error:
-        print(f"thermowell: {error}", file=sys.stderr)
-        code = CANNOT_START
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:  # whoever read our output has seen enough
         sys.stderr.close()
         code = 141
+    except Exception as error:  # noqa: BLE001  the process's root: `service.exits` says what becomes of it
+        _tell(error)
+        code = code_of(error)
     sys.exit(code)
+
+
+def _tell(error: Exception) -> None:
+    """What went wrong: in words where the program foresaw it, else with its stack."""
+    if isinstance(error, ConfigError):
+        print(error, file=sys.stderr)
+    elif isinstance(error, ThermowellError):
+        print(f"thermowell: {error}", file=sys.stderr)
+    else:
+        traceback.print_exception(error)
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from service.supervise import _STOP_WITHIN_S, CANNOT_START
+from service.exits import REFUSED
+from service.supervise import _STOP_WITHIN_S
 from tests.acceptance.service.running import Api, free_port, until
 from tests.unit.deploy.reading import ROOT, project, text_of
 
@@ -59,7 +60,7 @@ def test_the_unit_starts_and_stops_the_service_as_the_service_expects_it() -> No
     (script,) = project()["project"]["scripts"]
 
     assert setting("ExecStart") == f"/opt/thermowell/bin/{script} run --config /etc/thermowell/thermowell.yaml"
-    assert setting("RestartPreventExitStatus") == str(CANNOT_START)
+    assert setting("RestartPreventExitStatus") == str(REFUSED)
     assert int(setting("TimeoutStopSec").removesuffix("s")) >= 2 * _STOP_WITHIN_S
     assert setting("KillMode") == "mixed", "the supervisor stops the others in their order"
     assert setting("WorkingDirectory") == f"/var/lib/{setting('StateDirectory')}"
