@@ -8,6 +8,7 @@ from typing import Protocol
 from api.stream import Feed
 from domain.approvals import Standing
 from domain.entries import Quarantined
+from domain.figures import Reading
 from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader
 from domain.recipes import Recipe
 from domain.rules import Rulebook
@@ -96,9 +97,9 @@ def nothing_quarantined(limit: int) -> Sequence[Quarantined]:
     return ()
 
 
-def no_metrics() -> str:
+def no_figures() -> Sequence[Reading]:
     """Stand in where the core reports no figures."""
-    return ""
+    return ()
 
 
 def nothing_recorded() -> Mapping[str, int]:
@@ -163,7 +164,7 @@ class Dependencies:
     feed: Feed
     rulebook: Rulebook = field(default_factory=Rulebook)
     wake_core: Callable[[], None] = no_core
-    metrics: Callable[[], str] = no_metrics
+    figures: Callable[[], Sequence[Reading]] = no_figures
     ready: Callable[[], tuple[bool, str]] = always_ready
     holds: Callable[[], Sequence[HoldRun]] = no_holds
     budgets: Callable[[], Sequence[BudgetRun]] = no_budgets

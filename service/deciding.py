@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from domain.errors import RetryLater
+from domain.figures import Reading
 from historian.journal.writer import SqliteJournal
 from records.lease import LOOK_EVERY_S, RENEW_EVERY_S, Lease
-from service.gauges import report_for_ever
+from service.gauges import as_json, report_for_ever
 
 log = logging.getLogger(__name__)
 
@@ -124,9 +125,11 @@ class Waiting:
             "record": {},
             "holds": [],
             "budgets": [],
-            "gauges": {
-                "thermowell_journal_position": self._journal.last(),
-                "thermowell_journal_bytes": self._journal.usage().used_bytes,
-                "thermowell_process_cpu_seconds_total": time.process_time(),
-            },
+            "figures": as_json(
+                (
+                    Reading("thermowell_journal_position", self._journal.last()),
+                    Reading("thermowell_journal_bytes", self._journal.usage().used_bytes),
+                    Reading("thermowell_process_cpu_seconds_total", time.process_time(), ("core",)),
+                )
+            ),
         }

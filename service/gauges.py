@@ -5,7 +5,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,7 @@ from typing import Protocol
 import orjson
 
 from detectors.bank import Bank
+from domain.figures import Reading, Spread
 from domain.ports import Clock, Store
 from historian.journal.writer import SqliteJournal
 from service.judging import Judge
@@ -21,31 +22,6 @@ from service.space import SpaceWatch
 
 _FRESH_WITHIN_S = 15.0
 _NAME = "core.json"
-
-_HELP = {
-    "thermowell_start_time_seconds": "When the core process started, in seconds since 1970",
-    "thermowell_journal_position": "The newest durable entry",
-    "thermowell_judged_position": "The entry up to which detectors and alarms have judged",
-    "thermowell_store_cursor": "The entry up to which the record is durable by itself",
-    "thermowell_journal_bytes": "Size of the journal's files",
-    "thermowell_journal_hours_left": "Hours until the journal's quota is spent at the present rate",
-    "thermowell_rows_stored": "Rows in the record",
-    "thermowell_rows_duplicate": "Rows that were in the record already",
-    "thermowell_rows_waiting": "Rows that the record has not sealed yet",
-    "thermowell_rechecks": "Late rows that ask for another look at the past",
-    "thermowell_rechecks_waiting": "Tags with late rows that are not judged again yet",
-    "thermowell_rejudged": "Stretches of a tag that were judged again",
-    "thermowell_rejudging_seconds": "Time that judging again took",
-    "thermowell_process_cpu_seconds_total": "CPU used by the core process",
-    "thermowell_mirror_position": "The entry up to which a mirror has everything",
-    "thermowell_mirror_failing": "1 while a mirror waits to try again",
-    "thermowell_mirror_rows_written_total": "Rows that a mirror has taken",
-    "thermowell_mirror_behind_seconds": "Time since a mirror had everything",
-    "thermowell_mirror_hours_left": "Hours until rows that a mirror lacks leave the journal, if it stays away",
-    "thermowell_mirror_rows_too_old_total": "Rows that are older than a mirror's bucket keeps",
-    "thermowell_mirror_rows_refused_total": "Rows that a mirror refused for good",
-    "thermowell_mirror_entries_missed_total": "Entries that left the journal first: their rows came from the record",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +50,28 @@ class Reporter:
             "record": dict(counts),
             "holds": [row.as_json() for row in self.bank.running_holds()],
             "budgets": [row.as_json() for row in self.bank.running_budgets()],
-            "gauges": self._gauges(counts),
+            "figures": as_json(self._figures(counts)),
         }
 
-    def _gauges(self, counts: Mapping[str, int]) -> dict[str, float | None]:
+    def _figures(self, counts: Mapping[str, int]) -> Iterator[Reading]:
         usage = self.journal.usage()
-        return {
-            "thermowell_start_time_seconds": self.started_ns / 1e9,
-            "thermowell_journal_position": self.journal.last(),
-            "thermowell_judged_position": self.judge.position,
-            "thermowell_store_cursor": self.store.cursor(),
-            "thermowell_journal_bytes": usage.used_bytes,
-            "thermowell_journal_hours_left": usage.hours_left if math.isfinite(usage.hours_left) else None,
-            "thermowell_rows_stored": counts["stored"],
-            "thermowell_rows_duplicate": counts["duplicates"],
-            "thermowell_rows_waiting": counts["waiting"],
-            "thermowell_rechecks": self.judge.rechecks,
-            "thermowell_rechecks_waiting": len(self.judge.asked),
-            "thermowell_rejudged": self.judge.rejudged,
-            "thermowell_rejudging_seconds": self.judge.rejudging_s,
-            "thermowell_process_cpu_seconds_total": time.process_time(),
-            **{name: value for mirror in self.mirrors for name, value in mirror.gauges().items()},
-        }
+        yield Reading("thermowell_process_start_time_seconds", self.started_ns / 1e9, ("core",))
+        yield Reading("thermowell_process_cpu_seconds_total", time.process_time(), ("core",))
+        yield Reading("thermowell_journal_position", self.journal.last())
+        yield Reading("thermowell_journal_bytes", usage.used_bytes)
+        if math.isfinite(usage.hours_left):
+            yield Reading("thermowell_journal_left_seconds", usage.hours_left * 3600)
+        yield Reading("thermowell_follower_position", self.judge.position, ("judge",))
+        yield Reading("thermowell_follower_position", self.store.cursor(), ("store",))
+        yield Reading("thermowell_store_rows", counts["stored"])
+        yield Reading("thermowell_store_rows_waiting", counts["waiting"])
+        yield Reading("thermowell_store_duplicates_total", counts["duplicates"])
+        yield Reading("thermowell_rechecks_total", self.judge.rechecks)
+        yield Reading("thermowell_rechecks_waiting", len(self.judge.asked))
+        yield Reading("thermowell_rejudged_total", self.judge.rejudged)
+        yield Reading("thermowell_rejudging_seconds_total", self.judge.rejudging_s)
+        for mirror in self.mirrors:
+            yield from mirror.figures()
 
 
 class Reporting(Protocol):
@@ -139,21 +115,16 @@ def record_counts(report: Mapping[str, object] | None) -> Mapping[str, int]:
     return record
 
 
-def as_prometheus(report: Mapping[str, object] | None) -> str:
-    """The gauges in Prometheus' text format."""
-    if report is None:
-        return ""
-    gauges = report["gauges"]
-    assert isinstance(gauges, dict)
-    lines = []
-    told = ""
-    for labelled, value in sorted(gauges.items()):
-        if value is None:
-            continue
-        name = labelled.partition("{")[0]
-        if name != told:
-            kind = "counter" if name.endswith("_total") else "gauge"
-            lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} {kind}"]
-            told = name
-        lines.append(f"{labelled} {value}")
-    return "\n".join(lines) + "\n"
+def as_json(readings: Iterable[Reading]) -> list[object]:
+    """Readings as they stand in the report: name, number or [counts, sum], labels."""
+    return [[name, list(value) if isinstance(value, Spread) else value, labels] for name, value, labels in readings]
+
+
+def figures_of(report: Mapping[str, object] | None) -> list[Reading]:
+    """The readings in a report; none while the core does not tell."""
+    told = [] if report is None else report["figures"]
+    assert isinstance(told, list)
+    return [
+        Reading(name, Spread(*value) if isinstance(value, list) else value, tuple(labels))
+        for name, value, labels in told
+    ]

@@ -7,12 +7,11 @@ mirror is back.
 
 import asyncio
 import functools
-import json
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Protocol
 
 from domain.entries import START, Entry, Position
 from domain.errors import RetryLater
+from domain.figures import Reading
 from domain.ports import Records, Rows
 from domain.samples import SampleBatch
 from historian.chunks.query import Stretch
@@ -76,6 +76,7 @@ class MirrorCounts:
     too_old: int = 0  # older than the bucket keeps
     refused: int = 0
     missed_entries: int = 0  # had left the journal: their rows came from the record
+    retries: int = 0  # attempts that failed
 
 
 @dataclass(slots=True)
@@ -162,19 +163,21 @@ class MirrorFollower:
         """Up to where the journal may be trimmed as far as this mirror goes; from any thread."""
         return self.watch.may_leave(self.position)
 
-    def gauges(self) -> Mapping[str, float]:
+    def figures(self) -> Iterator[Reading]:
         """What Prometheus hears of this mirror."""
-        label = f"{{mirror={json.dumps(self.name, ensure_ascii=False)}}}"
-        return {
-            f"thermowell_mirror_position{label}": self.position,
-            f"thermowell_mirror_failing{label}": int(self._trouble is not None),
-            f"thermowell_mirror_behind_seconds{label}": self.watch.behind_s,
-            f"thermowell_mirror_hours_left{label}": self.watch.hours_left,
-            f"thermowell_mirror_rows_written_total{label}": self.counts.written,
-            f"thermowell_mirror_rows_too_old_total{label}": self.counts.too_old,
-            f"thermowell_mirror_rows_refused_total{label}": self.counts.refused,
-            f"thermowell_mirror_entries_missed_total{label}": self.counts.missed_entries,
+        told = {
+            "position": self.position,
+            "failing": int(self._trouble is not None),
+            "behind_seconds": self.watch.behind_s,
+            "left_seconds": self.watch.hours_left * 3600,
+            "rows_written_total": self.counts.written,
+            "rows_too_old_total": self.counts.too_old,
+            "rows_refused_total": self.counts.refused,
+            "entries_missed_total": self.counts.missed_entries,
+            "retries_total": self.counts.retries,
         }
+        for name, value in told.items():
+            yield Reading(f"thermowell_mirror_{name}", value, (self.name,))
 
     def _attempt(self) -> float:
         """One step; return how long to wait before the next."""
@@ -204,6 +207,7 @@ class MirrorFollower:
                 "mirror %s waits: %s; %.1f h until its rows leave the journal", self.name, why, self.watch.hours_left
             )
         self._trouble = why
+        self.counts.retries += 1
         self._close_writer()
         self.watch.look(why, is_behind=True)
         self._pause_s = min(max(self._pause_s * 2, self._rhythm.first_pause_s), self._rhythm.longest_pause_s)

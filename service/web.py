@@ -17,7 +17,7 @@ from records.database import SqlRecords
 from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
-from service.gauges import as_prometheus, read_report, record_counts
+from service.gauges import figures_of, read_report, record_counts
 from service.keeping import open_records
 from service.ranges.standing import judging_recipes, standings_of
 from service.set_points import recorded_steps
@@ -55,7 +55,7 @@ async def run_web(configuration: Configuration) -> None:
         feed=feed,
         rulebook=configuration.rulebook,
         wake_core=waker.wake,
-        metrics=lambda: as_prometheus(read_report(files.run)),
+        figures=lambda: figures_of(read_report(files.run)),
         ready=lambda: _ready(files),
         holds=lambda: _holds(files),
         budgets=lambda: _budgets(files),

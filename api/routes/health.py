@@ -1,11 +1,15 @@
 """Whether the service lives and works, for machines."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from starlette.responses import PlainTextResponse, Response
 
 from api.context import Context, Here
+from api.exposition import exposition
+from domain.figures import Reading
 
 router = APIRouter(tags=["health"])
 
@@ -29,38 +33,22 @@ async def ready(here: Here) -> Response:
 
 
 @router.get("/metrics")
-async def metrics(here: Here) -> Response:
-    """Figures for Prometheus: this process's own, then the core's."""
-    core = await here.lanes.light.run(here.deps.metrics)
-    text = "\n".join(own_metrics(here)) + "\n" + core
-    return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+async def metrics(here: Here, accept: Annotated[str, Header()] = "") -> Response:
+    """Figures for Prometheus: this process's own and the core's."""
+    told = await here.lanes.light.run(here.deps.figures)
+    text, media_type = exposition([*told, *own_figures(here)], accept)
+    return Response(text, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
-def own_metrics(here: Context) -> list[str]:
+def own_figures(here: Context) -> Iterator[Reading]:
     """What this process counts."""
     feed = here.deps.feed
-    lines = [
-        "# HELP thermowell_web_position The newest journal position told to listeners.",
-        "# TYPE thermowell_web_position gauge",
-        f"thermowell_web_position {feed.position}",
-        "# HELP thermowell_web_listeners Clients of the event stream.",
-        "# TYPE thermowell_web_listeners gauge",
-        f"thermowell_web_listeners {feed.clients}",
-        "# HELP thermowell_web_events_total Events built for the event stream.",
-        "# TYPE thermowell_web_events_total counter",
-        f"thermowell_web_events_total {feed.events}",
-        "# HELP thermowell_web_events_dropped_total Events that slow clients did not get.",
-        "# TYPE thermowell_web_events_dropped_total counter",
-        f"thermowell_web_events_dropped_total {feed.dropped}",
-        "# HELP thermowell_web_reads Reads that run or wait, and how many may.",
-        "# TYPE thermowell_web_reads gauge",
-    ]
+    yield Reading("thermowell_web_position", feed.position)
+    yield Reading("thermowell_web_listeners", feed.clients)
+    yield Reading("thermowell_web_events_total", feed.events)
+    yield Reading("thermowell_web_events_dropped_total", feed.dropped)
     for lane in (here.lanes.light, here.lanes.heavy):
-        lines.append(f'thermowell_web_reads{{lane="{lane.name}",what="inside"}} {lane.inside}')
-        lines.append(f'thermowell_web_reads{{lane="{lane.name}",what="places"}} {lane.places}')
-    lines.append("# HELP thermowell_web_requests_total Answers by status.")
-    lines.append("# TYPE thermowell_web_requests_total counter")
-    lines.extend(
-        f'thermowell_web_requests_total{{status="{status}"}} {count}' for status, count in sorted(here.requests.items())
-    )
-    return lines
+        yield Reading("thermowell_web_reads", lane.inside, (lane.name, "inside"))
+        yield Reading("thermowell_web_reads", lane.places, (lane.name, "places"))
+    for status, count in sorted(here.requests.items()):
+        yield Reading("thermowell_web_requests_total", count, (str(status),))

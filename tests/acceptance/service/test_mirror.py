@@ -67,7 +67,7 @@ def test_an_outage_and_a_kill_leave_no_hole_in_the_mirror(tmp_path: Path) -> Non
             running.start()
             until(lambda: len(server.bodies) > 1)
             until(running.ready)
-            until(lambda: 'thermowell_mirror_failing{mirror="plant"} 1' in metrics(http_port))
+            until(lambda: 'thermowell_mirror_failing{mirror="plant"} 1.0' in metrics(http_port))
             server.answer = lambda _: TAKEN
             until(lambda: len(mirrored(server)) > 10)
             running.kill()
@@ -75,8 +75,8 @@ def test_an_outage_and_a_kill_leave_no_hole_in_the_mirror(tmp_path: Path) -> Non
             running.start()
             until(lambda: len(mirrored(server)) > before_the_kill + 20)
             until(running.ready)
-            until(lambda: 'thermowell_mirror_failing{mirror="plant"} 0' in metrics(http_port))
-            missed = 'thermowell_mirror_entries_missed_total{mirror="plant"} 0' in metrics(http_port)
+            until(lambda: 'thermowell_mirror_failing{mirror="plant"} 0.0' in metrics(http_port))
+            missed = 'thermowell_mirror_entries_missed_total{mirror="plant"} 0.0' in metrics(http_port)
             code = running.stop()
 
     there, record = mirrored(server), in_the_record(tmp_path)

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from domain.figures import Reading
 from tests.unit.api.conftest import LEAD, World, a_client, a_world
 
 
@@ -95,12 +96,13 @@ async def test_a_journal_that_cannot_be_followed_is_not_ready(world: World, clie
 
 
 async def test_figures_are_our_own_and_the_cores() -> None:
-    async with a_client(a_world(metrics=lambda: "thermowell_core 1\n")) as client:
+    readings = [Reading("thermowell_journal_position", 7)]
+    async with a_client(a_world(figures=lambda: readings)) as client:
         await client.get("/v1/nothing")
         told = (await client.get("/metrics")).text
 
-    assert 'thermowell_web_requests_total{status="404"} 1' in told
-    assert told.endswith("thermowell_core 1\n")
+    assert 'thermowell_web_requests_total{status="404"} 1.0' in told
+    assert "thermowell_journal_position 7.0" in told
     assert all(line.startswith(("#", "thermowell_")) for line in told.splitlines())
 
 

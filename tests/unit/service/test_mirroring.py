@@ -20,7 +20,6 @@ from historian.line_protocol import LineProtocol
 from historian.mirrored import MirroredHistory, MirroredJournal, Rendering
 from historian.refused import RefusedFile
 from service.config.build import load
-from service.gauges import as_prometheus
 from service.mirror_watch import Hold, MirrorWatch
 from service.mirroring import LineWriter, MirrorFollower, Rhythm, StoredHistory, mirrors_of
 from tests.fake_records import MemoryRecords
@@ -97,6 +96,10 @@ def make_mirror(
     )
 
 
+def failing(mirror: MirrorFollower) -> object:
+    return {reading.name: reading.value for reading in mirror.figures()}["thermowell_mirror_failing"]
+
+
 @asynccontextmanager
 async def running(mirror: MirrorFollower) -> AsyncIterator[None]:
     task = asyncio.create_task(mirror.run())
@@ -152,10 +155,7 @@ async def test_while_influxdb_is_away_the_cursor_stays_and_nothing_is_skipped(
     last = journal.put(samples(1.0, at=10), samples(2.0, at=20))
     async with running(mirror):
         await until(lambda: len(server.bodies) >= 3)
-        stood, was_failing = (
-            records.cursor_of("mirror:plant"),
-            mirror.gauges()['thermowell_mirror_failing{mirror="plant"}'],
-        )
+        stood, was_failing = records.cursor_of("mirror:plant"), failing(mirror)
         server.answer = lambda _: TAKEN
         await until(lambda: mirror.position == last)
 
@@ -250,7 +250,7 @@ async def test_a_fault_of_any_kind_is_tried_again_and_ends_nothing(
     last = journal.put(samples(1.0, at=10))
     journal.fault = ZeroDivisionError("a mistake of ours")
     async with running(mirror):
-        await until(lambda: mirror.gauges()['thermowell_mirror_failing{mirror="plant"}'] == 1)
+        await until(lambda: failing(mirror) == 1)
         journal.fault = None
         await until(lambda: mirror.position == last)
 
@@ -320,13 +320,3 @@ async def test_a_token_that_was_taken_away_stops_the_mirror_only(
 def test_a_mirror_that_cannot_be_is_told_at_the_start(tmp_path: Path, url: str, fault: str):
     with pytest.raises(ConfigError, match=fault):
         load(config_with(tmp_path, url))
-
-
-def test_gauges_of_two_mirrors_share_their_head():
-    gauges = {f'thermowell_mirror_rows_refused_total{{mirror="{name}"}}': 0 for name in ("a", "b")}
-
-    assert as_prometheus({"gauges": gauges}).splitlines()[1:] == [
-        "# TYPE thermowell_mirror_rows_refused_total counter",
-        'thermowell_mirror_rows_refused_total{mirror="a"} 0',
-        'thermowell_mirror_rows_refused_total{mirror="b"} 0',
-    ]
