@@ -4,6 +4,7 @@ A missing value is missing in every result. Integers stay integers, but for a di
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -63,6 +64,21 @@ class Column:
         for row in np.flatnonzero(missing).tolist():
             values[row] = None
         return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """Points of one or several series in time order, n rows."""
+
+    time_ns: Times
+    columns: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+    def at(self, chosen: Mask | slice) -> "Frame":
+        """Some of the rows."""
+        return Frame(self.time_ns[chosen], {name: column.at(chosen) for name, column in self.columns.items()})
 
 
 def nothing(kind: Kind, length: int) -> Column:

@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from api.influxql.conditions import Span, split_time
+from api.influxql.decided import Decided
 from api.influxql.faults import Unanswered
 from api.influxql.frames import Record
 from api.influxql.plan import plan
 from api.influxql.schema import POLICY, Measurement
 from api.influxql.selecting import Selecting, Table
-from api.influxql.showing import Listing, Showing, chosen
-from api.influxql.tree import Select, Show, Statement
+from api.influxql.showing import Listing, Showing, chosen, chosen_names
+from api.influxql.tree import Select, Show, Source, Statement
 
 Outcome: TypeAlias = Table | Listing
 
@@ -24,6 +26,7 @@ class Evaluation:
     database: str | None
     policy: str | None
     measurements: Sequence[Measurement]
+    decided: Decided
     record: Record
     now_ns: int
 
@@ -35,15 +38,34 @@ class Evaluation:
         statement = self.statements[number]
         self._check_database(statement)
         if isinstance(statement, Show):
-            yield from Showing(self.databases, self.measurements, self.record, self.now_ns).listings(statement)
+            known = self._known_by(statement)
+            yield from Showing(self.databases, known, self.record, self.now_ns).listings(statement)
             return
         if self.policy not in {None, "", POLICY}:
             raise Unanswered(f"retention policy not found: {self.policy}")
-        found = chosen(self.measurements, statement.sources)
-        if not found:
-            return
+        # Dates are of a zone that only the plan knows: then nothing is left out by time here.
+        span = Span() if statement.zone else split_time(statement.where, self.now_ns, None)[0]
+        found = chosen([*self.measurements, *self._decided(statement.sources, span)], statement.sources)
         for measurement in found:
             yield from Selecting(plan(statement, measurement, self.now_ns), measurement, self.record).tables()
+
+    def _known_by(self, show: Show) -> list[Measurement]:
+        """What a SHOW is about; one point of what was decided tells that it is there, and the newest which tags."""
+        if show.what in {"databases", "policies"}:
+            return []
+        sources = [show.with_measurement] if show.with_measurement is not None else show.sources
+        span, _ = split_time(show.where, self.now_ns, None)
+        most = 1 if show.what in {"measurements", "field_keys"} and show.where is None else None
+        return [*self.measurements, *self._decided(sources, span, most, whole=False)]
+
+    def _decided(
+        self, sources: Sequence[Source], span: Span, most: int | None = None, *, whole: bool = True
+    ) -> Iterator[Measurement]:
+        names = self.decided.names()
+        for name in chosen_names(names, sources) if sources else names:
+            made = self.decided.read(name, span, most, whole=whole)
+            if made is not None:
+                yield made
 
     def _check_database(self, statement: Statement) -> None:
         if isinstance(statement, Show):

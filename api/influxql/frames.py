@@ -7,32 +7,18 @@ import numpy as np
 
 from api.dependencies import TextReader
 from api.influxql.budget import MOST_READ_AT_ONCE, Budget
-from api.influxql.columns import Column, Kind, Mask, Times, joined, nothing
+from api.influxql.columns import Column, Frame, Kind, joined, nothing
 from api.influxql.conditions import Span
 from api.influxql.faults import Unanswered
 from api.influxql.schema import BOOLEAN, STATUS, TEXT, VALUE, Series
 from domain import status
 from domain.ports import HistoryReader, Rows
+from domain.tags import Tag
 from domain.time import MINUTE_NS
 
 EARLIEST_NS, LATEST_NS = -(2**63) + 2, 2**63 - 2
 _FIRST_LOOK_NS = MINUTE_NS
 _GROWTH = 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """Points of one or several series in time order, n rows; `series` is the place of each row's series."""
-
-    time_ns: Times
-    columns: Mapping[str, Column]
-
-    def __len__(self) -> int:
-        return len(self.time_ns)
-
-    def at(self, chosen: Mask | slice) -> "Frame":
-        """Some of the rows."""
-        return Frame(self.time_ns[chosen], {name: column.at(chosen) for name, column in self.columns.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +32,13 @@ class Record:
     def frame(self, series: Series, span: Span) -> Frame:
         """All points in a span. Unanswered if they are more than are read at once."""
         first_ns, end_ns = bounds(span)
-        if series.tag.kind == "text":
-            return self._text_frame(series, first_ns, end_ns, MOST_READ_AT_ONCE)
-        rows = self._rows(series, first_ns, end_ns, MOST_READ_AT_ONCE)
+        tag = series.read_by
+        if tag is None:
+            return self._whole(series, first_ns, end_ns)
+        rows = self._rows(tag, first_ns, end_ns, MOST_READ_AT_ONCE)
         if rows.cut is not None:
             raise Unanswered(
-                f"max-select-point limit exceeded: {series.tag.name} has more than {MOST_READ_AT_ONCE:,} rows in this "
+                f"max-select-point limit exceeded: {tag.name} has more than {MOST_READ_AT_ONCE:,} rows in this "
                 "time; ask for a shorter one"
             )
         return frame_of(series, rows)
@@ -59,11 +46,12 @@ class Record:
     def oldest(self, series: Series, span: Span, count: int, fields: frozenset[str]) -> Frame:
         """The first `count` points in a span that have one of the fields."""
         first_ns, end_ns = bounds(span)
-        if series.tag.kind == "text":
-            return self._text_frame(series, first_ns, end_ns, MOST_READ_AT_ONCE)
+        tag = series.read_by
+        if tag is None:
+            return self._whole(series, first_ns, end_ns)
         limit = max(count, 16)
         while True:
-            rows = self._rows(series, first_ns, end_ns, min(limit, MOST_READ_AT_ONCE))
+            rows = self._rows(tag, first_ns, end_ns, min(limit, MOST_READ_AT_ONCE))
             frame = with_any(frame_of(series, rows), fields)
             if rows.cut is None or len(frame) >= count or limit >= MOST_READ_AT_ONCE:
                 return frame.at(slice(0, count))
@@ -72,13 +60,14 @@ class Record:
     def newest(self, series: Series, span: Span, count: int, fields: frozenset[str]) -> Frame:
         """The last `count` points in a span that have one of the fields, in time order."""
         first_ns, end_ns = bounds(span)
-        if series.tag.kind == "text":
-            return self._text_frame(series, first_ns, end_ns, MOST_READ_AT_ONCE)
-        latest = self.history.latest([int(series.tag.id)])
+        tag = series.read_by
+        if tag is None:
+            return self._whole(series, first_ns, end_ns)
+        latest = self.history.latest([int(tag.id)])
         if not len(latest.time_ns):
             return self.frame(series, Span(0, -1))
         end_ns = min(end_ns, int(latest.time_ns[0]) + 1)
-        first_ns = max(first_ns, self._first_time(series, first_ns, end_ns))
+        first_ns = max(first_ns, self._first_time(tag, first_ns, end_ns))
         back_ns = _FIRST_LOOK_NS
         while True:
             start_ns = max(first_ns, end_ns - back_ns)
@@ -93,22 +82,30 @@ class Record:
         found = self.oldest(series, Span(first_ns, end_ns - 1), 1, frozenset())
         return int(found.time_ns[0]) if len(found) else None
 
-    def _first_time(self, series: Series, first_ns: int, end_ns: int) -> int:
-        rows = self._rows(series, first_ns, end_ns, 1)
+    def _first_time(self, tag: Tag, first_ns: int, end_ns: int) -> int:
+        rows = self._rows(tag, first_ns, end_ns, 1)
         return int(rows.time_ns[0]) if len(rows) else end_ns
 
-    def _rows(self, series: Series, first_ns: int, end_ns: int, limit: int) -> Rows:
+    def _rows(self, tag: Tag, first_ns: int, end_ns: int, limit: int) -> Rows:
         self.budget.look()
-        rows = self.history.read(int(series.tag.id), first_ns, max(first_ns, end_ns), limit=limit)
+        rows = self.history.read(int(tag.id), first_ns, max(first_ns, end_ns), limit=limit)
         self.budget.read(len(rows))
         return rows
 
-    def _text_frame(self, series: Series, first_ns: int, end_ns: int, limit: int) -> Frame:
+    def _whole(self, series: Series, first_ns: int, end_ns: int) -> Frame:
+        """Points that are told all at once: what was decided, or a tag's texts."""
+        if series.points is not None:
+            self.budget.look()
+            first, end = np.searchsorted(series.points.time_ns, [first_ns, end_ns])
+            return series.points.at(slice(int(first), int(end)))
+        return self._text_frame(series.tag, first_ns, end_ns, MOST_READ_AT_ONCE)
+
+    def _text_frame(self, tag: Tag | None, first_ns: int, end_ns: int, limit: int) -> Frame:
         """Points of a tag that holds text; of several at one time the last in the journal."""
-        if self.texts is None:
+        if self.texts is None or tag is None:
             return Frame(np.empty(0, np.int64), {TEXT: nothing(Kind.STRING, 0), STATUS: nothing(Kind.INTEGER, 0)})
         self.budget.look()
-        rows = list(self.texts.read(int(series.tag.id), first_ns, max(first_ns, end_ns), limit))
+        rows = list(self.texts.read(int(tag.id), first_ns, max(first_ns, end_ns), limit))
         self.budget.read(len(rows))
         rows = list({row.time_ns: row for row in rows}.values())
         texts = np.array([row.value or "" for row in rows], np.object_)
@@ -130,7 +127,7 @@ def frame_of(series: Series, rows: Rows) -> Frame:
     finite = np.isfinite(rows.value)
     codes = Column(Kind.INTEGER, status.raw(rows.status).astype(np.int64))
     columns = {STATUS: codes}
-    if series.tag.kind == "boolean":
+    if series.tag is not None and series.tag.kind == "boolean":
         is_boolean = finite & ((rows.value == 0) | (rows.value == 1))
         columns[BOOLEAN] = Column(Kind.BOOLEAN, rows.value == 1, is_boolean)
         finite &= ~is_boolean

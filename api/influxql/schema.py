@@ -1,4 +1,4 @@
-"""What there is to ask for: the mirror's schema, over the tags of the record.
+"""What there is to ask for: the mirror's schema, over the tags of the record; what was decided stands in `decided`.
 
 This is the one place here that names measurements, tag keys and fields; a test holds it against the lines that the
 mirror writes.
@@ -7,7 +7,7 @@ mirror writes.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from api.influxql.columns import Kind
+from api.influxql.columns import Frame, Kind
 from domain.tags import Tag
 
 VALUE, BOOLEAN, TEXT, STATUS = "value", "boolean", "text", "status"
@@ -27,10 +27,16 @@ _FIELDS_OF = {"number": {VALUE, STATUS}, "boolean": {BOOLEAN, STATUS}, "text": {
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One tag of the record with the tag set that its points carry."""
+    """One tag of the record, or points of what was decided, with the tag set that the points carry."""
 
-    tag: Tag
+    tag: Tag | None
     tags: Mapping[str, str]
+    points: Frame | None = None
+
+    @property
+    def read_by(self) -> Tag | None:
+        """The tag whose rows the history has; None: texts, and what was decided, come whole."""
+        return None if self.tag is None or self.tag.kind == "text" else self.tag
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
@@ -62,10 +68,11 @@ class Naming:
 
     def measurements(self, tags: Iterable[Tag]) -> list[Measurement]:
         """What can be asked for of these tags."""
-        series = [Series(tag, self._tags_of(tag)) for tag in tags]
-        if not series:
+        tags = list(tags)
+        if not tags:
             return []
-        known = {name for one in series for name in _FIELDS_OF[one.tag.kind]}
+        series = [Series(tag, self._tags_of(tag)) for tag in tags]
+        known = {name for tag in tags for name in _FIELDS_OF[tag.kind]}
         fields = {name: kind for name, kind in _FIELDS.items() if name in known}
         return [Measurement(self.site, fields, tuple(sorted(series, key=lambda one: one.key)))]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.influxql.budget import MOST_READ_AT_ONCE, MOST_SERIES
-from api.influxql.columns import Column, Kind, Mask, Times, arithmetic, constant, nothing
+from api.influxql.columns import Column, Frame, Kind, Mask, Times, arithmetic, constant, nothing
 from api.influxql.conditions import Span, fields_in, holds, is_field
 from api.influxql.faults import Unanswered
-from api.influxql.frames import EARLIEST_NS, LATEST_NS, Frame, Record, merged
+from api.influxql.frames import EARLIEST_NS, LATEST_NS, Record, merged
 from api.influxql.functions import Bucketed, reduced
 from api.influxql.plan import TRANSFORMS, Plan, fields_read
 from api.influxql.points import Points, as_default, filled, side_by_side, transformed

@@ -105,7 +105,12 @@ class Showing:
 
 def chosen(measurements: Sequence[Measurement], sources: Sequence[Source]) -> list[Measurement]:
     """The measurements that are named, each once. Unanswered if another retention policy is."""
-    names = [one.name for one in measurements]
+    held = set(chosen_names([one.name for one in measurements], sources))
+    return [one for one in measurements if one.name in held]
+
+
+def chosen_names(names: Sequence[str], sources: Sequence[Source]) -> list[str]:
+    """Of some names those that are named."""
     held: set[str] = set()
     for source in sources:
         if source.policy not in {None, POLICY}:
@@ -115,7 +120,7 @@ def chosen(measurements: Sequence[Measurement], sources: Sequence[Source]) -> li
             held |= {name for name, is_met in zip(names, found, strict=True) if is_met}
         else:
             held.add(source.name)
-    return [one for one in measurements if one.name in held]
+    return [name for name in names if name in held]
 
 
 def cut_rows(rows: list[list[object]] | list[list[str]], cut: Cut) -> list[list[object]]:

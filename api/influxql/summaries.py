@@ -67,7 +67,8 @@ def _of_series(record: Record, series: Series, edges: Times, span: Span) -> Figu
     made = {name: np.full(len(edges) - 1, np.nan) for name in _SLOTS}
     made["count"] = np.zeros(len(edges) - 1)
     clipped = np.clip(edges, span.first_ns, max(span.first_ns, span.last_ns + 1))
-    if series.tag.kind != "number":
+    tag = series.read_by
+    if tag is None or tag.kind != "number":
         _read_again(record, series, clipped, made, np.arange(len(edges) - 1))
         return Figures(made)
     others = np.zeros(len(edges) - 1, np.int64)
@@ -76,7 +77,7 @@ def _of_series(record: Record, series: Series, edges: Times, span: Span) -> Figu
         start_ns, end_ns = int(clipped[first]), int(clipped[stop])
         if end_ns <= start_ns:
             continue
-        found = record.history.aggregate(int(series.tag.id), start_ns, end_ns, stop - first)
+        found = record.history.aggregate(int(tag.id), start_ns, end_ns, stop - first)
         place = first + (found.start_ns - start_ns) // int(clipped[first + 1] - clipped[first])
         others[place] = found.bad
         for name, values in (

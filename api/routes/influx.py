@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from api.context import Context, Here
 from api.influxql.answering import DEFAULT_CHUNK, PRECISIONS, Form, refusal, written
 from api.influxql.budget import Budget
+from api.influxql.decided import Decided
 from api.influxql.evaluation import Evaluation, is_cheap
 from api.influxql.faults import Unreadable
 from api.influxql.frames import Record
@@ -75,6 +76,7 @@ async def _answer(here: Context, request: Request, parameters: Mapping[str, str]
                 parameters.get("db") or None,
                 parameters.get("rp") or None,
                 _measurements(here),
+                Decided(here.deps, here.now_ns()),
                 record,
                 here.now_ns(),
             )
