@@ -37,6 +37,7 @@ class GapCause(enum.StrEnum):
     SEQUENCE = "sequence"  # the source's own numbering has a hole
     STOPPED = "stopped"  # this service was not running
     POSSIBLE = "possible"  # a broker's queue may have dropped messages; nobody can tell
+    RESTORED = "restored"  # what was taken between a backup and the first start after it was restored
     UNKNOWN = "unknown"
 
 

@@ -27,11 +27,14 @@ class Database:
     MayHaveArrived: the connection broke while it committed. Refused: the server does not keep what it confirms.
     """
 
-    def __init__(self, address: Address) -> None:
-        """NewerFormat and DamagedFile as `records.schema` says; a server may be away, and is looked for again."""
+    def __init__(self, address: Address, *, as_it_is: bool = False) -> None:
+        """NewerFormat and DamagedFile as `records.schema` says; a server may be away, and is looked for again.
+
+        `as_it_is`: the schema is neither made nor migrated nor looked at; for who only reads, and looks itself.
+        """
         self._backend = PostgresServer(address) if isinstance(address, Server) else SqliteFile(address)
         self._engine = self._backend.engine()
-        self._prepared = False
+        self._prepared = as_it_is
         self._preparing = Lock()
         self.fence: Callable[[Connection], None] | None = None
         """Called in every write transaction, before anything else: raises if this process may not write any more."""

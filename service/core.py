@@ -8,7 +8,7 @@ import signal
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 
-from domain.entries import ConfigurationActivated, Position
+from domain.entries import ConfigurationActivated, Heartbeat, Position
 from domain.findings import Stage
 from domain.ports import Source
 from domain.tags import TagTable
@@ -17,6 +17,7 @@ from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
 from records.database import SqlRecords
 from service.acting import take_requests
+from service.backup import restored
 from service.collecting import beat, collect
 from service.config.build import Configuration
 from service.deciding import decide, together
@@ -66,6 +67,7 @@ async def run_core(configuration: Configuration) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     files = Files(configuration.data).made()
+    restored.demand_whole(files)
     with opened(configuration, files, usual_parts(configuration, files)) as core:
         await run_until(core, stop)
 
@@ -120,7 +122,11 @@ async def _introduce(core: Core) -> None:
         VERSION,
         clock.simulated,
     )
-    await core.journal.append(activated, *definitions)
+    gaps = restored.gaps_since(core.files, _beats(core), now_ns)
+    await core.journal.append(activated, *definitions, *gaps)
+    if gaps:
+        log.warning("%s; told as a gap of %s", gaps[0].detail, ", ".join(gap.source for gap in gaps))
+    restored.told(core.files)
     log.info(
         "site %s: %d tags (%d new or changed), rules %.12s%s",
         core.configuration.site,
@@ -129,6 +135,11 @@ async def _introduce(core: Core) -> None:
         core.configuration.rulebook.hash,
         f", simulated plant at {clock.speed:g} times real time" if clock.simulated else "",
     )
+
+
+def _beats(core: Core) -> list[Heartbeat]:
+    """The newest heartbeat of each source that there is."""
+    return [each for each in core.reader.heartbeats() if each.source in core.configuration.sources]
 
 
 def _works(core: Core) -> list[Coroutine[None, None, None]]:
@@ -163,7 +174,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     def others_passed() -> Position:
         return min([judge.passed(), *(mirror.passed() for mirror in mirrors)])
 
-    storing = StoreFollower(core.journal, core.store, others_passed)
+    storing = StoreFollower(core.journal, core.store, others_passed, trimming=parts.trimming)
 
     def recorded() -> Position:
         return max(storing.position, core.store.cursor())

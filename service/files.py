@@ -31,6 +31,26 @@ class Files:
         return self.data / "run"
 
     @property
+    def trimming(self) -> Path:
+        """Locked by whoever trims the journal, and by a backup, so that nothing leaves it meanwhile."""
+        return self.run / "trimming.lock"
+
+    @property
+    def backed_up(self) -> Path:
+        """What the newest backup was."""
+        return self.data / "backup.json"
+
+    @property
+    def restored(self) -> Path:
+        """Which backup this folder was restored from; gone once the gap since then is journaled."""
+        return self.data / "restored.json"
+
+    @property
+    def restoring(self) -> Path:
+        """What a restore has not put in place yet: while this is there nothing else can be trusted."""
+        return self.data / ".restoring"
+
+    @property
     def certificates(self) -> Path:
         """Our own key and certificate, and those of servers that are trusted."""
         return self.data / "certificates"

@@ -15,12 +15,14 @@ from historian.chunks.store import ChunkStore
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
 from records.database import SqlRecords
+from service.backup.holding import trimming
 from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
 from service.judging import Effects, Rhythm
 from service.keeping import open_records
 from service.sources import make_source
+from service.storing import always
 from service.tag_table import new_uuid
 from service.tellers import channels_of
 from service.wake import Waker, listening
@@ -64,6 +66,7 @@ class Parts:
     listening: Callable[[asyncio.Event], AbstractContextManager[None]]  # for requests of people
     channels: Sequence[Channel]
     concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
+    trimming: Callable[[], AbstractContextManager[bool]] = always  # whether the journal may be trimmed meanwhile
     role: str | None = None  # that one process at a time may run on these records; None: nobody else can have them
     rhythm: Rhythm = field(default_factory=Rhythm)  # of the judge
     wall_ns: Callable[[], int] = time.time_ns
@@ -89,5 +92,6 @@ def usual_parts(configuration: Configuration, files: Files) -> Parts:
         make_source=partial(make_source, configuration),
         listening=partial(listening, files.run, "core.sock"),
         channels=channels_of(configuration),
+        trimming=partial(trimming, files.trimming),
         role="core",
     )

@@ -3,10 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 from domain.entries import START, Position
 from domain.ports import Journal, Store
 from domain.samples import SampleBatch
+
+
+def always() -> AbstractContextManager[bool]:
+    """Nobody else has a say in it."""
+    return nullcontext(enter_result=True)
 
 
 class StoreFollower:
@@ -19,11 +25,14 @@ class StoreFollower:
         others_passed: Callable[[], Position],
         *,
         flush_every_s: float = 30.0,
+        trimming: Callable[[], AbstractContextManager[bool]] = always,
     ) -> None:
+        """`trimming` tells whether the journal may be trimmed as long as it is entered."""
         self._journal = journal
         self._store = store
         self._others_passed = others_passed
         self._flush_every_s = flush_every_s
+        self._trimming = trimming
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.position: Position = START
 
@@ -48,5 +57,6 @@ class StoreFollower:
         while True:
             await asyncio.sleep(self._flush_every_s)
             cursor = await loop.run_in_executor(self._thread, self._store.flush)
-            passed = min(cursor, self._others_passed())
-            await self._journal.trim(Position(passed))
+            with self._trimming() as may_trim:
+                if may_trim:  # asked again in a while: a backup reads positions
+                    await self._journal.trim(Position(min(cursor, self._others_passed())))

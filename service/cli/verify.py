@@ -4,12 +4,11 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from historian.journal.reader import ReadOnlyJournal
-from historian.verify import verify
 from records.database import SqlRecords
 from service.config.build import load
 from service.files import Files
 from service.keeping import open_records
+from service.proving import prove
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,20 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print each damage with its place; exit 1 if there is any."""
-    files = Files(options.data)
-    report = verify(files.data)
-    damages = [str(damage) for damage in report.damages]
-    damages += [
-        f"{files.journal}: source {line.source!r}: {line.unaccounted} samples are unaccounted for"
-        for line in ReadOnlyJournal(files.journal).ledger()
-        if line.unaccounted
-    ]
-    with closing(open_records(load(options.config)) if options.config else SqlRecords.open(files.records)) as records:
-        head = records.verify_audit()
-    for damage in damages:
+    with closing(open_records(load(options.config)) if options.config else _in_file(options.data)) as records:
+        proof = prove(Files(options.data), records)
+    for damage in proof.damages:
         print(damage)
-    print(
-        f"{report.rows} rows in {report.segments} segments, {report.waiting} rows waiting, "
-        f"audit trail of {head.records} entries: {len(damages)} damages",
-    )
-    return 1 if damages else 0
+    print(proof)
+    return 1 if proof.damages else 0
+
+
+def _in_file(data: Path) -> SqlRecords:
+    return SqlRecords.open(Files(data).records)

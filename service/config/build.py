@@ -49,6 +49,7 @@ class Configuration:
     hash: str
     text: str
     warnings: tuple[Complaint, ...]  # what may run as it is, and should not
+    files: tuple[Path, ...] = ()  # the file, and all that it includes
 
     def beside(self, name: str) -> Path:
         """A path written in the file, relative to the file's folder."""
@@ -104,6 +105,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         hash=digest,
         text=document.text,
         warnings=learn_warnings(document, units),
+        files=tuple(document.files),
     )
 
 

@@ -41,6 +41,7 @@ class Document:
     places: dict[PathKey, Place] = field(default_factory=dict)
     file: str = ""
     text: str = ""
+    files: list[Path] = field(default_factory=list)  # the file, and all that it includes
 
     def place(self, path: PathKey) -> Place:
         """The place of a path, or of its nearest parent that has one."""
@@ -85,6 +86,7 @@ def _take_yaml(document: Document, file: Path) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError((Complaint(str(file), 1, 1, "(file)", f"cannot be read: {error}"),)) from error
     document.text += text
+    document.files.append(file.resolve())
     try:
         tree = YAML(typ="rt").load(text)
     except DuplicateKeyError as error:
@@ -184,6 +186,7 @@ def _take_csv(document: Document, file: Path) -> None:
     if not isinstance(tags, dict):
         raise ConfigError((document.complain(("tags",), "must be a mapping of tags"),))
     document.places.setdefault(("tags",), Place(str(file), 1, 1))
+    document.files.append(file.resolve())
     for line, row in _csv_rows(file):
         name = row.pop("name", "")
         path = ("tags", name)

@@ -1,0 +1,1 @@
+"""Backups of the whole data folder while it runs, and restoring them."""
