@@ -99,17 +99,7 @@ class Reading:
 
 def _before(rows: Rows, cut_ns: int) -> Rows:
     """The rows before a moment: of those at it, others may have been left out."""
-    upto = int(np.searchsorted(rows.time_ns, cut_ns))
-    if upto == len(rows):
-        return rows
-    return Rows(
-        rows.time_ns[:upto],
-        rows.value[:upto],
-        rows.status[:upto],
-        rows.entry[:upto],
-        rows.row[:upto],
-        rows.cut,
-    )
+    return rows.at(slice(int(np.searchsorted(rows.time_ns, cut_ns))))
 
 
 def dump_column(column: NDArray[np.generic] | list[str], *, first: bool) -> bytes:

@@ -111,6 +111,17 @@ class Rows:
         """Rows."""
         return len(self.time_ns)
 
+    def at(self, chosen: "slice | NDArray[np.bool_]") -> "Rows":
+        """Some of the rows, in the same order."""
+        return Rows(
+            self.time_ns[chosen],
+            self.value[chosen],
+            self.status[chosen],
+            self.entry[chosen],
+            self.row[chosen],
+            self.cut,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Buckets:

@@ -25,6 +25,8 @@ _NEVER_NS = -(2**63)
 _UNKNOWN_NS = 2**63 - 1
 _TEXTS_AT_ONCE = 500
 _ROW_BITS = 24
+_ROWS_AT_ONCE = 20_000
+"""More in one piece would hold the interpreter's lock for so long that what is live notices."""
 
 Integers = NDArray[np.int64]
 
@@ -76,28 +78,30 @@ class Rendering:
         self._newest = np.full(0, _UNKNOWN_NS, np.int64)
         self._newest_texts = None
 
-    def of_entries(self, entries: Sequence[tuple[Position, Entry]], after: Position) -> Lines:
-        """The lines of the entries that follow on `after`; the record must have them all."""
-        samples: list[tuple[Position, SampleBatch]] = []
+    def of_entries(self, entries: Sequence[tuple[Position, Entry]], after: Position) -> Iterator[Lines]:
+        """The lines of the entries that follow on `after`, in pieces; the record must have them all."""
+        samples: list[tuple[int, SampleBatch]] = []
         texts: list[TextRow] = []
         for at, entry in entries:
-            if isinstance(entry, SampleBatch) and len(entry):
-                samples.append((at, entry))
+            if isinstance(entry, SampleBatch):
+                samples += _parts(at, entry)
             elif isinstance(entry, TextBatch):
                 texts += text_rows(at, entry)
             elif isinstance(entry, TagDefined):
                 self._protocol.define(entry.tag)
-        parts = self._of_samples(samples, after) if samples else []
+        for together in _together(samples):
+            yield joined(self._of_samples(together, after))
         if texts:
-            parts.append(self._protocol.render_texts(self._versions_of_texts(texts, after)))
-        return joined(parts)
+            yield self._protocol.render_texts(self._versions_of_texts(texts, after))
 
     def of_stretch(self, stretch: Stretch, after: Position = START) -> Iterator[Lines]:
         """The lines of a tag's rows in a stretch of time that came after an entry, every version, in pieces."""
         for rows in self.history.read_pieces(*stretch, versions=True):
             numbers = numbered(rows.time_ns)
-            chosen = rows.entry > after
-            yield joined(self._of_rows(stretch.tag, rows, numbers, chosen))
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                part = slice(start, start + _ROWS_AT_ONCE)
+                some = rows.at(part)
+                yield joined(self._of_rows(stretch.tag, some, numbers[part], some.entry > after))
 
     def all_texts(self) -> list[TextRow]:
         """Every text there is, each with its version: texts are few."""
@@ -107,7 +111,7 @@ class Rendering:
         """The lines of texts."""
         return self._protocol.render_texts(rows)
 
-    def _of_samples(self, samples: Sequence[tuple[Position, SampleBatch]], after: Position) -> list[Lines]:
+    def _of_samples(self, samples: Sequence[tuple[int, SampleBatch]], after: Position) -> list[Lines]:
         batch = SampleBatch(
             samples[0][1].source,
             0,
@@ -120,7 +124,7 @@ class Rendering:
         late = self._late(batch, after)
         if not late.any():
             return [self._protocol.render(batch)]
-        place = np.concatenate([(int(at) << _ROW_BITS) + np.arange(len(each)) for at, each in samples])
+        place = np.concatenate([first + np.arange(len(each)) for first, each in samples])
         parts = [self._protocol.render(batch.rows(~late))]
         asked = batch.rows(late)
         for tag in np.unique(asked.tag).tolist():
@@ -205,6 +209,24 @@ class Rendering:
                     return
                 yield from text_rows(at, batch)
             after = batches[-1][0]
+
+
+def _parts(at: Position, entry: SampleBatch) -> Iterator[tuple[int, SampleBatch]]:
+    """An entry's rows in pieces that are rendered at once, each with the place of its first row in the journal."""
+    for start in range(0, len(entry), _ROWS_AT_ONCE):
+        yield (int(at) << _ROW_BITS) + start, entry.rows(slice(start, start + _ROWS_AT_ONCE))
+
+
+def _together(samples: Sequence[tuple[int, SampleBatch]]) -> Iterator[Sequence[tuple[int, SampleBatch]]]:
+    """Successive pieces, as many as are rendered at once."""
+    first = rows = 0
+    for number, (_, each) in enumerate(samples):
+        if rows + len(each) > _ROWS_AT_ONCE:
+            yield samples[first:number]
+            first, rows = number, 0
+        rows += len(each)
+    if rows:
+        yield samples[first:]
 
 
 def numbered(time_ns: Integers) -> Integers:

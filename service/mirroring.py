@@ -247,8 +247,7 @@ class MirrorFollower:
         through = entries[-1][0]
         missed = through - self.position - len(entries)
         if not missed:
-            lines = self._rendering.of_entries(entries, self.position)
-            return _Work(iter(in_requests(lines)), through)
+            return _Work(_requests(self._rendering.of_entries(entries, self.position)), through)
         self.counts.missed_entries += missed
         log.warning(
             "mirror %s: %d entries between %d and %d had left the journal; their samples come from the record",
@@ -263,10 +262,9 @@ class MirrorFollower:
         """Every row that came after where the mirror stands, from the record; the texts are in the entries."""
         after = self.position
         others = [(at, entry) for at, entry in entries if not isinstance(entry, SampleBatch)]
-        yield from in_requests(self._rendering.of_entries(others, after))
+        yield from _requests(self._rendering.of_entries(others, after))
         for stretch in self._history.stretches_after(after):
-            for lines in self._rendering.of_stretch(stretch, after):
-                yield from in_requests(lines)
+            yield from _requests(self._rendering.of_stretch(stretch, after))
         self._rendering.begin()
 
     def _did(self, writer: LineWriter, work: _Work) -> bool:
@@ -316,6 +314,11 @@ class MirrorFollower:
         except RetryLater as error:
             log.warning("mirror %s: its cursor stays at %d: %s", self.name, self._kept, error)
         self._close_writer()
+
+
+def _requests(pieces: Iterator[Lines]) -> Iterator[Lines]:
+    for lines in pieces:
+        yield from in_requests(lines)
 
 
 def mirrors_of(

@@ -4,9 +4,11 @@ It reads lines by the documented grammar (`tests.line_grammar`) and keeps points
 tags and time the fields are joined, the later ones win.
 """
 
+import contextlib
 import json
 import socket
 import struct
+import sys
 import threading
 import zlib
 from collections.abc import Callable
@@ -55,13 +57,36 @@ class InfluxServer:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+            def setup(self) -> None:
+                super().setup()
+                server._connections.append(self.connection)
+
+        self._handler = Handler
+        self._connections: list[socket.socket] = []
+        self._listen(0)
+
+    def _listen(self, port: int) -> None:
+        self._http = _QuietServer(("127.0.0.1", port), self._handler)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def kill(self) -> None:
+        """Every connection breaks and nobody listens; what was taken stays."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join(5)
+        for connection in self._connections:
+            with contextlib.suppress(OSError):  # the other side may have gone
+                connection.shutdown(socket.SHUT_RDWR)
+        self._connections.clear()
+
+    def start_again(self) -> None:
+        """Listen at the same place as before the kill."""
+        self._listen(self._http.server_address[1])
+        self._thread.start()
 
     def points(self) -> dict[Point, dict[str, FieldValue]]:
         """What a reader of the database finds."""
@@ -86,6 +111,9 @@ class InfluxServer:
             _reset(request)
             return
         raw = request.rfile.read(length)
+        if len(raw) < length:  # killed meanwhile
+            request.close_connection = True
+            return
         text = (zlib.decompress(raw, 31) if request.headers["Content-Encoding"] == "gzip" else raw).decode()
         lines = lines_of(text)
         self.bodies.append(lines)
@@ -120,9 +148,16 @@ class InfluxServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join(5)
+        self.kill()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went is no fault here; anything else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _reset(request: BaseHTTPRequestHandler) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from api.influxql.columns import NUMBERS, Column, Kind, Mask, Times, constant, nothing
+from api.influxql.columns import NUMBERS, Column, Kind, Mask, Times, nothing
 from api.influxql.faults import Unanswered
 from api.influxql.tree import Call, Duration, Fill, Number
 from domain.time import SECOND_NS
@@ -65,8 +65,9 @@ def _fill_gaps(
 ) -> None:
     if fill.kind == "null" and counts:
         there[gaps] = True
-    elif fill.kind == "number" and kind in NUMBERS:
-        values[gaps] = np.array(fill.number).astype(values.dtype)
+    elif fill.kind == "number":
+        # InfluxDB fills with the nothing of a type that is no number.
+        values[gaps] = fill.number if kind in NUMBERS else "" if kind is Kind.STRING else False
         there[gaps] = True
     elif fill.kind == "previous":
         last = np.maximum.accumulate(np.where(gaps, -1, np.arange(len(windows))))
@@ -161,12 +162,13 @@ def side_by_side(every: list[Points], fill: Fill, *, descending: bool) -> tuple[
 
 
 def as_default(column: Column, fill: Fill) -> Column:
-    """What is missing at a time that another function has: a number, or what was there before."""
-    if column.there is None or column.there.all() or fill.kind not in {"number", "previous"}:
+    """What is missing at a time that another function has: a number, also among texts, or what was there before."""
+    if column.there is None or column.there.all():
         return column
-    if fill.kind == "number" and column.kind in NUMBERS:
-        number = constant(fill.number).values.astype(column.values.dtype)
-        return Column(column.kind, np.where(column.there, column.values, number))
+    if fill.kind == "number":
+        values = column.values.astype(column.values.dtype if column.kind in NUMBERS else np.object_)
+        values[~column.there] = fill.number
+        return Column(column.kind, values)
     if fill.kind == "previous":
         last = np.maximum.accumulate(np.where(column.there, np.arange(len(column)), -1))
         return Column(column.kind, column.values[np.maximum(last, 0)], last >= 0)

@@ -37,3 +37,15 @@ async def test_a_days_buckets_are_made_without_its_rows(
 
     assert len(found["series"][0]["values"]) == 36
     assert read == []
+
+
+async def test_a_number_fills_what_is_no_number_with_the_nothing_of_its_type(ask: Ask) -> None:
+    """As InfluxDB does; where a series has no such field at all, the number itself stands there."""
+    calls = 'max("boolean"), last("text"), count("value")'
+    span = f"time >= {START_NS} AND time < {END_NS}"
+    found = await ask(f'SELECT {calls} FROM "{SITE}" WHERE {span} GROUP BY time(5m), "tag" fill(7)')
+
+    rows = {series["tags"]["tag"]: [row[1:] for row in series["values"]] for series in found["series"]}
+    assert [False, 7, 7] in rows["R2.XV=1"]
+    assert [7, "", 7] in rows["R2.STEP"]
+    assert {tuple(row[:2]) for row in rows["R1.TT"]} == {(7, 7)}

@@ -41,6 +41,7 @@ from tests.influx_server import FORGETS, RESET, SILENT, TAKEN, Answer, InfluxSer
 IMPATIENT = Rhythm(poll_s=0.01, first_pause_s=0.01, longest_pause_s=0.05, cursor_every_s=0.1)
 PART = 200  # entries between two looks of the store
 SITE = "campaign"
+FAILING = 'thermowell_mirror_failing{mirror="day"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ async def through_a_bad_server(folder: Path, hours: float) -> Day:
 
         refused, watch = RefusedFile(folder / "refused"), MirrorWatch("day", Hold())
         mirror = MirrorFollower("day", rendering, MemoryRecords(), open_writer, refused, watch, IMPATIENT)
-        running = None
+        running, kills = None, 0
         for number, part in enumerate(iter(lambda: list(itertools.islice(entries, PART)), [])):
             await journal.append(*part)
             while new := reader.read(stored[0]):  # the journal joins what is appended together
@@ -218,9 +219,20 @@ async def through_a_bad_server(folder: Path, hours: float) -> Day:
                         store.write(at, entry)
                 kept += new
                 stored[0] = at
+            if running and number % 4 == 1:
+                server.kill()
+            elif running and number % 4 == 2:
+                server.start_again()
+                kills += 1
             if number % 4 == 3:  # the journal is trimmed, and the first time nothing was mirrored yet
                 await journal.trim(Position(store.flush(everything=True)))
                 running = running or asyncio.create_task(mirror.run())
+        server.kill()
+        async with asyncio.timeout(60):
+            while not mirror.gauges()[FAILING] and mirror.position < stored[0]:  # noqa: ASYNC110  on another thread
+                await asyncio.sleep(0.01)
+        server.start_again()
+        kills += 1
         async with asyncio.timeout(120):
             while mirror.position < stored[0]:  # noqa: ASYNC110  what it waits for happens on another thread
                 await asyncio.sleep(0.01)
@@ -248,7 +260,7 @@ async def through_a_bad_server(folder: Path, hours: float) -> Day:
         len(moods.forgotten),
         not again.differences,
         mirror.counts.missed_entries,
-        moods.seen,
+        moods.seen | {"killed": kills},
     )
 
 

@@ -8,7 +8,7 @@ from tests.acceptance.service.mirrored_day import through_a_bad_server
 async def test_hours_of_a_campaign_come_back_equal_from_a_bad_server(tmp_path: Path):
     day = await through_a_bad_server(tmp_path, hours=1)
 
-    assert len(day.misbehaved) == 6
+    assert len(day.misbehaved) == 7
     assert day.missed_entries > 0
     assert day.forgotten_lines > 0
     assert day.found_forgotten > 0
