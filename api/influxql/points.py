@@ -104,8 +104,6 @@ def transformed(call: Call, points: Points, width_ns: int | None) -> Points:
         first[1:] = points.time_ns[1:] != points.time_ns[:-1]
         points = points.at(first)
     if points.column.kind not in NUMBERS and call.name != "elapsed":
-        if not len(points):
-            return Points(points.time_ns, nothing(Kind.FLOAT, 0))
         raise Unanswered(f"unsupported {call.name} of a {points.column.kind}")
     values = points.column.values
     if call.name == "cumulative_sum":

@@ -204,7 +204,8 @@ class Selecting:
         ref = ref.args[0] if isinstance(ref, Call) else ref
         assert isinstance(ref, Ref)
         if not is_field(ref, self._fields):
-            return Points(np.empty(0, np.int64), nothing(Kind.FLOAT, 0), np.empty(0, np.intp))
+            kind = Kind.INTEGER if call.name == "count" else Kind.FLOAT
+            return Points(np.empty(0, np.int64), nothing(kind, 0), np.empty(0, np.intp))
         known = self._known_span(group, span)
         if known is None:
             return Points(np.empty(0, np.int64), nothing(Kind.FLOAT, 0), np.empty(0, np.intp))

@@ -41,7 +41,6 @@ from tests.influx_server import FORGETS, RESET, SILENT, TAKEN, Answer, InfluxSer
 IMPATIENT = Rhythm(poll_s=0.01, first_pause_s=0.01, longest_pause_s=0.05, cursor_every_s=0.1)
 PART = 200  # entries between two looks of the store
 SITE = "campaign"
-FAILING = 'thermowell_mirror_failing{mirror="day"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +227,9 @@ async def through_a_bad_server(folder: Path, hours: float) -> Day:
                 await journal.trim(Position(store.flush(everything=True)))
                 running = running or asyncio.create_task(mirror.run())
         server.kill()
+        retries = mirror.counts.retries
         async with asyncio.timeout(60):
-            while not mirror.gauges()[FAILING] and mirror.position < stored[0]:  # noqa: ASYNC110  on another thread
+            while mirror.counts.retries == retries and mirror.position < stored[0]:  # noqa: ASYNC110  on another thread
                 await asyncio.sleep(0.01)
         server.start_again()
         kills += 1
