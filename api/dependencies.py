@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from api.front import LOOPBACK_HOSTS, Front
 from api.stream import Feed
 from domain.approvals import Standing
 from domain.entries import Quarantined
@@ -12,8 +13,6 @@ from domain.figures import Reading
 from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader
 from domain.recipes import Recipe
 from domain.rules import Rulebook
-
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +145,14 @@ class Dependencies:
     `clock` alone are called there, and do not block.
 
     `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in, for a
-    service behind a proxy that checks it. `wake_core` tells the core that a person's request waits. `quarantine`
-    returns the newest refused messages, newest first. `refusal` tells why the core refused a person's request, if it
-    did, by the request's id. `standings` tells which version of each product's ranges is in force at a time, and what
-    waits; `set_points` tells the steps of a set point's tag from a time to another, the first of them at the start,
-    as the detectors judge by them; `influx_databases` are the names by which InfluxQL may ask for the record: the
-    mirrors' buckets beside our own, so that a data source of Grafana is turned from one to the other by its address;
-    `judging` returns every recipe that judges or judged (None: those of the files).
+    service behind a proxy that checks it. `front` says what stands before it. `wake_core` tells the core that a
+    person's request waits. `quarantine` returns the newest refused messages, newest first. `refusal` tells why the
+    core refused a person's request, if it did, by the request's id. `standings` tells which version of each
+    product's ranges is in force at a time, and what waits; `set_points` tells the steps of a set point's tag from a
+    time to another, the first of them at the start, as the detectors judge by them; `influx_databases` are the
+    names by which InfluxQL may ask for the record: the mirrors' buckets beside our own, so that a data source of
+    Grafana is turned from one to the other by its address; `judging` returns every recipe that judges or judged
+    (None: those of the files).
     """
 
     site: str
@@ -177,6 +177,7 @@ class Dependencies:
     texts: TextReader | None = None
     influx_databases: tuple[str, ...] = ("thermowell",)
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
+    front: Front = field(default_factory=Front)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     @property

@@ -1,5 +1,6 @@
 """The pages, rendered; what moves on them is filled in by their scripts."""
 
+import copy
 from pathlib import Path
 
 import orjson
@@ -34,6 +35,7 @@ class Pages:
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
+        self._root = ""
         self._environment = Environment(
             loader=FileSystemLoader(HERE / "pages"),
             autoescape=select_autoescape(),
@@ -41,6 +43,12 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+
+    def under(self, root: str) -> "Pages":
+        """The same pages with links that begin at `root`, the path that a proxy puts before ours; empty: none."""
+        pages = copy.copy(self)
+        pages._root = root  # noqa: SLF001  its own kind
+        return pages
 
     def overview(self) -> str:
         """All units at a glance."""
@@ -68,6 +76,7 @@ class Pages:
         plan = plan | {"site": deps.site, "simulated": deps.simulated, "speed": deps.clock.speed}
         return self._environment.get_template(template).render(
             site=deps.site,
+            root=self._root,
             version=deps.version,
             simulated=deps.simulated,
             speed=f"{deps.clock.speed:g}",

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 
 import uvicorn
@@ -11,6 +12,8 @@ from fastapi import FastAPI
 from api.context import Context
 
 STOP_WITHIN_S = 3
+KEEP_ALIVE_S = 75
+"""A connection without a request: longer than a proxy keeps one to us, else it may send into a closing one."""
 
 
 class _Server(uvicorn.Server):
@@ -30,8 +33,9 @@ async def serve(
     sockets: Sequence[socket.socket] | None = None,
     stop: asyncio.Event | None = None,
     started: asyncio.Event | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serve until `stop` is set or the task is cancelled; sets `started` once the port is open.
+    """Serve until `stop` is set or the task is cancelled; sets `started` once the port is open; by HTTPS with `tls`.
 
     With `sockets` (bound) host and port are not used. OSError if the address cannot be had.
     """
@@ -47,7 +51,8 @@ async def serve(
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=STOP_WITHIN_S,
-        timeout_keep_alive=30,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        ssl_context_factory=None if tls is None else lambda _config, _usual: tls,
     )
     server = _Server(config)
     watching = asyncio.create_task(_watch(app, server, stop, started))

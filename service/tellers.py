@@ -29,5 +29,4 @@ def audiences_of(configuration: Configuration) -> list[Audience]:
 
 def wording_of(configuration: Configuration) -> Wording:
     """What every notice says of this service."""
-    page = f"http://{configuration.host}:{configuration.port}"
-    return Wording(configuration.site, configuration.clock is not None, page)
+    return Wording(configuration.site, configuration.clock is not None, configuration.http.page_url)

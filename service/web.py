@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import signal
+import time
 from dataclasses import dataclass
 from functools import partial
 
 from api.app import create_app
-from api.dependencies import LOOPBACK_HOSTS, BudgetRun, Dependencies, HoldRun, TextRow
+from api.dependencies import BudgetRun, Dependencies, HoldRun, TextRow
 from api.serve import serve
 from api.stream import Feed
 from domain.errors import ThermowellError
@@ -18,6 +19,7 @@ from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
 from service.gauges import figures_of, read_report, record_counts
+from service.https import usable
 from service.keeping import open_records
 from service.ranges.standing import judging_recipes, standings_of
 from service.set_points import recorded_steps
@@ -26,7 +28,6 @@ from service.wake import Waker, listening
 
 log = logging.getLogger(__name__)
 
-_LOOPBACKS = {"127.0.0.1", "localhost", "::1"}
 _LOOK_EVERY_S = 0.2
 
 
@@ -69,14 +70,23 @@ async def run_web(configuration: Configuration) -> None:
         record=lambda: record_counts(read_report(files.run)),
         quarantine=journal.quarantined,
         refusal=lambda request: _refusal(records, request),
-        allowed_hosts=LOOPBACK_HOSTS if configuration.host in _LOOPBACKS else None,
+        allowed_hosts=configuration.http.names,
+        front=configuration.http.front,
     )
+    pair = configuration.http.tls
+    renewing = None if pair is None else await usable(pair, stop, time.time)
+    if stop.is_set():
+        return
     started = asyncio.Event()
     app = create_app(dependencies)
     with listening(files.run, "web.sock", feed.woken):
-        announcing = asyncio.create_task(_announce(configuration, started))
-        await serve(app, configuration.host, configuration.port, stop=stop, started=started)
-        announcing.cancel()
+        beside = [asyncio.create_task(_announce(configuration, started))]
+        if renewing is not None:
+            beside.append(asyncio.create_task(renewing.look_for_ever()))
+        tls = None if renewing is None else renewing.context
+        await serve(app, configuration.host, configuration.port, stop=stop, started=started, tls=tls)
+        for task in beside:
+            task.cancel()
 
 
 async def _journal_there(files: Files, stop: asyncio.Event) -> bool:
@@ -93,8 +103,10 @@ async def _journal_there(files: Files, stop: asyncio.Event) -> bool:
 
 async def _announce(configuration: Configuration, started: asyncio.Event) -> None:
     await started.wait()
-    host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
-    log.info("the page is at http://%s:%d/", host, configuration.port)
+    for warning in configuration.warnings:
+        if warning.path.startswith("http."):
+            log.warning("%s", warning)
+    log.info("the page is at %s/", configuration.http.own_url)
 
 
 def _ready(files: Files) -> tuple[bool, str]:

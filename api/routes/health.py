@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Header
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.context import Context, Here
+from api.context import Context, Here, answer
 from api.exposition import exposition
+from api.seen import Seen
 from domain.figures import Reading
 
 router = APIRouter(tags=["health"])
@@ -30,6 +32,24 @@ async def ready(here: Here) -> Response:
         is_ready, reason = False, "; ".join([*told, *(f"{what}: {fault}" for what, fault in faults.items())])
     status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
     return PlainTextResponse(f"{reason}\n", status, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/v1/connection")
+async def connection(request: Request) -> Response:
+    """How this request reached the service: by which name and path, from whom, through which named proxies.
+
+    What is not as a browser sees it, the proxy does not tell, or http.proxies does not name it.
+    """
+    seen = cast("Seen", request.scope["seen"])
+    return answer(
+        {
+            "client": seen.client,
+            "scheme": seen.scheme,
+            "host": seen.host,
+            "prefix": seen.prefix,
+            "through": list(seen.through),
+        },
+    )
 
 
 @router.get("/metrics")

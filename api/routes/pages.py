@@ -24,7 +24,8 @@ _UNSTORED = {"Cache-Control": "no-store"}
 
 
 def _pages(request: Request) -> Pages:
-    return cast("Pages", request.app.state.pages)
+    pages = cast("Pages", request.app.state.pages)
+    return pages.under(request.scope["root_path"])
 
 
 @router.get("/")

@@ -2,12 +2,16 @@
 
 import argparse
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from detectors.bank import Bank
+from domain.errors import ConfigError
 from domain.tags import TagTable
 from service.config.build import Configuration, load
+from service.config.document import read_document
+from service.https import faults_of
 from service.sources import mqtt_settings, opcua_settings
 from service.tag_table import define
 from service.tellers import channels_of
@@ -21,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print complaints as `file:line:column: path: message` (exit 2), or warnings likewise and a summary (exit 0)."""
     configuration = load(options.file)
+    _check_certificate(options.file, configuration)
     _rehearse(configuration)
     for warning in configuration.warnings:
         print(replace(warning, message=f"warning: {warning.message}"), file=sys.stderr)
@@ -31,6 +36,15 @@ def run(options: argparse.Namespace) -> int:
         f"approval is {rules.approval}",
     )
     return 0
+
+
+def _check_certificate(file: Path, configuration: Configuration) -> None:
+    """ConfigError for a certificate that cannot be served; only here: the plant is watched also without a page."""
+    pair = configuration.http.tls
+    faults = [] if pair is None else faults_of(pair, time.time())
+    if faults:
+        document = read_document(file)
+        raise ConfigError(tuple(document.complain(("http", "tls", fault.key), fault.message) for fault in faults))
 
 
 def _rehearse(configuration: Configuration) -> None:

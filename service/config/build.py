@@ -17,6 +17,7 @@ from service.config.document import Document, read_document
 from service.config.drift import learn_warnings
 from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, ModelText, Notify, Source
 from service.config.models import drafted_models
+from service.config.network import Network, network_of, remarks
 from service.config.quantities import registry
 from service.config.records import records_of
 from service.config.tags import Route
@@ -34,6 +35,7 @@ class Configuration:
     data: Path
     host: str
     port: int
+    http: Network
     heartbeat_ns: int
     flush_interval_ns: int
     quota_bytes: int | None
@@ -76,7 +78,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     rulebook = recipes.rulebook(document, file, units, by_name, complaints)
     check_event_topics(document, file, routes, complaints)
     models = drafted_models(document, file, path, rulebook, by_name, complaints)
-    host, port = _listen(document, file.http.listen, complaints)
+    http = network_of(document, file.http, path, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
     _check_mirrors(document, file, path, complaints)
@@ -88,8 +90,9 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         site=file.site,
         file=path.resolve(),
         data=(path.parent / file.data).resolve(),
-        host=host,
-        port=port,
+        host=http.host,
+        port=http.port,
+        http=http,
         heartbeat_ns=file.heartbeat,
         flush_interval_ns=file.journal.flush_interval,
         quota_bytes=quota,
@@ -104,7 +107,10 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         mirrors=file.mirrors,
         hash=digest,
         text=document.text,
-        warnings=learn_warnings(document, units),
+        warnings=(
+            *remarks(document, http, has_notices=bool(file.notify)),
+            *learn_warnings(document, units),
+        ),
         files=tuple(document.files),
     )
 
@@ -123,14 +129,6 @@ def _rules_hash(rulebook: Rulebook) -> str:
         names = {product: Recipe(product, 0, "", {}) for product in rulebook.recipes}
         rulebook = replace(rulebook, recipes=names)
     return hashlib.sha256(repr(rulebook).encode()).hexdigest()
-
-
-def _listen(document: Document, listen: str, complaints: list[Complaint]) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or not int(port) < 65536:
-        complaints.append(document.complain(("http", "listen"), f"{listen!r} is not HOST:PORT"))
-        return "127.0.0.1", 0
-    return host.strip("[]"), int(port)
 
 
 def _quota(document: Document, quota: str | None, complaints: list[Complaint]) -> int | None:

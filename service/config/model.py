@@ -100,10 +100,23 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
 
 
+class Tls(Section):
+    """The certificate and key by which the page is served."""
+
+    certificate_file: str  # PEM, with the authorities between after it
+    key_file: str
+
+
 class Http(Section):
-    """Where the page and the API listen."""
+    """Where the page and the API listen, and how people reach them."""
 
     listen: str = "127.0.0.1:8087"
+    tls: Tls | None = None
+    url: str | None = None  # as people reach it; begins the links in notices
+    prefix: str | None = None  # the path before ours behind a proxy; left out: that of `url`
+    names: list[str] = []  # hosts that this service answers to, besides that of `url` and the loopback
+    proxies: list[str] = []  # addresses and networks whose forwarded headers are believed
+    hsts: Duration = 86_400_000_000_000
 
 
 class OpcUa(Section):

@@ -3,6 +3,7 @@
 import { AlarmGroup, arrange, grouped } from "./alarm-groups.js";
 import { ask, send } from "./ask.js";
 import { batchLink, clockTime, duration, element, exactTime, localTime, timeElement } from "./format.js";
+import { root } from "./here.js";
 import { shapeOf } from "./shape.js";
 import { forget, keep, token } from "./token.js";
 
@@ -111,7 +112,7 @@ class AlarmItem {
   constructor(id, read) {
     Object.assign(this, { id, read });
     this.mark = element("div");
-    this.link = element("a", { href: `/alarms/${encodeURIComponent(id)}` });
+    this.link = element("a", { href: `${root}/alarms/${encodeURIComponent(id)}` });
     this.message = element("div", { class: "alarm-message" }, this.link);
     this.where = element("div", { class: "alarm-where" });
     this.help = element("dl", { class: "alarm-help" });
@@ -229,8 +230,8 @@ class AlarmItem {
   }
 }
 
-export function exactMoments(root) {
-  root.querySelectorAll("time[data-ms]").forEach((time) => {
+export function exactMoments(part) {
+  part.querySelectorAll("time[data-ms]").forEach((time) => {
     const ms = Number(time.dataset.ms);
     time.dateTime = new Date(ms).toISOString();
     time.textContent = exactTime(ms).replace(" UTC", "");

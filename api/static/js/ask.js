@@ -1,5 +1,7 @@
 // Asks the HTTP interface; a refusal is an error with the problem's own words.
 
+import { root } from "./here.js";
+
 export class Refusal extends Error {
   constructor(status, problem) {
     super(problem.detail ?? `the service answered ${status}`);
@@ -21,14 +23,14 @@ async function answered(response) {
 
 export async function ask(path, parameters = {}) {
   const query = new URLSearchParams(parameters).toString();
-  const response = await fetch(query ? `${path}?${query}` : path, { signal: AbortSignal.timeout(15000) });
+  const response = await fetch(root + (query ? `${path}?${query}` : path), { signal: AbortSignal.timeout(15000) });
   return answered(response);
 }
 
 export async function send(path, token, body) {
   const headers = { "Content-Type": "application/json", Authorization: `Bearer ${token}` };
   const signal = AbortSignal.timeout(15000);
-  return answered(await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal }));
+  return answered(await fetch(root + path, { method: "POST", headers, body: JSON.stringify(body), signal }));
 }
 
 // Runs a reading again and again when it is asked for, at most once per pause, and never twice at once.

@@ -1,5 +1,7 @@
 // How numbers, times and durations are written.
 
+import { root } from "./here.js";
+
 const DECIMALS = { "°C": 1, K: 1, "%": 1, bar: 2, "bar (g)": 2, "bar (a)": 2, mbar: 0, kW: 1, W: 0, rpm: 0, kg: 1, "": 2 };
 
 export function decimalsOf(unit) {
@@ -60,7 +62,7 @@ export function timeElement(ms, withSeconds = true) {
 
 // The name of a batch, as a link to its page.
 export function batchLink(batch) {
-  return element("a", { href: `/batches/${encodeURIComponent(batch)}`, class: "batch-link" }, batch);
+  return element("a", { href: `${root}/batches/${encodeURIComponent(batch)}`, class: "batch-link" }, batch);
 }
 
 export function putTime(target, ms, text) {

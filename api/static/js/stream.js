@@ -1,5 +1,7 @@
 // Live events, through a worker that all tabs share where the browser has one.
 
+import { root } from "./here.js";
+
 const EVENTS = ["samples", "text", "gap", "tag", "alarm", "phase", "finding", "heartbeat", "cut"];
 
 // `hear(event, told)` gets every event parsed; an event `lost` says that the connection broke.
@@ -17,13 +19,13 @@ export function listen(url, hear) {
 }
 
 function throughWorker(url, tell) {
-  const worker = new SharedWorker("/static/js/stream-worker.js", { name: "thermowell" });
+  const worker = new SharedWorker(`${root}/static/js/stream-worker.js`, { name: "thermowell" });
   let stop = () => worker.port.postMessage({ leave: true });
   worker.onerror = () => {
     stop = directly(url, tell);
   };
   worker.port.onmessage = ({ data }) => tell(data.event, data.data);
-  worker.port.postMessage({ join: new URL(url, location.href).href });
+  worker.port.postMessage({ join: new URL(root + url, location.href).href });
   const leave = () => stop();
   addEventListener("pagehide", leave);
   addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
@@ -34,7 +36,7 @@ function directly(url, tell) {
   let source = null;
   let again = null;
   const connect = () => {
-    source = new EventSource(url);
+    source = new EventSource(root + url);
     for (const event of EVENTS) source.addEventListener(event, ({ data }) => tell(event, data));
     source.onerror = () => {
       tell("lost", "");

@@ -1,7 +1,10 @@
 // The personal token: asked for once, kept in this tab only, forgotten after a quarter of an hour without use.
 
-const KEY = "thermowell.token";
-const USED = "thermowell.token.used";
+import { root } from "./here.js";
+
+// Two services may share a host by their prefixes: neither is told the other's token.
+const KEY = `thermowell.token${root}`;
+const USED = `thermowell.token.used${root}`;
 const IDLE_MS = 15 * 60e3;
 const button = document.getElementById("forget-token");
 
