@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from detectors.cases import Evidence, Json
 from detectors.holds.budgets import Budgets, Live, less
-from detectors.holds.clocks import Span
+from detectors.holds.clocks import NOTHING, Span
 from detectors.holds.measures import Measures
-from detectors.holds.stays import Moment, Stay, Waiting
+from detectors.holds.stays import RENAMES_KEPT, Moment, Stay, Waiting
 from detectors.holds.table import BudgetRow, budget_row_of
 from domain.entries import RowPosition
 from domain.findings import Conclusion, Finding
@@ -31,12 +32,12 @@ class Booking:
             if isinstance(link, BatchLink):
                 if link.kinship is not Kinship.TRANSFER:  # what a transfer began in may have been emptied unseen
                     self._parents.setdefault(link.child, {})[link.parent] = None
-                self._budgets.inherit(link.parent, link.child, self._live_spans)
+                self._budgets.inherit(link.parent, link.child, self._live_of)
         while len(self._parents) > _CHILDREN_KEPT:
             del self._parents[next(iter(self._parents))]
 
-    def _live_spans(self, budget: str, batch: str) -> list[Span]:
-        return [each.spent for each in self._live(budget).get(batch, [])]
+    def _live_of(self, budget: str, batch: str) -> list[Live]:
+        return self._live(budget).get(batch, [])
 
     def _live(self, budget: str) -> dict[str, list[Live]]:
         """The stays that run now and count to a budget, by batch, as the last heartbeat or event saw them."""
@@ -47,7 +48,7 @@ class Booking:
                 continue
             until = self._measures.seen(stay) if stay.stop is None else stay.stop
             spent = less(self._measures.used(waiting.hold, stay, until), stay.credit)
-            found.setdefault(stay.batch, []).append(Live(_part(waiting, stay), waiting.hold.unit, spent))
+            found.setdefault(stay.batch, []).append(Live(_part(waiting, stay), waiting.hold.unit, spent, until))
         return found
 
     def book(self, waiting: Waiting, stay: Stay, stop: Moment, position: RowPosition) -> list[Finding]:
@@ -70,15 +71,47 @@ class Booking:
         return found
 
     def book_again(self, waiting: Waiting, stay: Stay, position: RowPosition, why: Evidence) -> list[Finding]:
-        """Put what a stay has taken, as it is known now, in the place of what was booked."""
+        """Put what a stay has taken, as it is known now, in the place of what was booked, and of what was inherited."""
         budget = waiting.hold.budget
-        if budget is None or not stay.batch or stay.stop is None or not stay.is_judged:
+        if budget is None or not stay.batch:
             return []
-        spent = less(self._measures.used(waiting.hold, stay, stay.stop), stay.credit)
-        self._budgets.account(budget, stay.batch).parts[_part(waiting, stay)] = spent
-        live = self._live(budget).get(stay.batch, [])
-        at_ns = max(stay.stop.time_ns, stay.last_seen_ns or stay.stop.time_ns)
-        return self._budgets.judge_again(budget, stay.batch, live, at_ns, position, waiting.hold.unit, why)
+        if stay.renames:
+            stay.credit = self._measures.used(waiting.hold, stay, _first(stay.renames[-1][1], stay.stop))
+        changed = self._budgets.correct(budget, _part(waiting, stay), partial(self._share, waiting, stay))
+        if stay.is_judged and stay.stop is not None:
+            known = self._share(waiting, stay, stay.batch, None)
+            assert known is not None
+            self._budgets.account(budget, stay.batch).parts[_part(waiting, stay)] = known
+            changed = [stay.batch, *(each for each in changed if each != stay.batch)]
+        seen_ns = self._measures.seen(stay).time_ns if stay.stop is None else stay.stop.time_ns
+        at_ns = max(seen_ns, stay.last_seen_ns or seen_ns)
+        found: list[Finding] = []
+        for batch in changed:
+            live = self._live(budget).get(batch, [])
+            then_ns = max([at_ns, *(each.until.time_ns for each in live)])
+            found += self._budgets.judge_again(budget, batch, live, then_ns, position, waiting.hold.unit, why)
+        return found
+
+    def _share(self, waiting: Waiting, stay: Stay, batch: str, cut: Moment | None) -> Span | None:
+        """What a stay took while it was a batch, up to a cut; None: it is not known any more when it was that."""
+        hold, strip = waiting.hold, self._measures.strip(waiting.hold)
+        until = self._measures.seen(stay) if stay.stop is None else stay.stop
+        since: Moment | None = None
+        for place, (name, renamed) in enumerate(stay.renames):
+            if name == batch:
+                if place == 0 and len(stay.renames) == RENAMES_KEPT:
+                    return None
+                until = _first(renamed, stay.stop)
+                break
+            since = _first(renamed, stay.stop)
+        else:
+            if batch != stay.batch:
+                return None
+        until = _first(until, cut)
+        if strip is not None and until != stay.stop and strip.forgot(until.time_ns):
+            return None
+        begun = NOTHING if since is None else self._measures.used(hold, stay, since)
+        return less(self._measures.used(hold, stay, until), begun)
 
     def unbook(self, waiting: Waiting, stay: Stay) -> None:
         """Take back what was booked of a stay: it goes on."""
@@ -92,7 +125,10 @@ class Booking:
         if waiting.hold.budget is not None:
             account = self._budgets.account(waiting.hold.budget, stay.batch)
             account.parts[_part(waiting, stay)] = less(used, stay.credit)
-        stay.batch, stay.credit = batch, used
+        stay.renames.append((stay.batch, now))
+        del stay.renames[:-RENAMES_KEPT]
+        parent, stay.batch, stay.credit = stay.batch, batch, used
+        self._budgets.inherit(parent, batch, self._live_of)  # it waited on since it was told to be made of it
 
     def is_made_of(self, batch: str, parent: str) -> bool:
         """Whether a batch was made of another; a transfer into what was there does not count."""
@@ -121,6 +157,10 @@ class Booking:
     def forget_said(self) -> None:
         """Begin to announce anew: the limits are others."""
         self._budgets.forget_said()
+
+
+def _first(one: Moment, other: Moment | None) -> Moment:
+    return one if other is None or one.time_ns <= other.time_ns else other
 
 
 def _part(waiting: Waiting, stay: Stay) -> tuple[str, int, int]:

@@ -1,13 +1,15 @@
 """Budgets: what several holds of one batch take together, and what it inherits from the batches that it was made of.
 
-A batch begins with as much as its oldest parent had taken when it was made (the largest of them, never their sum).
+A batch begins with as much as its oldest parent had taken when it was made (the largest of them, never their sum). What
+it inherits is kept by the stays that took it, so that a correction of one of them reaches every descendant.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from detectors.cases import Case, Evidence, Json, Origin, case_from, open_case
 from detectors.holds.clocks import NOTHING, Span
+from detectors.holds.stays import Moment, moment_from
 from domain.entries import RowPosition
 from domain.findings import Finding, Stage
 from domain.holds import Budget
@@ -19,16 +21,66 @@ Part = tuple[str, int, int]
 """A hold and where its stay's start stands in the journal."""
 
 
+_LINEAGES_KEPT = 16
+"""Ways on which a batch has come from its ancestors; what the least of more had taken stays as a figure."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a stay took under the name of one batch, as far as a descendant inherits it."""
+
+    spent: Span
+    until: Moment | None  # the stay ran on when the descendant was made; None: it was over
+
+    def state(self) -> Json:
+        """All of it."""
+        return [list(self.spent), None if self.until is None else self.until.state()]
+
+
+Lineage = dict[tuple[str, Part], Taken]
+"""One way from an ancestor to a batch: what was taken on it, by batch and stay."""
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     """What one batch has taken of one budget."""
 
-    inherited: Span = NOTHING
+    least: Span = NOTHING  # inherited, and not known any more by which stays
+    lineages: list[Lineage] = field(default_factory=list)
     parts: dict[Part, Span] = field(default_factory=dict)  # stays that have ended
     warned: int = 0
     is_proven: bool = False  # that it is over its limit was said, and is certain even in the best case
     cases: dict[str, Case] = field(default_factory=dict)
     said: dict[str, Case] = field(default_factory=dict)  # cleared, the newest: judged again makes its next version
+
+    @property
+    def inherited(self) -> Span:
+        """The most that any of its parents had taken."""
+        found = self.least
+        for lineage in self.lineages:
+            found = largest(found, _sum(lineage))
+        return found
+
+    def descend(self, lineage: Lineage) -> None:
+        """Inherit what was taken on another way; the newest of those over the same stays counts."""
+        self.lineages = [each for each in self.lineages if each.keys() != lineage.keys()]
+        self.lineages.append(lineage)
+        if len(self.lineages) > _LINEAGES_KEPT:
+            gone = min(self.lineages, key=lambda each: _worst_ns(_sum(each)))
+            self.lineages.remove(gone)
+            self.least = largest(self.least, _sum(gone))
+
+    def correct(self, batch: str, part: Part, share: "Callable[[str, Moment | None], Span | None]") -> bool:
+        """Take what a stay took as it is known now, under each name that it had; whether that is something else."""
+        before = self.inherited, self.parts.get(part)
+        known = share(batch, None) if part in self.parts else None
+        if known is not None:
+            self.parts[part] = known
+        for lineage in self.lineages:
+            for (of, each), taken in lineage.items():
+                if each == part:
+                    taken.spent = share(of, taken.until) or taken.spent
+        return before != (self.inherited, self.parts.get(part))
 
     def total(self, live: list[Span]) -> Span:
         """All of it; `live` are the stays that run."""
@@ -42,6 +94,7 @@ class Live:
     part: Part
     unit: str
     spent: Span
+    until: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +137,25 @@ class Budgets:
             del accounts[next(iter(accounts))]
         return account
 
-    def total(self, budget: str, batch: str, live: list[Span]) -> Span:
-        """What a batch has taken so far."""
-        known = self._accounts[budget].get(batch)
-        return (Account() if known is None else known).total(live)
-
-    def inherit(self, parent: str, child: str, live: Callable[[str, str], list[Span]]) -> None:
+    def inherit(self, parent: str, child: str, live: Callable[[str, str], list[Live]]) -> None:
         """A batch comes to be of another; `live` gives the stays of a batch that run now, by budget."""
         for name in self.budgets:
-            taken = self.total(name, parent, live(name, parent))
-            if taken != (0, 0):
-                account = self.account(name, child)
-                account.inherited = largest(account.inherited, taken)
+            known = self._accounts[name].get(parent) or Account()
+            own: Lineage = {(parent, part): Taken(spent, None) for part, spent in known.parts.items()}
+            own |= {(parent, each.part): Taken(each.spent, each.until) for each in live(name, parent)}
+            ways = known.lineages or [{}]
+            if not own and not known.lineages and known.least == NOTHING:
+                continue
+            account = self.account(name, child)
+            for way in ways:
+                account.descend({key: replace(taken) for key, taken in (way | own).items()})
+            if known.least != NOTHING:
+                account.least = largest(account.least, added([known.least, _sum(own)]))
+
+    def correct(self, name: str, part: Part, share: Callable[[str, Moment | None], Span | None]) -> list[str]:
+        """Take what a stay took as it is known now; the batches of which that changes what they have taken."""
+        accounts = self._accounts[name].items()
+        return [batch for batch, account in accounts if account.correct(batch, part, share)]
 
     def judge(
         self,
@@ -156,7 +216,8 @@ class Budgets:
         if "hold.breach" not in now.account.cases or now.account.is_proven:
             return []  # what was certain once is no less by a clock that was set back
         case = now.account.cases.pop("hold.breach")
-        now.account.said["hold.breach"], now.account.warned = case, 0
+        now.account.said.pop("hold.breach", None)
+        now.account.warned = 0
         message = f"{now.budget.name}: {_long(now.total)} are used, not over the limit after all, batch {now.batch}."
         evidence = {**now.evidence(), **(why or {}), "withdrawn": "disproved"}
         return [case.say(Stage.CLEARED, at_ns, message, evidence, at_ns)]
@@ -177,7 +238,8 @@ class Budgets:
         account = self.account(name, batch)
         before = account.cases.get("hold.breach") or account.said.get("hold.breach")
         known = None if before is None else (before.id, before.version)
-        found = self.judge(name, batch, live, at_ns, position, unit, why)
+        is_over = bool(before) and not account.cases and not live  # what was said of it gets a version, no successor
+        found = [] if is_over else self.judge(name, batch, live, at_ns, position, unit, why)
         case = account.cases.get("hold.breach") or account.said.get("hold.breach")
         if case is None or (case.id, case.version) != known:
             return found  # it has been told by now
@@ -190,7 +252,8 @@ class Budgets:
             stage = Stage.CLEARED
             message = f"{name}: {_long(now.total)} are used, not over the limit after all, batch {batch}."
             evidence["withdrawn"] = "judged again"
-            account.said["hold.breach"] = account.cases.pop("hold.breach", case)
+            account.cases.pop("hold.breach", None)
+            account.said.pop("hold.breach", None)  # if it is one again that is another
             account.warned, account.is_proven = 0, False
         end_ns = at_ns if stage is Stage.CLEARED else None
         return [*found, case.say(stage, at_ns, f"{message} It was judged again.", evidence, end_ns)]
@@ -207,6 +270,11 @@ class Budgets:
                     {rule: case.state() for rule, case in account.cases.items()},
                     {rule: case.state() for rule, case in account.said.items()},
                     account.is_proven,
+                    list(account.least),
+                    [
+                        [[of, list(part), *taken.state()] for (of, part), taken in lineage.items()]
+                        for lineage in account.lineages
+                    ],
                 ]
                 for batch, account in accounts.items()
             ]
@@ -219,7 +287,8 @@ class Budgets:
             if name in self._accounts:
                 self._accounts[name] = {
                     batch: Account(
-                        Span(*inherited),
+                        Span(*(newer[2] if newer[2:] else inherited)),
+                        [_lineage_from(lineage) for lineage in newer[3]] if newer[3:] else [],
                         {(part[0], part[1], part[2]): Span(*spent) for part, spent in parts},
                         warned,
                         bool(newer[1:] and newer[1]),
@@ -234,6 +303,17 @@ class Budgets:
         for accounts in self._accounts.values():
             for account in accounts.values():
                 account.warned, account.is_proven, account.cases, account.said = 0, False, {}, {}
+
+
+def _lineage_from(state: Json) -> Lineage:
+    return {
+        (of, (part[0], part[1], part[2])): Taken(Span(*spent), None if until is None else moment_from(until))
+        for of, part, spent, until in state
+    }
+
+
+def _sum(lineage: Lineage) -> Span:
+    return added([taken.spent for taken in lineage.values()])
 
 
 def _worst_ns(total: Span) -> int:

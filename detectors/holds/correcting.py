@@ -43,6 +43,17 @@ class Correcting:
         found += self._saying.corrected(waiting, stay, until, action.at_ns, position, why)
         return found
 
+    def start_told_late(self, waiting: Waiting, stay: Stay, start: Moment, batch: str) -> list[Finding]:
+        """The start of a stay that ended without one comes after its stop: what was said of it gets a new version."""
+        assert stay.stop is not None
+        stamp = stay.stop.stamp if start.source == stay.stop.source else start.stamp
+        stay.start = replace(start, position=stay.start.position, stamp=stamp)
+        stay.knows_start, stay.base, stay.outside, stay.batch = True, None, None, stay.batch or batch
+        stay.told_ns = max(stay.told_ns, start.time_ns)
+        why: Evidence = {"told_late": waiting.hold.start}
+        how = "by its start, which was told late"
+        return self._saying.corrected(waiting, stay, stay.stop, stay.stop.time_ns, start.position, why, how)
+
     def _put(self, waiting: Waiting, stay: Stay, true_ns: int, position: RowPosition, *, is_start: bool) -> None:
         """Move an end; by the clock as it was read there, so no leap lies between it and the other end's."""
         stay.outside = None
@@ -91,6 +102,16 @@ class Correcting:
 def newest_stay(waiting: Waiting, batch: str) -> Stay | None:
     """The newest stay of a batch: the one that runs, else the last that ended."""
     return next((stay for stay in reversed(waiting.stays) if stay.batch == batch), None)
+
+
+def stay_over_by(waiting: Waiting, start: Moment, batch: str) -> Stay | None:
+    """The stay that has ended, and that a start which is told only now is of: it lies before its stop."""
+    stay = waiting.stay
+    if stay is None or stay.stop is None or start.time_ns >= stay.stop.time_ns:
+        return None
+    if stay.knows_start and start.time_ns < stay.start.time_ns:
+        return None
+    return stay if not batch or not stay.batch or batch == stay.batch else None
 
 
 def fault_of(hold: Hold, batch: str, stay: Stay | None, action: PersonAction) -> str:

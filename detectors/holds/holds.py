@@ -21,7 +21,7 @@ from detectors.context.units import Unit
 from detectors.gaps import Gaps
 from detectors.holds.booking import Booking
 from detectors.holds.budgets import Budgets
-from detectors.holds.correcting import Correcting, fault_of, newest_stay
+from detectors.holds.correcting import Correcting, fault_of, newest_stay, stay_over_by
 from detectors.holds.events import CLEANING, USE, Activity, Trigger, trigger_of
 from detectors.holds.excursions import Excursions
 from detectors.holds.following import Following
@@ -130,9 +130,25 @@ class Holds(Part):
                 return []
             found = self._stop_is_missing(waiting, stay, moment)
         found += self._finish(waiting, moment.position)
+        over = stay_over_by(waiting, moment, activity.batch)
+        if over is not None:
+            return found if over.knows_start else found + self._start_was_late(waiting, over, moment, activity.batch)
         waiting.stay = Stay(moment, activity.batch, batch_is_certain=activity.is_phase)
         waiting.stopped_batch = None
         return found
+
+    def _start_was_late(self, waiting: Waiting, stay: Stay, moment: Moment, batch: str) -> list[Finding]:
+        """A stay that has ended without a start has one after all."""
+        found = self._correcting.start_told_late(waiting, stay, moment, batch)
+        found += self._booking.book_again(waiting, stay, moment.position, {"told_late": str(waiting.hold.start)})
+        self._judge_condition_again(waiting, stay)
+        return found
+
+    def _judge_condition_again(self, waiting: Waiting, stay: Stay) -> None:
+        strip = self._measures.strip(waiting.hold)
+        if strip is not None and strip.tag is not None:
+            now_ns = self._measures.seen(stay).time_ns if stay.stop is None else stay.stop.time_ns
+            self._recheck(strip.tag, stay.start.time_ns, max(now_ns, stay.start.time_ns))
 
     def _stop(self, waiting: Waiting, trigger: Trigger, activity: Activity) -> list[Finding]:
         if activity.name != trigger.name:
@@ -145,6 +161,8 @@ class Holds(Part):
         waiting.is_known = True
         other_batch = activity.is_phase and activity.batch != waiting.stopped_batch
         if waiting.stopped_batch is not None and not other_batch:
+            if trigger.provisional and stay is not None and not stay.knows_start and activity.batch == stay.batch:
+                stay.stop = self._moment(activity)  # for a start that may be told late, or by a person
             return []  # a later use, transfer or cleaning is not the first
         moment = self._moment(activity)
         if waiting.running is None:
@@ -378,10 +396,7 @@ class Holds(Part):
         found: list[HoldDecision | Finding] = [HoldDecision(action)]
         found += self._correcting.correct(waiting, stay, action, position)
         found += self._booking.book_again(waiting, stay, position, {"corrected": stay.batch})
-        strip = self._measures.strip(waiting.hold)
-        if strip is not None and strip.tag is not None:
-            now_ns = self._measures.seen(stay).time_ns if stay.stop is None else stay.stop.time_ns
-            self._recheck(strip.tag, stay.start.time_ns, max(now_ns, stay.start.time_ns))
+        self._judge_condition_again(waiting, stay)
         return found
 
     def state(self) -> Json:

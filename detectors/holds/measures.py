@@ -113,8 +113,11 @@ class Measures:
 
     def seen(self, stay: Stay) -> Moment:
         """When a stay was last seen, by its source's clock."""
-        seen_ns = stay.start.time_ns if stay.last_seen_ns is None else max(stay.last_seen_ns, stay.start.time_ns)
-        stamp = stay.start.stamp if stay.last_seen_ns is None else self.stamp(stay.start.source)
+        start_ns, stamp = stay.start.time_ns, stay.start.stamp
+        if stay.last_seen_ns is not None:
+            stamp = self.stamp(stay.start.source)
+            start_ns += stamp.leaps_ns - stay.start.stamp.leaps_ns  # as its clock would show it now
+        seen_ns = start_ns if stay.last_seen_ns is None else max(stay.last_seen_ns, start_ns)
         return replace(stay.start, time_ns=seen_ns, earliest_ns=seen_ns, stamp=stamp)
 
     def strip(self, hold: Hold) -> Strip | None:

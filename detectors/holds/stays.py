@@ -17,6 +17,10 @@ TOLD_KEPT = 256
 """Excursions of one stay that are remembered for rows that come late; the oldest is forgotten first."""
 
 
+RENAMES_KEPT = 16
+"""Batches that one stay was before; of older ones no share is corrected any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """An end of a stay, by its source's clock; `earliest_ns` is before it where a gap hides when it really was."""
@@ -64,7 +68,8 @@ class Stay:
     told: list[Finding] = field(default_factory=list)  # those, each in its newest version
     unknown_until_ns: int = 0  # what was told of them up to here is not known any more
     peak: float | None = None
-    credit: Span = NOTHING  # what of it counts to a budget of the batch that it was before
+    credit: Span = NOTHING  # what of it counts to a budget of the batches that it was before
+    renames: list[tuple[str, Moment]] = field(default_factory=list)  # what it was before, and until when
     last_seen_ns: int | None = None  # by the source's clock
     sighted_ns: int | None = None  # as long as nothing could have been the next batch's
     again: Moment | None = None  # the newest start while it runs: that of the next batch, if it was one
@@ -108,6 +113,7 @@ class Stay:
             "unknown_until_ns": self.unknown_until_ns,
             "peak": self.peak,
             "credit": list(self.credit),
+            "renames": [[batch, until.state()] for batch, until in self.renames],
             "last_seen_ns": self.last_seen_ns,
             "sighted_ns": self.sighted_ns,
             "again": None if self.again is None else self.again.state(),
@@ -129,6 +135,7 @@ def stay_from(state: Json) -> Stay:
             "told": [finding_from(each) for each in state.get("told", ())],
             "unknown_until_ns": state.get("unknown_until_ns", state["told_ns"]),
             "credit": Span(*state["credit"]),
+            "renames": [(batch, moment_from(until)) for batch, until in state.get("renames", ())],
             "again": None if state["again"] is None else moment_from(state["again"]),
         }
     )
