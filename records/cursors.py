@@ -24,6 +24,12 @@ def write_snapshot(connection: Connection, name: str, position: Position, state:
     connection.execute(insert(snapshots).values(name=name, position=position, state=state))
 
 
+def snapshot_position(connection: Connection, name: str) -> Position:
+    """The position of the newest state; before the first entry if there is none."""
+    position = connection.execute(select(snapshots.c.position).where(snapshots.c.name == name)).scalar()
+    return START if position is None else Position(position)
+
+
 def snapshot_of(connection: Connection, name: str) -> tuple[Position, bytes] | None:
     """The newest state, if there is one."""
     row = connection.execute(select(snapshots).where(snapshots.c.name == name)).one_or_none()

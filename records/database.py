@@ -57,9 +57,9 @@ class SqlRecords:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def lease(self, role: str) -> Lease:
-        """The right to run a role on this database; once taken, these records write nothing without it."""
-        return Lease(self._database, role, self._wall_ns)
+    def lease(self, *roles: str) -> Lease:
+        """The right to run roles on this database; once taken, these records write nothing without it."""
+        return Lease(self._database, roles, self._wall_ns)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[SqlUnitOfWork]:
@@ -225,6 +225,11 @@ class SqlRecords:
         """A detector's newest state, and the position that it is of."""
         with self._database.reading() as connection:
             return cursors.snapshot_of(connection, name)
+
+    def snapshot_position(self, name: str) -> Position:
+        """The position that a detector's newest state is of; before the first entry if there is none."""
+        with self._database.reading() as connection:
+            return cursors.snapshot_position(connection, name)
 
     def newest_transitions(self) -> Sequence[Transition]:
         """The newest transition of every alarm there ever was: with `open_findings`, what the book is rebuilt from."""

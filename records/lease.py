@@ -9,13 +9,13 @@ own.
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, select, update
 
 from domain.errors import InUse
 from records.engine import Database
@@ -47,69 +47,85 @@ class Process:
         return _started(self.pid) == self.started
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Somebody's row as the watcher found it first, and when."""
+
+    holder: str
+    renewals: int
+    since_s: float
+
+
 class Lease:
-    """One process's right to run a role. Any thread may call; every method is one short transaction."""
+    """One process's right to run some roles, all or none. Any thread may call; each method is one short transaction."""
 
     def __init__(
-        self, database: Database, role: str, wall_ns: Callable[[], int], now_s: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        roles: Sequence[str],
+        wall_ns: Callable[[], int],
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now_s` is monotonic."""
-        self.role = role
+        self.roles = tuple(roles)
         self._database = database
         self._wall_ns, self._now_s = wall_ns, now_s
         self._holder = uuid4().hex
-        self._seen: tuple[str, int] | None = None
-        self._since_s = 0.0
+        self._seen: dict[str, _Seen] = {}
 
     def attempt(self) -> bool:
-        """Tell whether the role is ours now; else ask again after `LOOK_EVERY_S`. InUse: somebody holds it."""
+        """Tell whether the roles are ours now; else ask again after `LOOK_EVERY_S`. InUse: somebody holds one."""
         with self._database.writing() as connection:
-            row = self._row(connection)
-            if row is not None and not self._is_free(row):
+            are_free = [self._is_free(row) for row in self._rows(connection)]  # of each: who is there is watched
+            if not all(are_free):
                 return False
-            connection.execute(delete(leases).where(leases.c.role == self.role))
-            connection.execute(insert(leases).values(self._as_row()))
+            connection.execute(delete(leases).where(leases.c.role.in_(self.roles)))
+            connection.execute(insert(leases), [self._as_row(role) for role in self.roles])
         self._database.fence = self._check
         return True
 
     def _is_free(self, row: RowMapping) -> bool:
         alive = _process(row).is_alive()
-        seen = (str(row["holder"]), int(row["renewals"]))
-        renewed = self._seen is not None and seen[0] == self._seen[0] and seen != self._seen
-        if alive or renewed:
+        before = self._seen.get(str(row["role"]))
+        now = _Seen(str(row["holder"]), int(row["renewals"]), self._now_s())
+        if before is None or before.holder != now.holder:
+            self._seen[str(row["role"])] = before = now
+        if alive or now.renewals != before.renewals:
             raise InUse(self._held_by(row))
-        if seen != self._seen:
-            self._seen, self._since_s = seen, self._now_s()
-        return alive is False or self._now_s() - self._since_s >= FREE_AFTER_S
+        return alive is False or now.since_s - before.since_s >= FREE_AFTER_S
 
     def renew(self) -> None:
-        """Show that we are there. InUse: somebody took the role meanwhile, and nothing of ours is written any more."""
+        """Show that we are there. InUse: somebody took a role meanwhile, and nothing of ours is written any more."""
         with self._database.writing() as connection:
-            mine = (leases.c.role == self.role, leases.c.holder == self._holder)
-            connection.execute(update(leases).where(*mine).values(renewals=leases.c.renewals + 1))
+            connection.execute(update(leases).where(self._ours).values(renewals=leases.c.renewals + 1))
 
     def release(self) -> None:
-        """Leave the role to the next, who then need not wait."""
+        """Leave the roles to the next, who then need not wait."""
         self._database.fence = None
         with self._database.writing() as connection:
-            mine = (leases.c.role == self.role, leases.c.holder == self._holder)
-            connection.execute(delete(leases).where(*mine))
+            connection.execute(delete(leases).where(self._ours))
 
     def _check(self, connection: Connection) -> None:
-        """Raise within a transaction that must not be written: the role is not ours any more."""
-        row = self._row(connection)
-        if row is None or row["holder"] != self._holder:
-            taken = "nobody" if row is None else self._held_by(row)
-            message = f"this process does not hold the role {self.role!r} any more: {taken}"
-            raise InUse(message)
+        """Raise within a transaction that must not be written: a role is not ours any more."""
+        held = {str(row["role"]): row for row in self._rows(connection)}
+        for role in self.roles:
+            if role not in held or held[role]["holder"] != self._holder:
+                taken = self._held_by(held[role]) if role in held else "nobody"
+                message = f"this process does not hold the role {role!r} any more: {taken}"
+                raise InUse(message)
 
-    def _row(self, connection: Connection) -> RowMapping | None:
-        return connection.execute(select(leases).where(leases.c.role == self.role)).mappings().one_or_none()
+    def _rows(self, connection: Connection) -> Sequence[RowMapping]:
+        query = select(leases).where(leases.c.role.in_(self.roles)).order_by(leases.c.role)
+        return connection.execute(query).mappings().all()
 
-    def _as_row(self) -> dict[str, object]:
+    @property
+    def _ours(self) -> ColumnElement[bool]:
+        return and_(leases.c.role.in_(self.roles), leases.c.holder == self._holder)
+
+    def _as_row(self, role: str) -> dict[str, object]:
         me = Process.this()
         return {
-            "role": self.role,
+            "role": role,
             "holder": self._holder,
             "host": me.host,
             "kernel": me.kernel,
@@ -121,7 +137,7 @@ class Lease:
 
     def _held_by(self, row: RowMapping) -> str:
         since = datetime.fromtimestamp(row["taken_ns"] / 1e9, UTC).isoformat(timespec="seconds")
-        return f"{self._database}: process {row['pid']} on {row['host']} runs the role {self.role!r} since {since}"
+        return f"{self._database}: process {row['pid']} on {row['host']} runs the role {row['role']!r} since {since}"
 
 
 def _process(row: RowMapping) -> Process:

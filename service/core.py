@@ -5,11 +5,13 @@ import contextlib
 import functools
 import logging
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from domain.entries import ConfigurationActivated, Heartbeat, Position
-from domain.findings import Stage
+from domain.figures import Reading
+from domain.findings import Finding
 from domain.ports import Source
 from domain.tags import TagTable
 from historian.chunks.store import ChunkStore
@@ -20,22 +22,24 @@ from service.acting import take_requests
 from service.backup import restored
 from service.collecting import beat, collect
 from service.config.build import Configuration
-from service.deciding import decide, together
+from service.deciding import Begun, Stop, decide, stopped, together
+from service.elsewhere import JudgeElsewhere, MirrorElsewhere, figures_of_others, one_configuration
 from service.files import Files
+from service.following import Ground, judging_on, opened_before
 from service.gauges import Reporter, report_for_ever
-from service.judging import NAME as JUDGING
-from service.judging import Effects
+from service.judging import Judge
 from service.mirror_watch import RULE as AWAY
-from service.mirror_watch import Hold, MirrorWatch, Surroundings
-from service.mirroring import MirrorFollower, StoredHistory, mirrors_of
+from service.mirror_watch import Hold, MirrorWatch, Surroundings, hold_of
 from service.parts import Bell, Parts, usual_parts
 from service.rechecking import Rechecker, Record
+from service.roles import DETECTORS, MIRROR, USUAL, elsewhere
 from service.space import RULE, SpaceWatch
 from service.storing import StoreFollower
 from service.tag_table import define
-from service.telling.outbox import Outbox
-from service.verdicts import make_judge
 from service.version import VERSION
+
+if TYPE_CHECKING:
+    from service.mirroring import MirrorFollower
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class Core:
         self.sources[source.name] = source
 
 
-async def run_core(configuration: Configuration) -> None:
+async def run_core(configuration: Configuration, roles: tuple[str, ...] = USUAL[0]) -> None:
     """Run the core until SIGTERM or SIGINT; what was taken by then is durable."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -68,29 +72,27 @@ async def run_core(configuration: Configuration) -> None:
         loop.add_signal_handler(number, stop.set)
     files = Files(configuration.data).made()
     restored.demand_whole(files)
-    with opened(configuration, files, usual_parts(configuration, files)) as core:
+    with opened(configuration, files, usual_parts(configuration, files, roles)) as core:
         await run_until(core, stop)
 
 
 async def run_until(core: Core, stop: asyncio.Event) -> None:
     """Collect, keep, judge and tell until told to stop, or until a work fails, which it raises."""
     await _introduce(core)
-    role = core.parts.role
     works = functools.partial(_works, core)
-    deciding = works() if role is None else [decide(role, core.records, core.journal, core.files.run, works)]
+    begun = Begun(core.parts.roles, core.records, core.files.run, functools.partial(_before_judging, core))
+    deciding = [decide(begun, works)] if core.parts.leased else works()
     try:
-        await together([*deciding, *_collecting(core), _stopped(stop)])
-    except _Stop:
+        await together([*deciding, *_collecting(core), stopped(stop)])
+    except Stop:
         log.info("stopping")
 
 
-class _Stop(Exception):
-    """Somebody asked the process to stop."""
-
-
-async def _stopped(stop: asyncio.Event) -> None:
-    await stop.wait()
-    raise _Stop
+def _before_judging(core: Core) -> list[Reading]:
+    return [
+        Reading("thermowell_journal_position", core.journal.last()),
+        Reading("thermowell_journal_bytes", core.journal.usage().used_bytes),
+    ]
 
 
 @contextlib.contextmanager
@@ -145,31 +147,13 @@ def _beats(core: Core) -> list[Heartbeat]:
 def _works(core: Core) -> list[Coroutine[None, None, None]]:
     """The tasks that need the records; when one fails, the process ends, and its supervisor starts it again.
 
-    RetryLater while the records are away.
+    What is not a role of this process is followed from afar. RetryLater while the records are away.
     """
-    parts = core.parts
-    outbox = Outbox(core.records, parts.channels, wall_ns=parts.wall_ns)
-
-    def committed(effects: Effects) -> None:
-        parts.concluded(effects)
-        if effects:
-            core.bell.wake()
-        if effects.notices:
-            outbox.wake()
-
-    # Not the newest heartbeat that there is: after a crash the judge may be behind the journal.
-    last_beat_ns = core.reader.beat_before(core.records.cursor_of(JUDGING))
-    judge, bank = make_judge(
-        core.configuration,
-        core.tags,
-        core.journal,
-        core.records,
-        last_beat_ns,
-        committed,
-        parts.clock.speed,
-        parts.rhythm,
-    )
-    mirrors: list[MirrorFollower] = []
+    parts, run, others = core.parts, core.files.run, elsewhere(core.parts.roles)
+    judging = judging_on(_ground(core)) if DETECTORS in parts.roles else None
+    afar = JudgeElsewhere(run, core.records)
+    judge = afar if judging is None else judging.judge
+    mirrors: list[MirrorFollower | MirrorElsewhere] = []
 
     def others_passed() -> Position:
         return min([judge.passed(), *(mirror.passed() for mirror in mirrors)])
@@ -179,25 +163,60 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     def recorded() -> Position:
         return max(storing.position, core.store.cursor())
 
-    judge.rows_as_of = Record(core.store, core.reader, recorded).as_of
-    open_before = {(each.rule, each.subject): each for each in core.records.open_findings() if each.stage is Stage.OPEN}
+    if judging is not None:
+        judging.judge.rows_as_of = Record(core.store, core.reader, recorded).as_of
+    open_before = opened_before(core.records)
+    mirrors += _mirrors(core, judge, open_before, recorded)
     space = SpaceWatch(judge.note, open_before.get((RULE, "journal")))
-    surroundings = Surroundings(core.journal.usage, judge.note, parts.clock.now_ns, lambda: judge.position)
+    reporter = Reporter(
+        core.journal,
+        core.store,
+        judge,
+        afar if judging is None else judging.bank,
+        parts.clock,
+        parts.wall_ns(),
+        space,
+        mirrors,
+        afar.notes.as_json,
+        functools.partial(figures_of_others, run, others),
+    )
+    return [
+        *([afar.run()] if judging is None else judging.works()),
+        storing.run(),
+        Rechecker(core.journal, judge, parts.rhythm.now_s).run(),
+        _take_requests(core),
+        report_for_ever(run, reporter, parts.report_every_s),
+        *(mirror.run() for mirror in mirrors),
+        *([one_configuration(run, others, core.configuration.file, core.configuration.hash)] if others else []),
+    ]
+
+
+def _ground(core: Core) -> Ground:
+    return Ground(core.configuration, core.parts, core.tags, core.journal, core.reader, core.records, core.bell)
+
+
+def _mirrors(
+    core: Core,
+    judge: Judge | JudgeElsewhere,
+    open_before: Mapping[tuple[str, str], Finding],
+    recorded: Callable[[], Position],
+) -> Sequence["MirrorFollower | MirrorElsewhere"]:
+    """The mirrors of the configuration, or what the core knows of them; their alarm is the core's in either case."""
+    surroundings = Surroundings(core.journal.usage, judge.note, core.parts.clock.now_ns, lambda: judge.position)
 
     def watch_of(name: str, hold: Hold) -> MirrorWatch:
         return MirrorWatch(name, hold, surroundings, open_before.get((AWAY, name)))
 
-    history = StoredHistory(core.store, recorded)
-    mirrors += mirrors_of(core.configuration, core.reader, history, core.records, core.files.mirrors, watch_of)
-    reporter = Reporter(core.journal, core.store, judge, bank, parts.clock, parts.wall_ns(), space, mirrors)
+    if not core.configuration.mirrors:
+        return []
+    if MIRROR in core.parts.roles:
+        from service.mirroring import StoredHistory, mirrors_of  # noqa: PLC0415  loads InfluxDB's client
+
+        history = StoredHistory(core.store, recorded)
+        return mirrors_of(core.configuration, core.reader, history, core.records, core.files.mirrors, watch_of)
     return [
-        judge.run(),
-        storing.run(),
-        Rechecker(core.journal, judge, parts.rhythm.now_s).run(),
-        outbox.run(),
-        _take_requests(core),
-        report_for_ever(core.files.run, reporter, parts.report_every_s),
-        *(mirror.run() for mirror in mirrors),
+        MirrorElsewhere(name, core.files.run, core.records, core.journal.last, watch_of(name, hold_of(mirror)))
+        for name, mirror in core.configuration.mirrors.items()
     ]
 
 

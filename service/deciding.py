@@ -5,14 +5,15 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from domain.errors import RetryLater
 from domain.figures import Reading
-from historian.journal.writer import SqliteJournal
 from records.lease import LOOK_EVERY_S, RENEW_EVERY_S, Lease
-from service.gauges import as_json, report_for_ever
+from service.gauges import as_json, process_figures, report_for_ever
+from service.roles import CORE
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,8 @@ Works = Sequence[Coroutine[None, None, None]]
 class Leasing(Protocol):
     """Records on which a role can be held."""
 
-    def lease(self, role: str) -> Lease:
-        """The right to run it."""
+    def lease(self, *roles: str) -> Lease:
+        """The right to run them."""
         ...
 
 
@@ -40,24 +41,45 @@ async def together(works: Works) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def decide(role: str, records: Leasing, journal: SqliteJournal, run: Path, works: Callable[[], Works]) -> None:
-    """Hold the role, and run the works that need it, made by `works` from what the records say.
+class Stop(Exception):
+    """Somebody asked the process to stop."""
 
-    InUse if another process holds the role, or took it while the records were away.
+
+async def stopped(stop: asyncio.Event) -> None:
+    """End what runs together once the process is to stop."""
+    await stop.wait()
+    raise Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What makes the works that need the records, and where is told meanwhile why they have not begun."""
+
+    roles: tuple[str, ...]
+    records: Leasing
+    run: Path
+    figures: Callable[[], Sequence[Reading]]  # of what goes on without them
+    wanted: str | None = None  # the configuration that a process without the core goes by
+
+
+async def decide(begun: Begun, works: Callable[[], Works]) -> None:
+    """Hold the roles, and run the works that need them, made by `works` from what the records say.
+
+    InUse if another process holds a role, or took it while the records were away.
     """
-    async with _held(records.lease(role), journal, run) as lease:
-        made = await _made(works, journal, run)
+    async with _held(begun) as lease:
+        made = await _made(works, begun)
         await together([*made, _renew(lease)])
 
 
 @contextlib.asynccontextmanager
-async def _held(lease: Lease, journal: SqliteJournal, run: Path) -> AsyncIterator[Lease]:
+async def _held(begun: Begun) -> AsyncIterator[Lease]:
+    lease = begun.records.lease(*begun.roles)
+
     async def attempt() -> bool:
         return await asyncio.to_thread(lease.attempt)
 
-    await _until(
-        attempt, Waiting(journal, f"the role {lease.role!r} was another's; it is not known yet to be free"), run
-    )
+    await _until(attempt, Waiting(begun, "its role was another's; it is not known yet to be free"))
     try:
         yield lease
     finally:
@@ -65,20 +87,21 @@ async def _held(lease: Lease, journal: SqliteJournal, run: Path) -> AsyncIterato
             await asyncio.to_thread(lease.release)
 
 
-async def _made(works: Callable[[], Works], journal: SqliteJournal, run: Path) -> Works:
+async def _made(works: Callable[[], Works], begun: Begun) -> Works:
     made: list[Works] = []
 
     async def make() -> bool:
         made.append(await asyncio.to_thread(works))
         return True
 
-    await _until(make, Waiting(journal, "it begins"), run)
+    await _until(make, Waiting(begun, "it begins"))
     return made[0]
 
 
-async def _until(done: Callable[[], Coroutine[None, None, bool]], waiting: "Waiting", run: Path) -> None:
+async def _until(done: Callable[[], Coroutine[None, None, bool]], waiting: "Waiting") -> None:
     """Try until it is done, and report meanwhile why it is not."""
-    reporting = asyncio.create_task(report_for_ever(run, waiting))
+    names = waiting.begun.roles if CORE not in waiting.begun.roles else (CORE,)
+    reporting = [asyncio.create_task(report_for_ever(waiting.begun.run, waiting, name=name)) for name in names]
     try:
         while True:
             try:
@@ -88,8 +111,29 @@ async def _until(done: Callable[[], Coroutine[None, None, bool]], waiting: "Wait
                 waiting.tell(str(error))
             await asyncio.sleep(LOOK_EVERY_S)
     finally:
-        reporting.cancel()
-        await asyncio.gather(reporting, return_exceptions=True)
+        for task in reporting:
+            task.cancel()
+        await asyncio.gather(*reporting, return_exceptions=True)
+
+
+async def hold(lease: Lease) -> None:
+    """Hold roles for ever without waiting for them before. InUse: another process has one."""
+    while True:
+        if await _attempt(lease):
+            break
+        await asyncio.sleep(LOOK_EVERY_S)
+    try:
+        await _renew(lease)
+    finally:
+        with contextlib.suppress(RetryLater):
+            await asyncio.to_thread(lease.release)
+
+
+async def _attempt(lease: Lease) -> bool:
+    try:
+        return await asyncio.to_thread(lease.attempt)
+    except RetryLater:
+        return False
 
 
 async def _renew(lease: Lease) -> None:
@@ -99,14 +143,14 @@ async def _renew(lease: Lease) -> None:
         try:
             await asyncio.to_thread(lease.renew)
         except RetryLater as error:
-            log.debug("the role %s is not renewed: %s", lease.role, error)
+            log.debug("the roles %s are not renewed: %s", lease.roles, error)
 
 
 class Waiting:
-    """What the core tells of itself before it judges, in the form of `service.gauges`."""
+    """What a process tells of itself before it judges, in the form of `service.gauges`."""
 
-    def __init__(self, journal: SqliteJournal, why: str) -> None:
-        self._journal = journal
+    def __init__(self, begun: Begun, why: str) -> None:
+        self.begun = begun
         self._why = why
         self._told = False
 
@@ -122,14 +166,9 @@ class Waiting:
             "wall_ns": time.time_ns(),
             "healthy": False,
             "why": self._why,
+            "configuration": self.begun.wanted,
             "record": {},
             "holds": [],
             "budgets": [],
-            "figures": as_json(
-                (
-                    Reading("thermowell_journal_position", self._journal.last()),
-                    Reading("thermowell_journal_bytes", self._journal.usage().used_bytes),
-                    Reading("thermowell_process_cpu_seconds_total", time.process_time(), ("core",)),
-                )
-            ),
+            "figures": as_json([*self.begun.figures(), *process_figures(self.begun.roles[0])]),
         }

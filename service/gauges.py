@@ -5,23 +5,83 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import orjson
 
-from detectors.bank import Bank
+from domain.entries import Position
 from domain.figures import Reading, Spread
+from domain.findings import Recheck
 from domain.ports import Clock, Store
 from historian.journal.writer import SqliteJournal
-from service.judging import Judge
-from service.mirroring import MirrorFollower
 from service.space import SpaceWatch
 
 _FRESH_WITHIN_S = 15.0
-_NAME = "core.json"
+
+
+class Judged(Protocol):
+    """The judge as the report needs it, wherever it runs."""
+
+    @property
+    def position(self) -> Position:
+        """Up to where it has judged."""
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing that is judged can be written just now."""
+        ...
+
+    @property
+    def asked(self) -> Sequence[Recheck]:
+        """What late rows ask to be judged again and is not yet."""
+        ...
+
+    @property
+    def rechecks(self) -> int:
+        """How often late rows asked."""
+        ...
+
+    @property
+    def rejudged(self) -> int:
+        """How often was judged again."""
+        ...
+
+    @property
+    def rejudging_s(self) -> float:
+        """How long that took."""
+        ...
+
+
+class Row(Protocol):
+    """A row of a page."""
+
+    def as_json(self) -> Mapping[str, object]:
+        """By names."""
+        ...
+
+
+class Running(Protocol):
+    """What waits on the plant, as the detectors know it."""
+
+    def running_holds(self) -> Sequence[Row]:
+        """Holds."""
+        ...
+
+    def running_budgets(self) -> Sequence[Row]:
+        """Budgets of batches."""
+        ...
+
+
+class Mirrored(Protocol):
+    """A mirror as the report needs it, wherever it runs."""
+
+    def figures(self) -> Iterable[Reading]:
+        """What Prometheus hears of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +90,14 @@ class Reporter:
 
     journal: SqliteJournal
     store: Store
-    judge: Judge
-    bank: Bank
+    judge: Judged
+    bank: Running
     clock: Clock
     started_ns: int
     space: SpaceWatch
-    mirrors: Sequence[MirrorFollower] = ()
+    mirrors: Sequence[Mirrored] = ()
+    notes: Callable[[], object] = list  # for a judge that is elsewhere
+    others: Callable[[], Iterable[Reading]] = tuple  # of processes that tell the core of themselves
 
     def report(self) -> dict[str, object]:
         """How everything stands now."""
@@ -50,6 +112,7 @@ class Reporter:
             "record": dict(counts),
             "holds": [row.as_json() for row in self.bank.running_holds()],
             "budgets": [row.as_json() for row in self.bank.running_budgets()],
+            "notes": self.notes(),
             "figures": as_json(self._figures(counts)),
         }
 
@@ -72,6 +135,12 @@ class Reporter:
         yield Reading("thermowell_rejudging_seconds_total", self.judge.rejudging_s)
         for mirror in self.mirrors:
             yield from mirror.figures()
+        yield from self.others()
+
+
+def process_figures(name: str) -> Iterator[Reading]:
+    """What this process uses."""
+    yield Reading("thermowell_process_cpu_seconds_total", time.process_time(), (name,))
 
 
 class Reporting(Protocol):
@@ -82,15 +151,16 @@ class Reporting(Protocol):
         ...
 
 
-async def report_for_ever(folder: Path, reporter: Reporting, every_s: float = 1.0) -> None:
-    """Write the report for ever; the file goes with the process."""
+async def report_for_ever(folder: Path, reporter: Reporting, every_s: float = 1.0, name: str = "core") -> None:
+    """Write the report of a role for ever; the file goes with the process."""
+    file = folder / f"{name}.json"
     try:
         while True:
             report = await asyncio.to_thread(reporter.report)
-            await asyncio.to_thread(_write, folder / _NAME, report)
+            await asyncio.to_thread(_write, file, report)
             await asyncio.sleep(every_s)
     finally:
-        (folder / _NAME).unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
 def _write(file: Path, report: Mapping[str, object]) -> None:
@@ -99,10 +169,10 @@ def _write(file: Path, report: Mapping[str, object]) -> None:
     os.replace(new, file)  # noqa: PTH105  atomic, whoever reads
 
 
-def read_report(folder: Path) -> dict[str, object] | None:
-    """The newest report; None if there is none, or the core has stopped writing it."""
+def read_report(folder: Path, name: str = "core") -> dict[str, object] | None:
+    """The newest report of a role; None if there is none, or its process has stopped writing it."""
     with contextlib.suppress(OSError, orjson.JSONDecodeError):
-        report = orjson.loads((folder / _NAME).read_bytes())
+        report = orjson.loads((folder / f"{name}.json").read_bytes())
         if isinstance(report, dict) and time.time_ns() - int(report["wall_ns"]) < _FRESH_WITHIN_S * 1e9:
             return report
     return None

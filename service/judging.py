@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
@@ -31,7 +31,7 @@ from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseReco
 from domain.genealogy import BatchLink
 from domain.holds import HoldDecision
 from domain.models import ModelDecision
-from domain.ports import Detector, Journal, Records
+from domain.ports import Detector, Records
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,14 @@ class Rhythm:
     now_s: Callable[[], float] = time.monotonic
     cursor_every_s: float = 1.0  # where nothing else is to be written
     snapshot_every_s: float = 30.0
+
+
+class Followed(Protocol):
+    """The journal as the follower needs it, in whichever process."""
+
+    def follow(self, after: Position) -> AsyncIterator[tuple[Position, Entry]]:
+        """Yield every durable entry after a position, then wait for more."""
+        ...
 
 
 class JudgeRecords(Records, Protocol):
@@ -150,7 +158,7 @@ class Judge:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Followed,
         records: JudgeRecords,
         bank: JudgeDetector,
         book: AlarmBook,

@@ -1,9 +1,15 @@
-"""Where the records of a configuration are, and opening them."""
+"""Where the records of a configuration are, and opening them; waiting for the journal that the core makes."""
 
+import asyncio
+
+from domain.errors import ThermowellError
+from historian.journal.reader import ReadOnlyJournal
 from records.address import Address
 from records.database import SqlRecords
 from service.config.build import Configuration
 from service.files import Files
+
+_LOOK_EVERY_S = 0.2
 
 
 def address_of(configuration: Configuration) -> Address:
@@ -14,3 +20,15 @@ def address_of(configuration: Configuration) -> Address:
 def open_records(configuration: Configuration) -> SqlRecords:
     """Open the records; `SqlRecords.open` says what may be wrong."""
     return SqlRecords.open(address_of(configuration))
+
+
+async def journal_there(files: Files, stop: asyncio.Event) -> bool:
+    """Wait for the core to make its files; False when told to stop before."""
+    while not stop.is_set():
+        try:
+            ReadOnlyJournal(files.journal).close()
+        except (ThermowellError, OSError):
+            await asyncio.sleep(_LOOK_EVERY_S)
+        else:
+            return True
+    return False

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from domain.entries import Position, RowPosition
 from domain.findings import Finding, FindingId, Stage
 from historian.journal import Usage
+from service.config.model import Mirror
 
 log = logging.getLogger(__name__)
 
@@ -134,3 +135,13 @@ class MirrorWatch:
             ),
             evidence={"hours_left": hours_left},
         )
+
+
+def hold_of(mirror: Mirror) -> Hold:
+    """How long the journal waits for a mirror of the configuration."""
+    return Hold(mirror.journal_waits / 1e9)
+
+
+def cursor_name(mirror: str) -> str:
+    """Under which name the records keep how far a mirror came."""
+    return f"mirror:{mirror}"

@@ -30,7 +30,7 @@ from historian.mirrored import MirroredHistory, MirroredJournal, Rendering
 from historian.refused import RefusedFile
 from service.config.build import Configuration
 from service.config.model import InfluxDb
-from service.mirror_watch import Hold, MirrorWatch
+from service.mirror_watch import Hold, MirrorWatch, cursor_name, hold_of
 
 log = logging.getLogger(__name__)
 
@@ -163,6 +163,11 @@ class MirrorFollower:
         """Up to where the journal may be trimmed as far as this mirror goes; from any thread."""
         return self.watch.may_leave(self.position)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it waits to try again; from any thread."""
+        return self._trouble
+
     def figures(self) -> Iterator[Reading]:
         """What Prometheus hears of this mirror."""
         told = {
@@ -229,7 +234,7 @@ class MirrorFollower:
         return went_on
 
     def _restore(self) -> None:
-        cursor = self._records.cursor_of(self._cursor_name)
+        cursor = self._records.cursor_of(cursor_name(self.name))
         last = self._journal.last()
         if cursor > last:
             log.warning("mirror %s starts afresh: it stood at %d, and the journal ends at %d", self.name, cursor, last)
@@ -296,12 +301,8 @@ class MirrorFollower:
         due = at_once or now_s - self._kept_s >= self._rhythm.cursor_every_s
         if due and self.position != self._kept:
             with self._records.unit_of_work() as work:
-                work.cursor(self._cursor_name, self.position)
+                work.cursor(cursor_name(self.name), self.position)
             self._kept, self._kept_s = self.position, now_s
-
-    @property
-    def _cursor_name(self) -> str:
-        return f"mirror:{self.name}"
 
     def _close_writer(self) -> None:
         if self._writer is not None:
@@ -338,7 +339,7 @@ def mirrors_of(
             records,
             functools.partial(open_writer, configuration, mirror.influxdb),
             RefusedFile(folder / f"{name}.refused"),
-            watch_of(name, Hold(mirror.journal_waits / 1e9)),
+            watch_of(name, hold_of(mirror)),
             rhythm,
         )
         for name, mirror in configuration.mirrors.items()

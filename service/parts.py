@@ -21,6 +21,7 @@ from service.config.build import Configuration
 from service.files import Files
 from service.judging import Effects, Rhythm
 from service.keeping import open_records
+from service.roles import CORE, DETECTORS, MIRROR, listeners
 from service.sources import make_source
 from service.storing import always
 from service.tag_table import new_uuid
@@ -67,7 +68,8 @@ class Parts:
     channels: Sequence[Channel]
     concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
     trimming: Callable[[], AbstractContextManager[bool]] = always  # whether the journal may be trimmed meanwhile
-    role: str | None = None  # that one process at a time may run on these records; None: nobody else can have them
+    roles: tuple[str, ...] = (CORE, DETECTORS, MIRROR)  # of this process
+    leased: bool = False  # whether another process could have these records, and run a role of ours
     rhythm: Rhythm = field(default_factory=Rhythm)  # of the judge
     wall_ns: Callable[[], int] = time.time_ns
     identity: Callable[[], str] = new_uuid  # of a new tag
@@ -75,11 +77,13 @@ class Parts:
     report_every_s: float = 1.0
 
 
-def usual_parts(configuration: Configuration, files: Files) -> Parts:
+def usual_parts(
+    configuration: Configuration, files: Files, roles: tuple[str, ...] = (CORE, DETECTORS, MIRROR)
+) -> Parts:
     """The clock, the disk, the network and the threads of this machine."""
     return Parts(
         clock=make_clock(configuration.clock),
-        bell=partial(Waker, files.run, "web.sock"),
+        bell=partial(Waker, files.run, *listeners(roles)),
         open_journal=lambda on_commit: SqliteJournal.open(
             files.journal,
             flush_interval_s=configuration.flush_interval_ns / 1e9,
@@ -93,5 +97,6 @@ def usual_parts(configuration: Configuration, files: Files) -> Parts:
         listening=partial(listening, files.run, "core.sock"),
         channels=channels_of(configuration),
         trimming=partial(trimming, files.trimming),
-        role="core",
+        roles=roles,
+        leased=True,
     )

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from collector.mqtt.routes import Route
 from collector.mqtt.settings import MqttSettings, read_url, stable_client_id
-from collector.mqtt.source import MqttSource
 from collector.opcua.settings import OpcUaSettings, Security, SecurityMode
-from collector.opcua.source import OpcUaSource
 from domain.errors import Refused
 from domain.ports import Clock, Source
 from domain.tags import Tag
@@ -28,8 +26,13 @@ def make_source(
     """The OPC UA or MQTT source of that name, with its tags and what the journal keeps of it."""
     section = configuration.sources[name]
     if section.opcua is not None:
+        # The protocols' libraries take as long to load as the rest of the process: only those that are used.
+        from collector.opcua.source import OpcUaSource  # noqa: PLC0415
+
         return OpcUaSource(opcua_settings(configuration, name, section.opcua), tags, clock, state)
     assert section.mqtt is not None
+    from collector.mqtt.source import MqttSource  # noqa: PLC0415
+
     routes = [route_of(configuration, tag) for tag in tags]
     return MqttSource(mqtt_settings(configuration, name, section.mqtt), tags, routes, clock, state)
 

@@ -16,10 +16,13 @@ from pathlib import Path
 from types import FrameType
 
 from service.exits import REFUSED
+from service.roles import USUAL
 
 log = logging.getLogger(__name__)
 
-ROLES = ("core", "web")
+SUPERVISED = "--supervised"
+"""Said by the supervisor to its own processes: they end with it. One of its own ends with nobody."""
+
 _SHORTEST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _STEADY_S = 60.0
@@ -35,9 +38,9 @@ def die_with_parent() -> None:
 
 @dataclass(slots=True)
 class Child:
-    """One process of the service."""
+    """One process of the service, by its roles."""
 
-    role: str
+    roles: str
     process: subprocess.Popen[bytes] | None = None
     started_s: float = 0.0
     pause_s: float = _SHORTEST_PAUSE_S
@@ -49,8 +52,8 @@ class Supervisor:
     """Starts a process per role and starts it again when it ends, after a growing pause."""
 
     def __init__(self, config: Path, extra: tuple[str, ...] = ()) -> None:
-        self._command = [sys.executable, "-m", "service.cli", "run", "--config", str(config), *extra]
-        self._children = [Child(role) for role in ROLES]
+        self._command = [sys.executable, "-m", "service.cli", "run", "--config", str(config), SUPERVISED, *extra]
+        self._children = [Child(",".join(roles)) for roles in USUAL]
         self._stopping = False
 
     def run(self) -> int:
@@ -73,7 +76,7 @@ class Supervisor:
         now_s = time.monotonic()
         if child.process is None:
             if now_s >= child.due_s:
-                child.process = subprocess.Popen([*self._command, "--role", child.role])  # noqa: S603  our own program
+                child.process = subprocess.Popen([*self._command, "--role", child.roles])  # noqa: S603  our own program
                 child.started_s = now_s
             return None
         code = child.process.poll()
@@ -83,7 +86,7 @@ class Supervisor:
             return None
         if code == REFUSED and child.was_steady:
             child.pause_s = _LONGEST_PAUSE_S
-        log.error("the %s process ended with %s; starting it again in %.1f s", child.role, code, child.pause_s)
+        log.error("the process of %s ended with %s; starting it again in %.1f s", child.roles, code, child.pause_s)
         child.process, child.due_s = None, now_s + child.pause_s
         child.pause_s = min(child.pause_s * 2, _LONGEST_PAUSE_S)
         return code

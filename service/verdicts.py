@@ -7,12 +7,11 @@ from alarms.routing import notices_for_all
 from detectors.arrivals import AHEAD_NS
 from detectors.bank import DEFAULT_LIMITS, Bank
 from detectors.health.silence import SourceLimits
-from domain.ports import Journal
 from domain.tags import TagTable
 from records.database import SqlRecords
 from service.config.build import Configuration
 from service.files import Files
-from service.judging import Effects, Judge, Rhythm
+from service.judging import Effects, Followed, Judge, Rhythm
 from service.models.files import library
 from service.tellers import audiences_of, wording_of
 
@@ -20,7 +19,7 @@ from service.tellers import audiences_of, wording_of
 def make_judge(
     configuration: Configuration,
     tags: TagTable,
-    journal: Journal,
+    journal: Followed,
     records: SqlRecords,
     last_beat_ns: int,
     committed: Callable[[Effects], None],

@@ -12,19 +12,20 @@ from pathlib import Path
 
 
 class Waker:
-    """Sends to one address; nobody listening is no error."""
+    """Sends to some addresses; nobody listening is no error."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, *names: str) -> None:
         self._folder = os.open(folder, os.O_DIRECTORY)
-        self._address = _short_address(self._folder, name)
+        self._addresses = [_short_address(self._folder, name) for name in names]
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
     def wake(self, *_: object) -> None:
-        """Tell the listener that there is something new; any thread, never blocks."""
-        # A full or absent listener looks by itself within a second.
-        with contextlib.suppress(OSError):
-            self._socket.sendto(b"\1", self._address)
+        """Tell the listeners that there is something new; any thread, never blocks."""
+        for address in self._addresses:
+            # A full or absent listener looks by itself within a second.
+            with contextlib.suppress(OSError):
+                self._socket.sendto(b"\1", address)
 
     def close(self) -> None:
         """Let go of the socket."""

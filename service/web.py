@@ -11,24 +11,23 @@ from api.app import create_app
 from api.dependencies import BudgetRun, Dependencies, HoldRun, TextRow
 from api.serve import serve
 from api.stream import Feed
-from domain.errors import ThermowellError
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.database import SqlRecords
 from service.clock import make_clock
 from service.config.build import Configuration
+from service.deciding import hold
 from service.files import Files
 from service.gauges import figures_of, read_report, record_counts
 from service.https import usable
-from service.keeping import open_records
+from service.keeping import journal_there, open_records
 from service.ranges.standing import judging_recipes, standings_of
+from service.roles import WEB
 from service.set_points import recorded_steps
 from service.version import VERSION
 from service.wake import Waker, listening
 
 log = logging.getLogger(__name__)
-
-_LOOK_EVERY_S = 0.2
 
 
 async def run_web(configuration: Configuration) -> None:
@@ -38,7 +37,7 @@ async def run_web(configuration: Configuration) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     files = Files(configuration.data).made()
-    if not await _journal_there(files, stop):
+    if not await journal_there(files, stop):
         return
     journal = ReadOnlyJournal(files.journal)
     history = HistoryView(files.history, journal)
@@ -80,25 +79,18 @@ async def run_web(configuration: Configuration) -> None:
     started = asyncio.Event()
     app = create_app(dependencies)
     with listening(files.run, "web.sock", feed.woken):
-        beside = [asyncio.create_task(_announce(configuration, started))]
+        holding = asyncio.create_task(hold(records.lease(WEB)))
+        holding.add_done_callback(lambda _: stop.set())
+        beside = [asyncio.create_task(_announce(configuration, started)), holding]
         if renewing is not None:
             beside.append(asyncio.create_task(renewing.look_for_ever()))
         tls = None if renewing is None else renewing.context
         await serve(app, configuration.host, configuration.port, stop=stop, started=started, tls=tls)
         for task in beside:
             task.cancel()
-
-
-async def _journal_there(files: Files, stop: asyncio.Event) -> bool:
-    """Wait for the core to make its files; False when told to stop before."""
-    while not stop.is_set():
-        try:
-            ReadOnlyJournal(files.journal).close()
-        except (ThermowellError, OSError):
-            await asyncio.sleep(_LOOK_EVERY_S)
-        else:
-            return True
-    return False
+        ended = await asyncio.gather(holding, return_exceptions=True)
+        if isinstance(ended[0], Exception):
+            raise ended[0]
 
 
 async def _announce(configuration: Configuration, started: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 from pathlib import Path
 
 from domain.errors import Refused
@@ -16,11 +17,11 @@ class WriterLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
+            holder = os.pread(self._file, 300, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._file)
             raise Refused(f"{journal} is being written by process {holder}; a journal has one writer") from None
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(self._file, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
     def release(self) -> None:
         """Let another writer in. The file stays: removing it would let two writers lock two files of one name."""

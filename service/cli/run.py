@@ -5,13 +5,20 @@ import asyncio
 from pathlib import Path
 
 from service.config.build import load
-from service.supervise import ROLES, Supervisor, die_with_parent
+from service.roles import CORE, ROLES, WEB, chosen
+from service.supervise import SUPERVISED, Supervisor, die_with_parent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, and one process's part of it."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--role", choices=ROLES, help="run this part only, under a supervisor")
+    parser.add_argument(
+        "--role",
+        type=chosen,
+        metavar="ROLES",
+        help=f"this process alone, of these: {', '.join(ROLES)}; several with commas between",
+    )
+    parser.add_argument(SUPERVISED, action="store_true", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,13 +26,18 @@ def run(options: argparse.Namespace) -> int:
     configuration = load(options.config)
     if options.role is None:
         return Supervisor(options.config).run()
-    die_with_parent()
-    if options.role == "core":
-        from service.core import run_core  # noqa: PLC0415  the other process does not need it
-
-        asyncio.run(run_core(configuration))
-    else:
-        from service.web import run_web  # noqa: PLC0415
+    if options.supervised:
+        die_with_parent()
+    if options.role == (WEB,):
+        from service.web import run_web  # noqa: PLC0415  the other processes do not need it
 
         asyncio.run(run_web(configuration))
+    elif CORE in options.role:
+        from service.core import run_core  # noqa: PLC0415
+
+        asyncio.run(run_core(configuration, options.role))
+    else:
+        from service.followers import run_followers  # noqa: PLC0415
+
+        asyncio.run(run_followers(configuration, options.role))
     return 0

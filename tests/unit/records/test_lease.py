@@ -49,7 +49,7 @@ class Elsewhere:
         self.now_s = 0.0
 
     def lease(self, records: SqlRecords, *, wall_ns: int = 0) -> Lease:
-        return Lease(records._database, "core", lambda: wall_ns, lambda: self.now_s)
+        return Lease(records._database, ["core"], lambda: wall_ns, lambda: self.now_s)
 
 
 @pytest.fixture
@@ -70,6 +70,17 @@ def test_a_role_that_a_process_of_this_machine_runs_is_refused_at_once_and_free_
             holder.wait()
 
             assert ours.attempt()
+
+
+def test_of_several_roles_a_process_gets_all_or_none(address: Address) -> None:
+    with SqlRecords.open(address) as first, SqlRecords.open(address) as second, SqlRecords.open(address) as third:
+        assert first.lease("detectors").attempt()
+        with pytest.raises(InUse, match="runs the role 'detectors' since"):
+            second.lease("core", "detectors", "mirror").attempt()
+
+        assert third.lease("core", "mirror").attempt()
+        with pytest.raises(InUse, match="runs the role 'core' since"):
+            second.lease("core").attempt()
 
 
 def test_what_a_holder_leaves_is_free(address: Address) -> None:

@@ -1,0 +1,76 @@
+"""What judges and tells, and what mirrors: the same in the core process and in one of its own."""
+
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+
+from detectors.bank import Bank
+from domain.findings import Finding, Stage
+from domain.tags import TagTable
+from historian.journal.reader import ReadOnlyJournal
+from records.database import SqlRecords
+from service.config.build import Configuration
+from service.judging import NAME as JUDGING
+from service.judging import Effects, Followed, Judge
+from service.parts import Bell, Parts
+from service.telling.outbox import Outbox
+from service.verdicts import make_judge
+
+Work = Coroutine[None, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What followers stand on; in the core it writes the journal and the record, elsewhere it reads them."""
+
+    configuration: Configuration
+    parts: Parts
+    tags: TagTable
+    journal: Followed
+    reader: ReadOnlyJournal
+    records: SqlRecords
+    bell: Bell
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """The detectors, the alarm book, and who tells people."""
+
+    judge: Judge
+    bank: Bank
+    outbox: Outbox
+
+    def works(self) -> list[Work]:
+        """Its tasks; when one fails, the process ends."""
+        return [self.judge.run(), self.outbox.run()]
+
+
+def judging_on(ground: Ground) -> Judging:
+    """The judge as the records left it. RetryLater while they are away."""
+    parts, records, bell = ground.parts, ground.records, ground.bell
+    outbox = Outbox(records, parts.channels, wall_ns=parts.wall_ns)
+
+    def committed(effects: Effects) -> None:
+        parts.concluded(effects)
+        if effects:
+            bell.wake()
+        if effects.notices:
+            outbox.wake()
+
+    # Not the newest heartbeat that there is: after a crash the judge may be behind the journal.
+    last_beat_ns = ground.reader.beat_before(records.cursor_of(JUDGING))
+    judge, bank = make_judge(
+        ground.configuration,
+        ground.tags,
+        ground.journal,
+        records,
+        last_beat_ns,
+        committed,
+        parts.clock.speed,
+        parts.rhythm,
+    )
+    return Judging(judge, bank, outbox)
+
+
+def opened_before(records: SqlRecords) -> Mapping[tuple[str, str], Finding]:
+    """What is open, by rule and subject: what watches the service goes on from there."""
+    return {(each.rule, each.subject): each for each in records.open_findings() if each.stage is Stage.OPEN}
