@@ -36,6 +36,15 @@ def prepare(target: InfluxBucket, retention_ns: int) -> list[str]:
         return done + _mapping(client, bucket, org)
 
 
+def keeps_ns(client: InfluxDBClient, target: InfluxBucket) -> int | None:
+    """How long the bucket keeps points, 0 for ever; None where the token may not see it."""
+    try:
+        bucket = _named(client, target.bucket, _organization(client, target.org))
+    except (ApiException, Refused):
+        return None
+    return None if bucket is None else sum(rule.every_seconds for rule in bucket.retention_rules) * _SECOND_NS
+
+
 def _organization(client: InfluxDBClient, name: str) -> Organization:
     found = client.organizations_api().find_organizations(org=name)  # type: ignore[no-untyped-call]
     if not found:

@@ -52,7 +52,7 @@ def check_trusted(server_certificate: bytes, folder: Path, url: str) -> None:
     The refused certificate is kept in `folder/rejected`, and the error says how to trust it: one look, one move.
     """
     server = x509.load_der_x509_certificate(server_certificate)
-    for trusted in _certificates_in(folder):
+    for _, trusted in certificates_in(folder):
         if trusted == server or _issued_by(server, trusted):
             return
     fingerprint = server.fingerprint(hashes.SHA256()).hex()
@@ -66,7 +66,8 @@ def check_trusted(server_certificate: bytes, folder: Path, url: str) -> None:
     )
 
 
-def _certificates_in(folder: Path) -> list[x509.Certificate]:
+def certificates_in(folder: Path) -> list[tuple[Path, x509.Certificate]]:
+    """The certificates in a folder, each with its file. Refused names a file that is none."""
     found = []
     for path in sorted(folder.glob("*")) if folder.is_dir() else []:
         if path.suffix.lower() in (".der", ".crt", ".cer", ".pem"):
@@ -74,7 +75,7 @@ def _certificates_in(folder: Path) -> list[x509.Certificate]:
             is_pem = content.lstrip().startswith(b"-----BEGIN")
             load = x509.load_pem_x509_certificate if is_pem else x509.load_der_x509_certificate
             try:
-                found.append(load(content))
+                found.append((path, load(content)))
             except ValueError as error:
                 raise Refused(f"{path} is no certificate: {error}") from error
     return found

@@ -35,19 +35,21 @@ def configuration_files(configuration: Configuration) -> Iterator[tuple[Path, st
 
 def left_out(configuration: Configuration) -> tuple[str, ...]:
     """What a restored service needs besides, by the names in the configuration: never a secret itself."""
+    return tuple(f"{name}: {path}" for name, path in secret_files(configuration))
+
+
+def secret_files(configuration: Configuration) -> Iterator[tuple[str, Path]]:
+    """The files with secrets that the configuration names, each with its key."""
     sections: dict[str, BaseModel] = {
         **{f"sources.{name}.opcua": each.opcua for name, each in configuration.sources.items() if each.opcua},
         **{f"sources.{name}.mqtt": each.mqtt for name, each in configuration.sources.items() if each.mqtt},
         **{f"notify.{name}": each for name, each in configuration.notify.items()},
         **{f"mirrors.{name}.influxdb": each.influxdb for name, each in configuration.mirrors.items()},
     }
-    found = [
-        f"{name}.{key}: {told}"
-        for name, section in sections.items()
-        for key in _SECRETS
-        if (told := getattr(section, key, None)) is not None
-    ]
-    if configuration.records is not None:
-        server = configuration.records
-        found += [f"records.postgresql.{key}: {told}" for key in _SECRETS if (told := getattr(server, key, None))]
-    return tuple(found)
+    for name, section in sections.items():
+        for key in _SECRETS:
+            if (told := getattr(section, key, None)) is not None:
+                yield f"{name}.{key}", configuration.beside(told)
+    for key in _SECRETS:
+        if configuration.records is not None and (path := getattr(configuration.records, key, None)) is not None:
+            yield f"records.postgresql.{key}", path

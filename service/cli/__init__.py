@@ -18,6 +18,7 @@ VERBS = {
     "try": "show a source's live values without storing",
     "export": "export a tag's samples as CSV or Parquet",
     "verify": "prove that what is stored is what was written",
+    "doctor": "look at clocks, disk, brokers, servers, certificates, database, mirrors, and say what to do",
     "backup": "back up the whole data folder, also while the service runs",
     "restore": "restore a backup into an empty data folder",
     "replay": "judge the past once more, also by another configuration",

@@ -1,0 +1,1 @@
+"""Looks at everything that the service depends on, and says in plain words what to do."""

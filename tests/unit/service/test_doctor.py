@@ -1,0 +1,172 @@
+"""What the doctor says of the machine, of what is kept, and of checks that fail or hang."""
+
+import shutil
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from collector.mqtt.looking import BrokerSeen
+from collector.opcua.looking import CertificateSeen, ServerSeen
+from domain.errors import RetryLater
+from service.config.build import load
+from service.doctor import keeping, machine, plant
+from service.doctor.row import State, ok
+from service.doctor.running import Check, examine
+
+MINIMAL = """\
+site: north
+sources:
+  floor: {mqtt: {url: "mqtt://127.0.0.1:1", topics: [plant/#], user: us, password_file: secret}}
+tags:
+  T7: {source: floor, topic: plant/t7}
+"""
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    (tmp_path / "secret").write_text("s3cret")
+    (tmp_path / "secret").chmod(0o600)
+    (tmp_path / "thermowell.yaml").write_text(MINIMAL)
+    return load(tmp_path / "thermowell.yaml")
+
+
+def states(rows):
+    return {row.check: row.state for row in rows}
+
+
+def test_a_check_that_fails_or_hangs_stops_no_other(configuration):
+    never = threading.Event()
+
+    def fails(_):
+        raise ZeroDivisionError("one by nought")
+
+    def is_away(_):
+        raise RetryLater("nobody there")
+
+    def hangs(_):
+        never.wait()
+        return []
+
+    checks = [
+        Check("hangs", hangs),
+        Check("fails", fails),
+        Check("away", is_away),
+        Check("well", lambda _: [ok("well", "it is")]),
+    ]
+    rows = examine(configuration, checks, within_s=1.0)
+    never.set()
+
+    assert states(rows) == {
+        "hangs": State.NOT_CHECKED,
+        "fails": State.NOT_CHECKED,
+        "away": State.WRONG,
+        "well": State.OK,
+    }
+
+
+def test_a_full_disk_is_wrong(configuration, monkeypatch):
+    full = shutil._ntuple_diskusage(10**12, 10**12 - 10**6, 10**6)
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: full)
+
+    assert states(machine.disk(configuration))["disk space"] is State.WRONG
+
+
+def test_a_disk_is_measured_by_durable_writes(configuration):
+    found = {row.check: row for row in machine.disk(configuration)}
+
+    assert "a durable write takes" in found["disk speed"].seen
+    assert not list(configuration.data.parent.glob(".doctor-*"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [("/srv/data", "ext4"), ("/srv/share/data", "nfs4"), ("/srv/with space/x", "xfs"), ("/elsewhere", "overlay")],
+)
+def test_the_kind_of_file_system_is_that_of_the_nearest_mount(tmp_path, folder, kind):
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "1 0 0:1 / / rw - overlay overlay rw\n"
+        "2 1 8:1 / /srv rw,noatime shared:1 - ext4 /dev/sda1 rw\n"
+        "3 2 0:9 / /srv/share rw - nfs4 host:/x rw\n"
+        "4 2 0:9 / /srv/with\\040space rw - xfs /dev/sdb rw\n"
+    )
+
+    assert machine.file_system_of(machine.Path(folder), mounts) == kind
+
+
+def test_a_secret_that_others_may_read_is_wrong(configuration):
+    (configuration.file.parent / "secret").chmod(0o644)
+
+    (row,) = keeping.secrets(configuration)
+
+    assert (row.state, "chmod 600" in row.advice, "s3cret" in str(row)) == (State.WRONG, True, False)
+
+
+def test_a_secret_of_our_own_is_ok_and_one_that_is_missing_is_wrong(configuration):
+    before = states(keeping.secrets(configuration))
+    (configuration.file.parent / "secret").unlink()
+
+    assert [*before.values(), *states(keeping.secrets(configuration)).values()] == [State.OK, State.WRONG]
+
+
+@pytest.mark.parametrize(("days", "state"), [(-1, State.WRONG), (3, State.WRONG), (30, State.LOOK), (400, State.OK)])
+def test_a_certificate_is_judged_by_its_days_left(days, state):
+    now = datetime.now(UTC)
+    seen = CertificateSeen("CN=server", now - timedelta(days=500), now + timedelta(days=days, hours=1))
+
+    assert keeping.days_left("certificate", seen).state is state
+
+
+def test_an_old_backup_and_none_at_all_are_to_be_looked_at(configuration):
+    (none,) = keeping.backup(configuration)
+    configuration.data.mkdir()
+    told = {"moment_ns": time.time_ns() - 8 * 86_400 * 10**9, "folder": "/b", "bytes": 1}
+    (configuration.data / "backup.json").write_bytes(orjson.dumps(told))
+    (old,) = keeping.backup(configuration)
+    (configuration.data / "backup.json").write_bytes(orjson.dumps({**told, "moment_ns": time.time_ns()}))
+    (fresh,) = keeping.backup(configuration)
+
+    assert [none.state, old.state, fresh.state] == [State.LOOK, State.LOOK, State.OK]
+
+
+def test_looking_at_a_database_makes_none(configuration):
+    (row,) = keeping.database(configuration)
+
+    assert (row.state, configuration.data.exists()) == (State.LOOK, False)
+
+
+def test_a_journal_with_few_hours_left_is_wrong(configuration, monkeypatch):
+    told = {"thermowell_journal_bytes": 1e9, "thermowell_journal_hours_left": 3.0}
+    monkeypatch.setattr(machine, "_gauges", lambda _: told)
+
+    assert states(machine.journal(configuration))["journal"] is State.WRONG
+
+
+def test_a_broker_that_drops_refuses_or_forgets_is_told():
+    section = load_section()
+    short = BrokerSeen(expiry_s=60, most_qos=0, refused=("plant/#: Not authorized",), dropped=7)
+
+    rows = [
+        *plant._session("b", short, section),
+        *plant._queue("b", short, section),
+        plant._topics("b topics", short, ["plant/#"], 0),
+    ]
+
+    assert [row.state for row in rows] == [State.WRONG, State.WRONG, State.LOOK, State.WRONG]
+
+
+def test_a_server_with_fewer_items_than_tags_is_wrong_and_a_wrong_clock_too():
+    seen = ServerSeen(90 * 10**9, {"MaxMonitoredItems": 10}, 500.0, 5000.0, 3.6e6)
+
+    assert plant._limits("s", seen, 11).state is State.WRONG
+    assert plant._limits("s", seen, 10).state is State.OK
+    assert plant._skew("s", seen).state is State.WRONG
+
+
+def load_section():
+    from service.config.model import Mqtt
+
+    return Mqtt(url="mqtt://127.0.0.1", topics=["plant/#"])
