@@ -8,7 +8,9 @@ from influxdb_client.domain.bucket import Bucket
 from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
 from influxdb_client.domain.dbrp_create import DBRPCreate
 from influxdb_client.domain.organization import Organization
+from influxdb_client.domain.patch_bucket_request import PatchBucketRequest
 from influxdb_client.rest import ApiException
+from influxdb_client.service.buckets_service import BucketsService
 from influxdb_client.service.dbr_ps_service import DBRPsService
 
 from domain.errors import Refused, RetryLater
@@ -62,8 +64,9 @@ def _bucket(client: InfluxDBClient, name: str, org: Organization, retention_s: i
         return bucket, [f"made bucket {name}, {keeps}"]
     if sum(rule.every_seconds for rule in found.retention_rules) == retention_s:
         return found, []
-    found.retention_rules = rules
-    return client.buckets_api().update_bucket(found), [f"changed bucket {name}, {keeps} now"]
+    change = PatchBucketRequest(retention_rules=rules)  # type: ignore[no-untyped-call]  # the library has no types
+    BucketsService(client.api_client).patch_buckets_id(found.id, change)  # type: ignore[no-untyped-call]
+    return found, [f"changed bucket {name}, {keeps} now"]
 
 
 def _named(client: InfluxDBClient, name: str, org: Organization) -> Bucket | None:

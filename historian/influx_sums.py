@@ -85,7 +85,7 @@ class InfluxSums:
         answer = json.loads(self._ask("/query", "GET", asked))
         for result in answer["results"]:
             if "error" in result:
-                hint = _INIT if "database not found" in result["error"] else ""
+                hint = f"{_INIT}, or the token may not read it" if "database not found" in result["error"] else ""
                 raise Refused(f"InfluxDB at {self._target.url} answers: {result['error']}{hint}")
             yield from result.get("series", ())
 

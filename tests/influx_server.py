@@ -45,6 +45,8 @@ class InfluxServer:
         self.encodings: list[str | None] = []
         self.taken: list[str] = []
         self.cuts = 0
+        # What else is asked than to write: method, address, token and body; a code, and what is told as JSON.
+        self.elsewhere: Callable[[str, str, str | None, bytes], tuple[int, object]] | None = None
         self._done = threading.Event()
         server = self
 
@@ -52,7 +54,16 @@ class InfluxServer:
             protocol_version: ClassVar[str] = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                server._take(self)
+                if urlsplit(self.path).path == "/api/v2/write":
+                    server._take(self)
+                else:
+                    server._tell(self)
+
+            def do_GET(self) -> None:
+                server._tell(self)
+
+            def do_PATCH(self) -> None:
+                server._tell(self)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -100,7 +111,6 @@ class InfluxServer:
 
     def _take(self, request: BaseHTTPRequestHandler) -> None:
         url = urlsplit(request.path)
-        assert url.path == "/api/v2/write"
         length = int(request.headers["Content-Length"])
         self.queries.append(parse_qs(url.query))
         self.tokens.append(request.headers["Authorization"])
@@ -128,6 +138,18 @@ class InfluxServer:
             self._done.wait(30)
             return
         self._reply(request, 204 if code == FORGETS[0] else code, message)
+
+    def _tell(self, request: BaseHTTPRequestHandler) -> None:
+        assert self.elsewhere is not None, f"nobody answers {request.command} {request.path}"
+        asked = request.rfile.read(int(request.headers["Content-Length"] or 0))
+        code, told = self.elsewhere(request.command, request.path, request.headers["Authorization"], asked)
+        body = b"" if told is None else json.dumps(told).encode()
+        request.send_response(code)
+        request.send_header("Content-Type", "application/json")
+        if code != 204:
+            request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
 
     def _reply(self, request: BaseHTTPRequestHandler, code: int, message: str) -> None:
         body = json.dumps({"code": "invalid", "message": message}).encode() if message else b""
