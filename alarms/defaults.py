@@ -16,6 +16,7 @@ from domain.findings import OTHER_DURATIONS, Finding, Stage
 from domain.recipes import RangeKind
 from domain.rules import AlarmRule, Priority, Rulebook
 from domain.time import MINUTE_NS, SECOND_NS
+from domain.troubles import TROUBLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,15 +532,6 @@ _SINGLE = (
         respond_within_ns=60 * MINUTE_NS,
     ),
     AlarmRule(
-        "journal space",
-        "journal.space",
-        Priority.CRITICAL,
-        cause="The journal comes near its quota.",
-        consequence="When it is full nothing more is accepted.",
-        action="Free space, or find out why the store does not keep up.",
-        respond_within_ns=60 * MINUTE_NS,
-    ),
-    AlarmRule(
         "mirror away",
         "mirror.away",
         Priority.LOW,
@@ -548,6 +540,7 @@ _SINGLE = (
         action="Look at the mirror's server.",
         respond_within_ns=8 * 60 * MINUTE_NS,
     ),
+    *(trouble.alarm for trouble in TROUBLES),
 )
 
 

@@ -11,6 +11,7 @@ from domain.genealogy import BatchLink
 from domain.holds import HoldDecision
 from domain.models import ModelDecision
 from domain.recipes import RangeKind
+from domain.troubles import SUMMARIES
 
 OTHER_DURATIONS = tuple(kind for kind in RangeKind if kind is not RangeKind.VALIDATED)
 """Ranges of a phase's duration whose rules name them; those of the validated one are older, and name none."""
@@ -72,8 +73,8 @@ RULES = {
     "sensor.range": "a reading is at or beyond the end of its instrument's range",
     "source.disconnected": "a source is not heard",
     "source.skew": "a source's clock is off",
-    "journal.space": "the journal comes near its quota",
     "mirror.away": "a mirror takes nothing",
+    **SUMMARIES,
 }
 """Every rule that a finding may name."""
 

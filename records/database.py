@@ -267,6 +267,11 @@ class SqlRecords:
         with self._database.reading() as connection:
             return outbox.waiting_channels(connection)
 
+    def waiting_by_channel(self) -> Mapping[str, tuple[int, int]]:
+        """How many notices each channel still has to deliver, and when the oldest of them was made."""
+        with self._database.reading() as connection:
+            return outbox.waiting_by_channel(connection)
+
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
         """Note that they are being sent: unknown until a result is written, and due again at `again_ns` without one."""
         with self._database.writing() as connection:

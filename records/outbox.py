@@ -63,6 +63,16 @@ def waiting_channels(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def waiting_by_channel(connection: Connection) -> Mapping[str, tuple[int, int]]:
+    """How many notices each channel still has to deliver, and when the oldest of them was made."""
+    query = (
+        select(notices.c.channel, func.count(), func.min(notices.c.at_ns))
+        .where(notices.c.next_try_ns.is_not(None))
+        .group_by(notices.c.channel)
+    )
+    return {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(query)}
+
+
 def begin_sending(connection: Connection, ids: Sequence[str], again_ns: int) -> None:
     """Note that an attempt begins. Until its result is known it is unknown, also if the program dies meanwhile."""
     for chunk in in_chunks(ids):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.entries import ConfigurationActivated, Heartbeat, Position
-from domain.figures import Reading
+from domain.figures import Histogram, Reading
 from domain.findings import Finding
 from domain.ports import Source
 from domain.tags import TagTable
@@ -20,6 +20,7 @@ from historian.journal.writer import SqliteJournal
 from records.database import SqlRecords
 from service.acting import take_requests
 from service.backup import restored
+from service.behind import FollowersLook
 from service.collecting import beat, collect
 from service.config.build import Configuration
 from service.deciding import Begun, Stop, decide, stopped, together
@@ -28,14 +29,16 @@ from service.files import Files
 from service.following import Ground, judging_on, opened_before
 from service.gauges import Reporter, report_for_ever
 from service.judging import Judge
+from service.loop_delay import watch_loop
 from service.mirror_watch import RULE as AWAY
 from service.mirror_watch import Hold, MirrorWatch, Surroundings, hold_of
 from service.parts import Bell, Parts, usual_parts
 from service.rechecking import Rechecker, Record
 from service.roles import DETECTORS, MIRROR, USUAL, elsewhere
-from service.space import RULE, SpaceWatch
 from service.storing import StoreFollower
 from service.tag_table import define
+from service.tally import SourceTally, TalliedIntake
+from service.troubles import TroubleWatch
 from service.version import VERSION
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ class Core:
     records: SqlRecords
     bell: Bell
     sources: dict[str, Source]
+    tally: SourceTally
+    loop_delays: Histogram
 
     def started(self, source: Source) -> None:
         """Note the running source of a name: its heartbeats are taken from it."""
@@ -109,7 +114,10 @@ def opened(configuration: Configuration, files: Files, parts: Parts) -> Iterator
         stack.callback(store.close)
         records = parts.open_records()
         stack.callback(records.close)
-        yield Core(configuration, files, parts, TagTable(reader.tags()), journal, reader, store, records, bell, {})
+        tally = SourceTally(parts.rhythm.now_s)
+        delays = Histogram("thermowell_event_loop_delay_seconds", ("core",))
+        tags = TagTable(reader.tags())
+        yield Core(configuration, files, parts, tags, journal, reader, store, records, bell, {}, tally, delays)
 
 
 async def _introduce(core: Core) -> None:
@@ -167,7 +175,8 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         judging.judge.rows_as_of = Record(core.store, core.reader, recorded).as_of
     open_before = opened_before(core.records)
     mirrors += _mirrors(core, judge, open_before, recorded)
-    space = SpaceWatch(judge.note, open_before.get((RULE, "journal")))
+    positions = {"store": lambda: storing.position, "judge": lambda: judge.position}
+    behind = FollowersLook(core.journal.last, positions, core.store.cursor, parts.rhythm.now_s)
     reporter = Reporter(
         core.journal,
         core.store,
@@ -175,10 +184,17 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         afar if judging is None else judging.bank,
         parts.clock,
         parts.wall_ns(),
-        space,
-        mirrors,
+        [
+            *(each.figures for each in (core.tally, behind, storing)),
+            *([judging.figures] if judging is not None else []),
+            *(mirror.figures for mirror in mirrors),
+            functools.partial(figures_of_others, run, others),
+            lambda: [core.loop_delays.reading()],
+            parts.machine,
+        ],
+        TroubleWatch(parts.troubles, judge.note, open_before.values()),
         afar.notes.as_json,
-        functools.partial(figures_of_others, run, others),
+        parts.rhythm.now_s,
     )
     return [
         *([afar.run()] if judging is None else judging.works()),
@@ -222,9 +238,11 @@ def _mirrors(
 
 def _collecting(core: Core) -> list[Coroutine[None, None, None]]:
     """The tasks that put into the journal what comes from the plant, whatever becomes of the others."""
+    intake = TalliedIntake(core.journal, core.tally)
     return [
-        beat(core.parts.clock, core.configuration.heartbeat_ns, lambda: list(core.sources.values()), core.journal),
-        *(_collect(core, name) for name in core.configuration.sources),
+        beat(core.parts.clock, core.configuration.heartbeat_ns, lambda: list(core.sources.values()), intake),
+        watch_loop(core.loop_delays),
+        *(_collect(core, intake, name) for name in core.configuration.sources),
     ]
 
 
@@ -234,11 +252,11 @@ async def _take_requests(core: Core) -> None:
         await take_requests(core.records, core.journal, woken, core.parts.look_every_s)
 
 
-async def _collect(core: Core, name: str) -> None:
+async def _collect(core: Core, intake: TalliedIntake, name: str) -> None:
     configured = {tag.name for tag in core.configuration.tags}
 
     def make() -> Source:
         tags = [tag for tag in core.tags.of_source(name) if tag.name in configured]
         return core.parts.make_source(name, tags, core.parts.clock, core.reader.source_state(name))
 
-    await collect(make, core.journal, core.started, core.tags.put)
+    await collect(make, intake, core.started, core.tags.put)

@@ -12,7 +12,8 @@ from typing import Protocol
 from domain.errors import RetryLater
 from domain.figures import Reading
 from records.lease import LOOK_EVERY_S, RENEW_EVERY_S, Lease
-from service.gauges import as_json, process_figures, report_for_ever
+from service.gauges import as_json, report_for_ever
+from service.machine import process_figures
 from service.roles import CORE
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from domain.entries import ConfigurationActivated, Entry, Position
 from domain.errors import RetryLater
+from domain.figures import Histogram
 from domain.findings import Recheck
 from domain.tags import TagTable
 from historian.journal.reader import ReadOnlyJournal
@@ -23,9 +24,11 @@ from service.deciding import Begun, Stop, decide, stopped, together
 from service.elsewhere import hash_of
 from service.files import Files
 from service.following import Ground, Judging, Work, judging_on
-from service.gauges import as_json, process_figures, report_for_ever
+from service.gauges import as_json, report_for_ever
 from service.judging import Followed
 from service.keeping import journal_there
+from service.loop_delay import watch_loop
+from service.machine import process_figures
 from service.notes import take_notes
 from service.parts import Bell, Parts, usual_parts
 from service.rechecking import Record
@@ -138,10 +141,12 @@ def _detecting(beside: Beside, journal: Followed) -> list[Work]:
     judging = judging_on(Ground(beside.configuration, parts, tags, journal, beside.reader, beside.records, beside.bell))
     history = HistoryView(beside.files.history, beside.reader)
     judging.judge.rows_as_of = Record(history, beside.reader, history.refresh).as_of
+    delays = Histogram("thermowell_event_loop_delay_seconds", (DETECTORS,))
     return [
         *judging.works(),
+        watch_loop(delays),
         take_notes(run, beside.records, judging.judge.note),
-        report_for_ever(run, _JudgeReport(judging, beside.configuration.hash), parts.report_every_s, DETECTORS),
+        report_for_ever(run, _JudgeReport(judging, beside.configuration.hash, delays), parts.report_every_s, DETECTORS),
     ]
 
 
@@ -163,6 +168,7 @@ class _JudgeReport:
 
     judging: Judging
     configuration: str
+    delays: Histogram
 
     def report(self) -> dict[str, object]:
         """How everything stands now."""
@@ -182,7 +188,7 @@ class _JudgeReport:
             },
             "holds": [row.as_json() for row in bank.running_holds()],
             "budgets": [row.as_json() for row in bank.running_budgets()],
-            "figures": as_json(process_figures(DETECTORS)),
+            "figures": as_json([*self.judging.figures(), *process_figures(DETECTORS), self.delays.reading()]),
         }
 
 

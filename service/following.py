@@ -1,9 +1,10 @@
 """What judges and tells, and what mirrors: the same in the core process and in one of its own."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 
 from detectors.bank import Bank
+from domain.figures import Reading
 from domain.findings import Finding, Stage
 from domain.tags import TagTable
 from historian.journal.reader import ReadOnlyJournal
@@ -13,6 +14,7 @@ from service.judging import NAME as JUDGING
 from service.judging import Effects, Followed, Judge
 from service.parts import Bell, Parts
 from service.telling.outbox import Outbox
+from service.telling.standing import OutboxLook, ToldTally
 from service.verdicts import make_judge
 
 Work = Coroutine[None, None, None]
@@ -38,19 +40,31 @@ class Judging:
     judge: Judge
     bank: Bank
     outbox: Outbox
+    waiting: OutboxLook
+    told: ToldTally
+
+    def figures(self) -> Iterator[Reading]:
+        """What was judged and told, for Prometheus."""
+        yield from self.judge.figures()
+        yield from self.told.figures()
+        yield from self.outbox.figures()
+        yield from self.waiting.figures()
 
     def works(self) -> list[Work]:
         """Its tasks; when one fails, the process ends."""
-        return [self.judge.run(), self.outbox.run()]
+        return [self.judge.run(), self.outbox.run(), self.waiting.run()]
 
 
 def judging_on(ground: Ground) -> Judging:
     """The judge as the records left it. RetryLater while they are away."""
     parts, records, bell = ground.parts, ground.records, ground.bell
     outbox = Outbox(records, parts.channels, wall_ns=parts.wall_ns)
+    waiting = OutboxLook(records, [channel.name for channel in parts.channels], parts.clock.now_ns)
+    told = ToldTally(records.alarms())
 
     def committed(effects: Effects) -> None:
         parts.concluded(effects)
+        told.take(effects.findings, effects.transitions)
         if effects:
             bell.wake()
         if effects.notices:
@@ -68,7 +82,7 @@ def judging_on(ground: Ground) -> Judging:
         parts.clock.speed,
         parts.rhythm,
     )
-    return Judging(judge, bank, outbox)
+    return Judging(judge, bank, outbox, waiting, told)
 
 
 def opened_before(records: SqlRecords) -> Mapping[tuple[str, str], Finding]:

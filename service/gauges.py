@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,10 +13,9 @@ import orjson
 
 from domain.entries import Position
 from domain.figures import Reading, Spread
-from domain.findings import Recheck
 from domain.ports import Clock, Store
 from historian.journal.writer import SqliteJournal
-from service.space import SpaceWatch
+from service.troubles import Moment, TroubleWatch
 
 _FRESH_WITHIN_S = 15.0
 
@@ -33,26 +31,6 @@ class Judged(Protocol):
     @property
     def trouble(self) -> str | None:
         """Why nothing that is judged can be written just now."""
-        ...
-
-    @property
-    def asked(self) -> Sequence[Recheck]:
-        """What late rows ask to be judged again and is not yet."""
-        ...
-
-    @property
-    def rechecks(self) -> int:
-        """How often late rows asked."""
-        ...
-
-    @property
-    def rejudged(self) -> int:
-        """How often was judged again."""
-        ...
-
-    @property
-    def rejudging_s(self) -> float:
-        """How long that took."""
         ...
 
 
@@ -76,17 +54,13 @@ class Running(Protocol):
         ...
 
 
-class Mirrored(Protocol):
-    """A mirror as the report needs it, wherever it runs."""
-
-    def figures(self) -> Iterable[Reading]:
-        """What Prometheus hears of it."""
-        ...
+Teller = Callable[[], Iterable[Reading]]
+"""Tells some figures as they are now; may block for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Looks at the core's parts; its methods block for a moment."""
+    """Looks at the core's parts, and at what is wrong with them; its methods block for a moment."""
 
     journal: SqliteJournal
     store: Store
@@ -94,53 +68,34 @@ class Reporter:
     bank: Running
     clock: Clock
     started_ns: int
-    space: SpaceWatch
-    mirrors: Sequence[Mirrored] = ()
+    tellers: Sequence[Teller]
+    troubles: TroubleWatch
     notes: Callable[[], object] = list  # for a judge that is elsewhere
-    others: Callable[[], Iterable[Reading]] = tuple  # of processes that tell the core of themselves
+    now_s: Callable[[], float] = time.monotonic
 
     def report(self) -> dict[str, object]:
         """How everything stands now."""
-        counts = self.store.counts()
-        self.space.look(self.journal.usage(), self.clock.now_ns(), self.judge.position)
+        readings = list(self._readings())
+        self.troubles.look(Moment(readings, self.now_s(), self.clock.now_ns(), time.time(), self.judge.position))
         problem = self.journal.health().problem or self.judge.trouble
         return {
             "wall_ns": time.time_ns(),
             "clock_ns": self.clock.now_ns(),
             "healthy": problem is None,
             "why": "ready" if problem is None else str(problem),
-            "record": dict(counts),
+            "record": dict(self.store.counts()),
             "holds": [row.as_json() for row in self.bank.running_holds()],
             "budgets": [row.as_json() for row in self.bank.running_budgets()],
             "notes": self.notes(),
-            "figures": as_json(self._figures(counts)),
+            "figures": as_json([*readings, *self.troubles.figures()]),
         }
 
-    def _figures(self, counts: Mapping[str, int]) -> Iterator[Reading]:
-        usage = self.journal.usage()
+    def _readings(self) -> Iterator[Reading]:
         yield Reading("thermowell_process_start_time_seconds", self.started_ns / 1e9, ("core",))
-        yield Reading("thermowell_process_cpu_seconds_total", time.process_time(), ("core",))
-        yield Reading("thermowell_journal_position", self.journal.last())
-        yield Reading("thermowell_journal_bytes", usage.used_bytes)
-        if math.isfinite(usage.hours_left):
-            yield Reading("thermowell_journal_left_seconds", usage.hours_left * 3600)
-        yield Reading("thermowell_follower_position", self.judge.position, ("judge",))
-        yield Reading("thermowell_follower_position", self.store.cursor(), ("store",))
-        yield Reading("thermowell_store_rows", counts["stored"])
-        yield Reading("thermowell_store_rows_waiting", counts["waiting"])
-        yield Reading("thermowell_store_duplicates_total", counts["duplicates"])
-        yield Reading("thermowell_rechecks_total", self.judge.rechecks)
-        yield Reading("thermowell_rechecks_waiting", len(self.judge.asked))
-        yield Reading("thermowell_rejudged_total", self.judge.rejudged)
-        yield Reading("thermowell_rejudging_seconds_total", self.judge.rejudging_s)
-        for mirror in self.mirrors:
-            yield from mirror.figures()
-        yield from self.others()
-
-
-def process_figures(name: str) -> Iterator[Reading]:
-    """What this process uses."""
-    yield Reading("thermowell_process_cpu_seconds_total", time.process_time(), (name,))
+        yield Reading("thermowell_database_away", int(self.judge.trouble is not None))
+        yield from self.journal.figures()
+        for teller in self.tellers:
+            yield from teller()
 
 
 class Reporting(Protocol):

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
@@ -27,11 +27,13 @@ from domain.entries import (
     Rejudge,
 )
 from domain.errors import DamagedFile, Refused, RetryLater
+from domain.figures import Histogram, Reading
 from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.genealogy import BatchLink
 from domain.holds import HoldDecision
 from domain.models import ModelDecision
 from domain.ports import Detector, Records
+from service.tally import FollowerTally
 
 log = logging.getLogger(__name__)
 
@@ -190,6 +192,12 @@ class Judge:
         self.rejudging_s = 0.0
         self.trouble: str | None = None
         """Why nothing that is judged can be written just now; read from any thread."""
+        self.damaged = 0
+        """Snapshots that could not be read; read from any thread."""
+        self._tally = FollowerTally("thermowell_samples_judged_total", "thermowell_judge_entry_seconds")
+        self._transactions = Histogram("thermowell_database_transaction_seconds")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
         self._stopping = threading.Event()
         self._noted: deque[Finding] = deque()
         self._written_s = 0.0
@@ -200,19 +208,63 @@ class Judge:
         return self.snapshot_position
 
     def note(self, finding: Finding) -> None:
-        """Take a finding about the service itself, from any thread; it is told with the next entry."""
+        """Take a finding about the service itself, from any thread; it is told at once, or with the next entry."""
         self._noted.append(finding)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._told.set)
+
+    def figures(self) -> Iterator[Reading]:
+        """What was judged, for Prometheus."""
+        yield Reading("thermowell_rechecks_total", self.rechecks)
+        yield Reading("thermowell_rechecks_waiting", len(self.asked))
+        yield Reading("thermowell_rejudged_total", self.rejudged)
+        yield Reading("thermowell_rejudging_seconds_total", self.rejudging_s)
+        yield Reading("thermowell_damaged_files", self.damaged)
+        yield self._transactions.reading()
+        yield from self._tally.figures()
 
     async def run(self) -> None:
         """Follow for ever."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         cursor = await loop.run_in_executor(self._thread, self._restore)
+        telling = asyncio.create_task(self._tell_noted_for_ever(cursor))
         try:
             async for position, entry in self._journal.follow(self.snapshot_position):
-                await loop.run_in_executor(self._thread, self._take, position, entry, position <= cursor)
+                await loop.run_in_executor(self._thread, self._take_next, position, entry, position <= cursor)
+                if telling.done():
+                    telling.result()
         finally:
+            telling.cancel()
             self._stopping.set()
             self._thread.shutdown(wait=True)
+
+    async def _tell_noted_for_ever(self, cursor: Position) -> None:
+        """Tell what was noted although no entry comes: also of a journal that takes none."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            await loop.run_in_executor(self._thread, self._tell_noted, cursor)
+
+    def _tell_noted(self, cursor: Position) -> None:
+        """Write what was noted behind the newest entry; while the replay has not come to the cursor, it waits."""
+        if not self._noted or self._rules_changed or self.position < cursor:
+            return
+        effects = Effects()
+        self._add_noted(effects)
+        effects.notices += self._notices_for(effects.transitions)
+        self._write(self.position, effects, self._rhythm.now_s())
+
+    def _add_noted(self, effects: Effects) -> None:
+        while self._noted:
+            effects.findings.append(self._noted.popleft())
+        effects.transitions += self._book.apply(*effects.findings)
+
+    def _take_next(self, position: Position, entry: Entry, already_written: bool) -> None:  # noqa: FBT001  a fact of the entry
+        begun_s = time.perf_counter()
+        self._take(position, entry, already_written)
+        if not already_written:
+            self._tally.took(entry, time.perf_counter() - begun_s)
 
     def _restore(self) -> Position:
         """Go back to the newest snapshot; what was written since then is replayed without effect.
@@ -228,6 +280,7 @@ class Judge:
                 self._take_over(state)
                 self.snapshot_position = position
             except DamagedFile as error:
+                self.damaged += 1
                 log.error("the detectors start afresh: %s", error)  # noqa: TRY400  the message says all
                 self.snapshot_position = cursor
                 for at, entry in self._until_taken(self._records.approved_entries):
@@ -315,9 +368,7 @@ class Judge:
         effects = Effects()
         for conclusion in concluded:
             effects.add(conclusion)
-        while self._noted:
-            effects.findings.append(self._noted.popleft())
-        effects.transitions += self._book.apply(*effects.findings)
+        self._add_noted(effects)
         if isinstance(entry, Heartbeat):
             effects.transitions += self._book.tick(entry.now_ns)
         elif isinstance(entry, PersonAction) and entry.kind not in _OF_DETECTORS:
@@ -351,6 +402,7 @@ class Judge:
 
     def _commit(self, position: Position, effects: Effects, state: bytes | None) -> None:
         """All of it with the cursor, or nothing; what is there already stays as it is."""
+        begun_s = time.perf_counter()
         with self._records.unit_of_work() as work:
             work.findings(effects.findings)
             work.phases(effects.phases)
@@ -368,6 +420,7 @@ class Judge:
             work.cursor(NAME, position)
             if state is not None:
                 work.snapshot(NAME, position, state)
+        self._transactions.add(time.perf_counter() - begun_s)
 
     def _until_taken(self, call: Callable[[], Told]) -> Told:
         """Ask the records again while they are away, on the judge's thread: nothing is judged past it meanwhile."""

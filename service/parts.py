@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from domain.entries import Position
+from domain.figures import Reading
 from domain.ports import Channel, Clock, Source
 from domain.tags import Tag
+from domain.troubles import TROUBLES, Trouble
 from historian.chunks.store import ChunkStore
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
@@ -21,12 +23,16 @@ from service.config.build import Configuration
 from service.files import Files
 from service.judging import Effects, Rhythm
 from service.keeping import open_records
+from service.machine import Certificates, Machine
 from service.roles import CORE, DETECTORS, MIRROR, listeners
 from service.sources import make_source
 from service.storing import always
 from service.tag_table import new_uuid
 from service.tellers import channels_of
 from service.wake import Waker, listening
+
+OF_THE_JOURNAL = tuple(trouble for trouble in TROUBLES if trouble.rule == "journal.space")
+"""Where time is virtual and the machine a model: of the others nothing can be told there."""
 
 
 class Bell(Protocol):
@@ -49,6 +55,11 @@ class MakeSource(Protocol):
         ...
 
 
+def _no_machine() -> Iterable[Reading]:
+    """Nothing is told of what the service runs on."""
+    return ()
+
+
 def _nobody(_: Effects) -> None:
     """Nobody else is told what was concluded."""
 
@@ -69,6 +80,8 @@ class Parts:
     concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
     trimming: Callable[[], AbstractContextManager[bool]] = always  # whether the journal may be trimmed meanwhile
     roles: tuple[str, ...] = (CORE, DETECTORS, MIRROR)  # of this process
+    machine: Callable[[], Iterable[Reading]] = _no_machine  # figures of what the service runs on
+    troubles: Sequence[Trouble] = OF_THE_JOURNAL  # what of the service itself raises an alarm
     leased: bool = False  # whether another process could have these records, and run a role of ours
     rhythm: Rhythm = field(default_factory=Rhythm)  # of the judge
     wall_ns: Callable[[], int] = time.time_ns
@@ -97,6 +110,22 @@ def usual_parts(
         listening=partial(listening, files.run, "core.sock"),
         channels=channels_of(configuration),
         trimming=partial(trimming, files.trimming),
+        machine=_machine(configuration, files),
+        troubles=TROUBLES,
         roles=roles,
         leased=True,
     )
+
+
+def _machine(configuration: Configuration, files: Files) -> Callable[[], Iterable[Reading]]:
+    """Process, disk, clock and certificates of this machine."""
+    own = files.certificates / "own" / "thermowell.der"
+    places = [("own", own), ("trusted", files.certificates / "trusted")]
+    if configuration.http.tls is not None:
+        places.append(("http", configuration.http.tls.certificate))
+    places += [
+        (name, configuration.beside(source.mqtt.ca_file))
+        for name, source in configuration.sources.items()
+        if source.mqtt is not None and source.mqtt.ca_file
+    ]
+    return Machine(files.data, Certificates(places)).figures

@@ -14,6 +14,7 @@ from domain.findings import Finding
 from domain.models import Library, no_models
 from domain.ports import Journal, UnitOfWork
 from domain.rules import Priority, Rulebook
+from domain.troubles import is_of_the_service
 from historian.journal.reader import ReadOnlyJournal
 from historian.merged import MergedJournal
 from historian.view import HistoryView
@@ -21,13 +22,10 @@ from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
 from service.judging import NAME, Effects, Judge, JudgeRecords, Rhythm
-from service.mirror_watch import RULE as AWAY
 from service.models.files import library
 from service.rechecking import Record
-from service.space import RULE as SPACE
 from service.verdicts import source_limits
 
-_OF_THE_SERVICE = (SPACE, AWAY)
 _MOST_ACTIVATIONS = 10_000
 _MOST_TRANSITIONS = 10_000_000
 
@@ -200,7 +198,7 @@ def compared(said: Said, records: Written, span: Span, *, alarms: bool) -> tuple
     written = {
         f"{each.id} v{each.version}": asdict(each)
         for each in records.written_versions()
-        if span.has(each.at_ns) and each.rule not in _OF_THE_SERVICE
+        if span.has(each.at_ns) and not is_of_the_service(each.rule)
     }
     replayed = {f"{each.id} v{each.version}": asdict(each) for each in said.findings.values() if span.has(each.at_ns)}
     count, differences = _differences("finding", written, replayed)
@@ -208,7 +206,7 @@ def compared(said: Said, records: Written, span: Span, *, alarms: bool) -> tuple
         told = {
             each.id: asdict(each)
             for each in records.transitions(None, _MOST_TRANSITIONS)
-            if span.has(each.at_ns) and each.rule not in _OF_THE_SERVICE
+            if span.has(each.at_ns) and not is_of_the_service(each.rule)
         }
         again = {id_: asdict(each) for id_, each in said.transitions.items() if span.has(each.at_ns)}
         more, others = _differences("transition", told, again)
@@ -289,7 +287,7 @@ def _standing(versions: Iterable[Finding], span: Span) -> list[Finding]:
     return [
         each
         for each in newest.values()
-        if span.touches(each) and "withdrawn" not in each.evidence and each.rule not in _OF_THE_SERVICE
+        if span.touches(each) and "withdrawn" not in each.evidence and not is_of_the_service(each.rule)
     ]
 
 

@@ -1,13 +1,16 @@
 """The store follower: rows from the journal into the record, and what every follower has passed out of the journal."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 
 from domain.entries import START, Position
+from domain.figures import Histogram, Reading
 from domain.ports import Journal, Store
 from domain.samples import SampleBatch
+from service.tally import FollowerTally
 
 
 def always() -> AbstractContextManager[bool]:
@@ -35,6 +38,17 @@ class StoreFollower:
         self._trimming = trimming
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.position: Position = START
+        self._tally = FollowerTally("thermowell_samples_stored_total", "thermowell_store_write_seconds")
+        self._flushes = Histogram("thermowell_store_flush_seconds")
+
+    def figures(self) -> Iterator[Reading]:
+        """What was taken, for Prometheus."""
+        counts = self._store.counts()
+        yield Reading("thermowell_store_rows", counts["stored"])
+        yield Reading("thermowell_store_rows_waiting", counts["waiting"])
+        yield Reading("thermowell_store_duplicates_total", counts["duplicates"])
+        yield from self._tally.figures()
+        yield self._flushes.reading()
 
     async def run(self) -> None:
         """Follow for ever; cancelling flushes everything that was taken."""
@@ -44,7 +58,7 @@ class StoreFollower:
         try:
             async for position, entry in self._journal.follow(self.position):
                 if isinstance(entry, SampleBatch):
-                    await loop.run_in_executor(self._thread, self._store.write, position, entry)
+                    await loop.run_in_executor(self._thread, self._write, position, entry)
                 self.position = position
                 if flushing.done():
                     flushing.result()
@@ -56,7 +70,18 @@ class StoreFollower:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._flush_every_s)
-            cursor = await loop.run_in_executor(self._thread, self._store.flush)
+            cursor = await loop.run_in_executor(self._thread, self._flush)
             with self._trimming() as may_trim:
                 if may_trim:  # asked again in a while: a backup reads positions
                     await self._journal.trim(Position(min(cursor, self._others_passed())))
+
+    def _write(self, position: Position, batch: SampleBatch) -> None:
+        begun_s = time.perf_counter()
+        self._store.write(position, batch)
+        self._tally.took(batch, time.perf_counter() - begun_s)
+
+    def _flush(self) -> Position:
+        begun_s = time.perf_counter()
+        cursor = self._store.flush()
+        self._flushes.add(time.perf_counter() - begun_s)
+        return cursor

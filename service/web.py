@@ -11,6 +11,7 @@ from api.app import create_app
 from api.dependencies import BudgetRun, Dependencies, HoldRun, TextRow
 from api.serve import serve
 from api.stream import Feed
+from domain.figures import Histogram, Reading
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.database import SqlRecords
@@ -21,6 +22,8 @@ from service.files import Files
 from service.gauges import figures_of, read_report, record_counts
 from service.https import usable
 from service.keeping import journal_there, open_records
+from service.loop_delay import watch_loop
+from service.machine import build_figures, process_figures
 from service.ranges.standing import judging_recipes, standings_of
 from service.roles import WEB
 from service.set_points import recorded_steps
@@ -45,6 +48,7 @@ async def run_web(configuration: Configuration) -> None:
     clock = make_clock(configuration.clock)
     feed = Feed(journal, records, clock, refresh=history.refresh)
     waker = Waker(files.run, "core.sock")
+    started_s, delays = time.time(), Histogram("thermowell_event_loop_delay_seconds", ("web",))
     dependencies = Dependencies(
         site=configuration.site,
         version=VERSION,
@@ -55,7 +59,7 @@ async def run_web(configuration: Configuration) -> None:
         feed=feed,
         rulebook=configuration.rulebook,
         wake_core=waker.wake,
-        figures=lambda: figures_of(read_report(files.run)),
+        figures=lambda: _figures(files, started_s, delays),
         ready=lambda: _ready(files),
         holds=lambda: _holds(files),
         budgets=lambda: _budgets(files),
@@ -82,6 +86,7 @@ async def run_web(configuration: Configuration) -> None:
         holding = asyncio.create_task(hold(records.lease(WEB)))
         holding.add_done_callback(lambda _: stop.set())
         beside = [asyncio.create_task(_announce(configuration, started)), holding]
+        beside.append(asyncio.create_task(watch_loop(delays)))
         if renewing is not None:
             beside.append(asyncio.create_task(renewing.look_for_ever()))
         tls = None if renewing is None else renewing.context
@@ -106,6 +111,20 @@ def _ready(files: Files) -> tuple[bool, str]:
     if report is None:
         return False, "the core does not report"
     return bool(report["healthy"]), str(report["why"])
+
+
+def _figures(files: Files, started_s: float, delays: Histogram) -> list[Reading]:
+    """The core's figures as it last told them, and what this process uses."""
+    report = read_report(files.run)
+    return [
+        *build_figures(),
+        Reading("thermowell_core_reporting", int(report is not None)),
+        Reading("thermowell_ready", int(report is not None and bool(report["healthy"]))),
+        Reading("thermowell_process_start_time_seconds", started_s, ("web",)),
+        *process_figures("web"),
+        delays.reading(),
+        *figures_of(report),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

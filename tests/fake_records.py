@@ -234,6 +234,15 @@ class MemoryRecords:
             waiting = (one for one in self._decided.notices.values() if states[one.notice.id][1] is not None)
             return sorted({one.notice.channel for one in waiting})
 
+    def waiting_by_channel(self) -> dict[str, tuple[int, int]]:
+        with self._lock:
+            found: dict[str, tuple[int, int]] = {}
+            for one in self._decided.notices.values():
+                if self._decided.states[one.notice.id][1] is not None:
+                    count, oldest_ns = found.get(one.notice.channel, (0, one.notice.at_ns))
+                    found[one.notice.channel] = count + 1, min(oldest_ns, one.notice.at_ns)
+            return found
+
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
         with self._lock:
             for id_ in ids:

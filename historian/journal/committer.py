@@ -1,12 +1,14 @@
 """The one that writes: it commits groups, tells their senders, and trims between commits."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from domain.entries import START, Position
 from domain.errors import DiskBudgetSpent, RetryLater, ThermowellError
+from domain.figures import Histogram
 from historian.journal import reading
 from historian.journal.group import Group, Layout, write, write_memory
 from historian.journal.intake import Intake, Waiting
@@ -55,6 +57,9 @@ class Committer:
         self.problem: ThermowellError | None = None
         self.failures = 0
         self.commits = 0
+        self.commit_failures = 0
+        self.commit_seconds = Histogram("thermowell_journal_commit_seconds")
+        self.acknowledged: Counter[str] = Counter()  # samples by source
         self.failed_acknowledgements = 0
         self.has_ended = False
 
@@ -107,6 +112,7 @@ class Committer:
 
     def _try(self, group: Group) -> None:
         """Commit a group, or keep it for another attempt: nothing of it is acknowledged, and nothing is lost."""
+        begun_s = self._parts.now_s()
         try:
             if not (self.failures and self._has_landed(group)):
                 self._demand_space(group)
@@ -114,6 +120,7 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - any library's error here means that nothing is durable
             self._note_failure(error)
             return
+        self.commit_seconds.add(self._parts.now_s() - begun_s)
         self._group, self._taken = None, []
         self.problem, self.failures, self._retry_at_s = None, 0, 0.0
         self._after_commit(group)
@@ -141,6 +148,7 @@ class Committer:
 
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
+        self.commit_failures += 1
         pause_s = min(_FIRST_PAUSE_S * 2 ** (self.failures - 1), _LONGEST_PAUSE_S)
         self._retry_at_s = self._parts.now_s() + pause_s
         if self.failures == 1:
@@ -173,6 +181,8 @@ class Committer:
         for item, end in zip(group.items, group.ends, strict=True):
             try:
                 item.durable(end)
+                if item.received is not None:
+                    self.acknowledged[item.source] += item.received
             except Exception:
                 # A sender's fault must not stop the others' data; what it did not acknowledge will come again.
                 self.failed_acknowledgements += 1

@@ -47,6 +47,7 @@ class Intake:
         self._queued_rows = 0
         self._unacknowledged_rows = 0
         self._first_at = 0.0
+        self._oldest_at: float | None = None  # of what is not durable, also while it is being written
         self._last_commit_at = 0.0
         self._is_urgent = False
         self._is_poked = False
@@ -61,6 +62,8 @@ class Intake:
                 raise RetryLater(f"{self._unacknowledged_rows} rows wait for the journal's commit already")
             if not self._waiting:
                 self._first_at = self._now_s()
+            if self._oldest_at is None:
+                self._oldest_at = self._now_s()
             self._waiting.append(item)
             before, self._queued_rows = self._queued_rows, self._queued_rows + item.weight
             self._unacknowledged_rows += item.weight
@@ -84,6 +87,7 @@ class Intake:
         weight = sum(item.weight for item in items)
         with self._lock:
             self._unacknowledged_rows -= weight
+            self._oldest_at = self._first_at if self._waiting else None
             self._last_commit_at = self._now_s()
 
     def due_in_s(self) -> float:
@@ -121,6 +125,12 @@ class Intake:
     def unacknowledged_rows(self) -> int:
         """Rows taken and not yet durable."""
         return self._unacknowledged_rows
+
+    @property
+    def oldest_s(self) -> float:
+        """How long the oldest has waited for its commit; 0 if nothing waits."""
+        oldest_at = self._oldest_at
+        return 0.0 if oldest_at is None else self._now_s() - oldest_at
 
     def _due_at(self) -> float:
         if self._is_urgent or self._is_closed or self._queued_rows >= FLUSH_ROWS:

@@ -4,13 +4,15 @@ An entry is visible to followers, and its delivery acknowledged, only once its c
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from domain.entries import ConfigurationActivated, Entry, PersonAction, Position, RecipeApproved, TagDefined
 from domain.errors import DamagedFile, RetryLater, ThermowellError
+from domain.figures import Reading
 from domain.ports import Delivery, SourceLedger
 from historian.journal import reading
 from historian.journal.bell import Bell, call_in
@@ -58,6 +60,8 @@ class Health:
     commits: int
     failed_acknowledgements: int
     last: Position
+    commit_failures: int = 0  # since the start
+    oldest_s: float = 0.0  # how long the oldest that waits has waited
 
 
 class SqliteJournal:
@@ -263,7 +267,40 @@ class SqliteJournal:
             self._committer.commits,
             self._committer.failed_acknowledgements,
             self._parts.recent.last,
+            self._committer.commit_failures,
+            self._parts.intake.oldest_s,
         )
+
+    def figures(self) -> Iterator[Reading]:
+        """The ledger, and how the writing goes, for Prometheus."""
+        for each in self.ledger():
+            label = (each.source,)
+            yield Reading("thermowell_samples_received_total", each.received, label)
+            yield Reading("thermowell_samples_journaled_total", each.journaled, label)
+            yield Reading("thermowell_samples_quarantined_total", each.quarantined, label)
+            yield Reading("thermowell_samples_redelivered_total", each.redelivered, label)
+            yield Reading("thermowell_samples_unaccounted", each.unaccounted, label)
+        for source, count in sorted(self._committer.acknowledged.copy().items()):
+            yield Reading("thermowell_samples_acknowledged_total", count, (source,))
+        health = self.health()
+        yield Reading("thermowell_journal_position", health.last)
+        yield Reading("thermowell_journal_commits_total", health.commits)
+        yield Reading("thermowell_journal_commit_failures_total", health.commit_failures)
+        yield Reading("thermowell_journal_failing", int(health.problem is not None))
+        yield Reading("thermowell_journal_acknowledgement_failures_total", health.failed_acknowledgements)
+        yield Reading("thermowell_journal_waiting_rows", health.waiting_rows)
+        yield Reading("thermowell_journal_room_rows", health.room_rows)
+        yield Reading("thermowell_buffer_oldest_seconds", health.oldest_s, ("intake",))
+        yield self._committer.commit_seconds.reading()
+        yield from self._space()
+
+    def _space(self) -> Iterator[Reading]:
+        usage = self.usage()
+        yield Reading("thermowell_journal_bytes", usage.used_bytes)
+        if usage.quota_bytes is not None:
+            yield Reading("thermowell_journal_quota_bytes", usage.quota_bytes)
+        if math.isfinite(usage.hours_left):
+            yield Reading("thermowell_journal_left_seconds", usage.hours_left * 3600)
 
     def close(self) -> None:
         """Commit what waits, end the followers and let the file go. Blocks; RetryLater if the disk takes too long.

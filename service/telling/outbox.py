@@ -9,13 +9,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from alarms.flood import FloodGate, Letter
 from domain.alarms import Notice
 from domain.errors import MayHaveArrived, Refused, RetryLater
+from domain.figures import Reading
 from domain.ports import Channel, Receipt
 from domain.time import SECOND_NS
 from records.outbox import NoticeResult, WaitingNotice
@@ -81,11 +82,19 @@ class Outbox:
         self._woken: dict[str, asyncio.Event] = {}
         self._sending: dict[str, threading.Thread] = {}  # the last attempt of each channel
         self._outcomes: Counter[tuple[str, str]] = Counter()
+        self._given_up: Counter[str] = Counter()  # notices by channel
 
     @property
     def outcomes(self) -> Mapping[tuple[str, str], int]:
         """Attempts since the start by (channel, sent | refused | unknown | retry): for the metrics."""
         return self._outcomes
+
+    def figures(self) -> Iterator[Reading]:
+        """What was attempted, for Prometheus. A notice that was given up without an answer may have arrived."""
+        for labels, count in sorted(self._outcomes.copy().items()):
+            yield Reading("thermowell_outbox_attempts_total", count, labels)
+        for channel in self._channels:
+            yield Reading("thermowell_outbox_given_up_total", self._given_up[channel], (channel,))
 
     def wake(self) -> None:
         """Say that something new waits; from any thread, before and after running too."""
@@ -184,12 +193,14 @@ class Outbox:
             return NoticeResult("sent", came.detail)
         if isinstance(came, Refused):
             self._outcomes[channel, "refused"] += 1
+            self._given_up[channel] += len(waiting)
             log.error("%s refused a notice: %s", channel, came)
             return NoticeResult("refused", str(came))
         attempts = 1 + max(each.attempts for each in waiting)
         unknown = isinstance(came, MayHaveArrived) or any(each.doubtful for each in waiting)
         self._outcomes[channel, "unknown" if isinstance(came, MayHaveArrived) else "retry"] += 1
         if attempts >= self._patience.attempts:
+            self._given_up[channel] += len(waiting)
             log.error("a notice for %s is given up after %d attempts: %s", channel, attempts, came)
             return NoticeResult("unknown" if unknown else "refused", f"after {attempts} attempts: {came}")
         log.warning("a notice for %s is tried again later (attempt %d): %s", channel, attempts, came)
