@@ -12,18 +12,18 @@ OUTSIDE_VALIDATED = "rgba(212, 74, 58, 0.30)"
 _SHOWN = (RangeKind.VALIDATED, RangeKind.NOR)
 
 
-def steps(ranges: Mapping[RangeKind, Limits]) -> list[dict[str, object]]:
+def steps(ranges: Mapping[RangeKind, Limits]) -> list[tuple[float | None, str]]:
     """The steps from below: each colour holds from its value up to the next one's. Empty without NOR and validated."""
     shown = {kind: ranges[kind] for kind in _SHOWN if kind in ranges}
     edges = sorted(edge for limits in shown.values() for edge in {limits.low, limits.high} if edge is not None)
     if not edges:
         return []
-    found: list[dict[str, object]] = [{"color": _colour(-math.inf, shown), "value": None}]
+    found: list[tuple[float | None, str]] = [(None, _colour(-math.inf, shown))]
     for low, high in zip(edges, [*edges[1:], math.inf], strict=True):
         middle = math.inf if math.isinf(high) else low + (high - low) / 2
         colour = _colour(middle, shown)
-        if low < high and colour != found[-1]["color"]:
-            found.append({"color": colour, "value": low})
+        if low < high and colour != found[-1][1]:
+            found.append((low, colour))
     return found
 
 

@@ -55,7 +55,14 @@ FIELDS: Mapping[str, Mapping[str, Kind]] = {
         "standing_s": _FLOAT,
         "subject": _STRING,
     },
-    "phases": {"end_ms": _INTEGER, "instance": _STRING, "phase": _STRING, "start_ms": _INTEGER, "text": _STRING},
+    "phases": {
+        "end_ms": _INTEGER,
+        "instance": _STRING,
+        "phase": _STRING,
+        "runs": _INTEGER,
+        "start_ms": _INTEGER,
+        "text": _STRING,
+    },
     "holds": {
         "elapsed_s": _FLOAT,
         "left_s": _FLOAT,
@@ -219,10 +226,11 @@ def phase_points(phases: Sequence[PhaseRecord], now_ns: int) -> Iterator[Point]:
     for phase in phases:
         end_ns = now_ns if phase.end_ns is None else phase.end_ns
         tags = {UNIT: phase.unit, "batch": phase.batch, "recipe": phase.recipe}
-        span = {"start_ms": phase.start_ns // 1_000_000, "end_ms": end_ns // 1_000_000}
+        span: dict[str, Value] = {"start_ms": phase.start_ns // 1_000_000, "end_ms": end_ns // 1_000_000}
         text = " · ".join(part for part in (phase.unit, phase.phase, phase.batch) if part)
-        named: dict[str, Value] = {"phase": phase.phase, "text": text, "instance": phase.instance, **span}
-        made.append(Point(phase.start_ns, tags, named))
+        runs = int(phase.end_ns is None)
+        named: dict[str, Value] = {"phase": phase.phase, "text": text, "instance": phase.instance, "runs": runs}
+        made.append(Point(phase.start_ns, tags, {**named, **span}))
         if phase.end_ns is not None and (phase.unit, phase.end_ns) not in starts:
             made.append(Point(phase.end_ns, tags, {"phase": "", **span}))
     yield from sorted(made, key=lambda one: one.time_ns)

@@ -30,7 +30,7 @@ VERBS = {
     "models": "learned models: train, evaluate, approve, list",
     "mirror": "compare a mirror with the record, and make it alike",
     "influx": "make an InfluxDB ready for a mirror",
-    "dashboards": "build Grafana dashboards, and push them",
+    "dashboards": "Grafana's dashboards: write, push, draw",
 }
 _MODULES = {"try": "try_source"}
 

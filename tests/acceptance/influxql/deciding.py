@@ -64,3 +64,24 @@ def decided(deps: Dependencies) -> Dependencies:
     )  # fmt: skip
     used = BudgetRun("wet", "R1", "B-1", NOW_NS, 2 * HOUR_NS, 3 * HOUR_NS, 0, 0, 10 * HOUR_NS, 7 * HOUR_NS)
     return replace(deps, rulebook=rulebook, holds=lambda: [run], budgets=lambda: [used])
+
+
+def busy(deps: Dependencies) -> Dependencies:
+    """The same with one of everything that a dashboard counts: shelved, old, breached, and what nobody can tell."""
+    deps = decided(deps)
+    assert isinstance(deps.records, RecordsInMemory)
+    first = deps.records.all_transitions[0]
+    shelf = AlarmFacts(active=True, acknowledged=True, shelved_until_ns=NOW_NS + HOUR_NS)
+    for alarm, facts, ago in (("T7/shelved", shelf, HOUR_NS), ("T7/old", _TAKEN, 30 * HOUR_NS)):
+        at_ns = NOW_NS - ago
+        more = replace(first, id=f"{alarm}#1", alarm=alarm, name=alarm, facts=facts, at_ns=at_ns, since_ns=at_ns)
+        deps.records.all_transitions.append(more)
+    other = replace(first, id="R2.XV/x#1", alarm="R2.XV/x", unit="R 2", at_ns=END_NS, since_ns=END_NS)
+    deps.records.all_transitions.append(other)
+    names = {"over": START_NS - 8 * HOUR_NS, "unknown": None}
+    held = {
+        name: Hold(name, HoldKind.INTERMEDIATE, "R1", "heat.end", "dose.start", 4 * HOUR_NS)
+        for name in ("crude", *names)
+    }
+    runs = [*deps.holds(), *(HoldRun(name, "R1", "B-1", started, as_of_ns=NOW_NS) for name, started in names.items())]
+    return replace(deps, rulebook=replace(deps.rulebook, holds=held), holds=lambda: runs)

@@ -1,17 +1,27 @@
-"""Dashboards are what Grafana exports: ids, places, queries and areas."""
+"""Dashboards are what Grafana takes: its schema, its grid, its ids; grey, and colour only for what is not normal."""
 
 import json
+import os
+import re
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from dashboards.build import build_dashboards, query
+from dashboards.board import Plant
+from dashboards.build import build_dashboards, panels_of
+from dashboards.layout import draw, picture_name
+from dashboards.panels import COLOURS
+from dashboards.queries import extremes, identifier, text
 from dashboards.thresholds import NORMAL, OUTSIDE_NOR, OUTSIDE_VALIDATED, steps
 from dashboards.units import grafana_unit
 from domain.equipment import UnitModel
 from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import Rulebook
 from domain.tags import Tag, TagId
+from tests.unit.dashboards.sdk_types import complaints
 
 NOR, VALIDATED = RangeKind.NOR, RangeKind.VALIDATED
 NOR_IN_VALIDATED = {NOR: Limits(58, 62), VALIDATED: Limits(55, 65)}
@@ -39,10 +49,31 @@ TAGS = (
 )
 
 
-def panels_of(dashboard: dict[str, object]) -> list[dict[str, object]]:
-    panels = dashboard["panels"]
-    assert isinstance(panels, list)
-    return panels
+PLANT = Plant("north", rulebook(), TAGS, page="https://tw.example/plant/")
+NAMES = ["Plant", "R101", "Batch", "Tags", "Alarms", "Alarm rates (ISA-18.2)", "Holds", "Service"]
+_BUILT_IN = {
+    "__from",
+    "__to",
+    "__interval",
+    "timeFilter",
+    "__data",
+    "__value",
+    "col",
+    "tag_tag",
+    "tag_unit",
+    "tag_priority",
+}
+# What Grafana puts in by itself, and what an alias of its InfluxDB data source may hold.
+
+
+def unit_board(*phases: Phase, tags: tuple[Tag, ...] = TAGS) -> dict[str, object]:
+    """The dashboard of the one unit."""
+    return build_dashboards(Plant("north", rulebook(*phases), tags))[1]
+
+
+def parameters(board: dict[str, object]) -> list[dict[str, object]]:
+    """The panels of a unit's parameters that stand in sight."""
+    return [panel for panel in board["panels"] if panel["type"] == "timeseries"]  # type: ignore[attr-defined]  # plain JSON
 
 
 def areas_of(panel: dict[str, object]) -> list[tuple[object, object]]:
@@ -50,29 +81,173 @@ def areas_of(panel: dict[str, object]) -> list[tuple[object, object]]:
     return [(step["value"], step["color"]) for step in defaults["thresholds"]["steps"]]
 
 
-def test_a_unit_gets_a_panel_for_each_parameter_that_is_no_text() -> None:
-    [dashboard] = build_dashboards("north", rulebook(), TAGS)
+@pytest.fixture(scope="module")
+def built() -> dict[str, dict[str, object]]:
+    """By title, without the site."""
+    return {str(one["title"]).partition(" · ")[2]: one for one in build_dashboards(PLANT)}
 
-    assert dashboard["title"] == "north · R101"
-    assert [panel["title"] for panel in panels_of(dashboard)] == ["R101.TT", "R101.PT"]
+
+def test_there_is_one_for_each_subject_and_each_unit(built: dict[str, dict[str, object]]) -> None:
+    assert list(built) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_what_grafanas_schema_says(built: dict[str, dict[str, object]], name: str) -> None:
+    assert complaints(built[name]) == []
+
+
+def test_the_schema_check_finds_a_wrong_type_and_an_unknown_key(built: dict[str, dict[str, object]]) -> None:
+    broken = json.loads(json.dumps(built["Plant"]))
+    broken["panels"][0]["gridPos"]["w"] = "4"
+    broken["panels"][0]["fieldConfig"]["defaults"]["color"]["mode"] = "rainbow"
+    broken["panels"][0]["colour"] = "grey"
+
+    told = "\n".join(complaints(broken))
+    assert "dashboard.panels.0.grid_pos.w: '4' is no" in told
+    assert "rainbow" in told
+    assert "dashboard.panels.0.colour: the schema does not know it" in told
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_are_unique_and_panels_lie_side_by_side(built: dict[str, dict[str, object]], name: str) -> None:
+    top = built[name]["panels"]
+    ids = [panel["id"] for panel in [*top, *panels_of(built[name])]]  # type: ignore[misc]  # plain JSON
+    cells = [
+        (x, y)
+        for at in (panel["gridPos"] for panel in top)  # type: ignore[attr-defined]
+        for x in range(at["x"], at["x"] + at["w"])
+        for y in range(at["y"], at["y"] + at["h"])
+    ]
+
+    assert sorted(set(ids)) == list(range(1, len(set(ids)) + 1))
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) == 23
+    assert len(str(built[name]["uid"])) <= 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_variable_that_is_used_is_there(built: dict[str, dict[str, object]], name: str) -> None:
+    told = json.dumps(built[name])
+    used = set(re.findall(r"\$\{?(\w+)", told)) - _BUILT_IN - {"__file", "__all"}
+    there = {one["name"] for one in built[name]["templating"]["list"]}  # type: ignore[index]
+
+    assert used <= there
+    assert {"site", "store"} <= there
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_normal_is_grey(built: dict[str, dict[str, object]], name: str) -> None:
+    """The lowest step of a figure may be abnormal (nothing is left); what no step marks is grey or not drawn."""
+    colours = set(re.findall(r'"(?:color|fixedColor|iconColor)": "([^"]+)"', json.dumps(built[name])))
+
+    assert colours <= {"text", "transparent", "#9aa3a8", *COLOURS.values(), OUTSIDE_NOR, OUTSIDE_VALIDATED}
+    assert "palette" not in json.dumps(built[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_can_hang_on_a_wall(built: dict[str, dict[str, object]], name: str) -> None:
+    """It refreshes, needs no hand, and its links stand in sight, not in a menu; one of them leads to our page."""
+    board = built[name]
+    links = {link["title"]: link for link in board["links"]}  # type: ignore[attr-defined]
+
+    assert board["refresh"] in {"10s", "30s", "1m"}
+    assert links["Kiosk"]["url"] == f"/d/{board['uid']}?kiosk"
+    assert links["Thermowell"]["url"] == "https://tw.example/plant/"
+    assert not any("placement" in one for one in [*board["links"], *board["annotations"]["list"]])  # type: ignore[index, misc]
+    assert board["editable"] is False
+
+
+def test_tables_lead_to_the_alarm_and_the_batch_in_our_page(built: dict[str, dict[str, object]]) -> None:
+    told = json.dumps(build_dashboards(replace(PLANT, page="")))
+
+    assert "https://tw.example/plant/alarms/${__data.fields.alarm}" in json.dumps(built["Alarms"])
+    assert "https://tw.example/plant/batches/${batch:percentencode}" in json.dumps(built["Batch"])
+    assert "tw.example" not in told
+    assert "/alarms/" not in told
+
+
+def test_phases_are_regions_and_alarms_marks(built: dict[str, dict[str, object]]) -> None:
+    for name in ("R101", "Batch", "Tags"):
+        annotations = {one["name"]: one for one in built[name]["annotations"]["list"]}  # type: ignore[index]
+        ends = {key: one["target"]["timeEndColumn"] for key, one in annotations.items()}
+
+        assert ends == {"Alarms": "", "Phases": "end_ms"}
+        assert all(one["datasource"]["uid"] == "thermowell-record" for one in annotations.values())
+        assert all(one["target"]["fromAnnotations"] for one in annotations.values())
+
+
+def test_samples_are_asked_of_the_chosen_store_and_decisions_of_the_record(built: dict[str, dict[str, object]]) -> None:
+    for board in built.values():
+        for panel in panels_of(board):
+            for target in panel["targets"]:  # type: ignore[attr-defined]
+                if "query" in target:
+                    asks_samples = 'FROM "${site}" ' in target["query"]
+                    assert target["datasource"]["uid"] == ("${store}" if asks_samples else "thermowell-record")
+
+
+def test_another_store_is_the_one_that_is_chosen_at_first() -> None:
+    for uid, name in (("thermowell-mirror", "Thermowell mirror"), ("mine", "mine")):
+        [store, *_] = build_dashboards(replace(PLANT, store=uid))[0]["templating"]["list"]  # type: ignore[index]
+
+        assert (store["current"]["value"], store["current"]["text"], store["query"]) == (uid, name, "influxdb")
+
+
+@pytest.fixture(scope="module")
+def expressions(built: dict[str, dict[str, object]]) -> list[str]:
+    return [target["expr"] for panel in panels_of(built["Service"]) for target in panel["targets"]]  # type: ignore[attr-defined]
+
+
+def test_the_services_figures_are_those_that_it_tells(expressions: list[str]) -> None:
+    told = set(re.findall(r"^\| `(thermowell_\w+)`", Path("docs/metrics.md").read_text(encoding="utf-8"), re.MULTILINE))
+    asked = {re.sub("_bucket$", "", name) for one in expressions for name in re.findall(r"thermowell_\w+", one)}
+
+    assert len(asked) > 12
+    assert asked <= told
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool: the expressions were not parsed")
+def test_prometheus_can_read_every_expression(expressions: list[str], tmp_path: Path) -> None:
+    rules = [{"record": f"r{number}", "expr": one} for number, one in enumerate(expressions)]
+    file = tmp_path / "rules.yaml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}), encoding="utf-8")
+    checked = subprocess.run(
+        ["promtool", "check", "rules", file], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"SUCCESS: {len(rules)} rules found" in checked.stdout
+
+
+def test_the_pictures_of_the_docs_are_those_of_these_dashboards(built: dict[str, dict[str, object]]) -> None:
+    """Drawn anew with THERMOWELL_DRAW=1."""
+    folder = Path("docs/grafana")
+    drawn = {picture_name(board): draw(board) for board in built.values()}
+    if os.environ.get("THERMOWELL_DRAW"):
+        for name, picture in drawn.items():
+            (folder / name).write_text(picture, encoding="utf-8")
+
+    assert {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.svg")} == drawn
+
+
+def test_a_unit_gets_a_panel_for_each_parameter_that_is_no_text() -> None:
+    assert [panel["title"] for panel in parameters(unit_board())] == ["R101.TT", "R101.PT"]
 
 
 def test_a_unit_without_numbers_gets_no_dashboard() -> None:
-    assert build_dashboards("north", rulebook(), (tag("R101.BATCH", kind="text"),)) == []
+    made = build_dashboards(Plant("north", rulebook(), (tag("R101.BATCH", kind="text"),)))
+
+    assert [str(one["title"]).partition(" · ")[2] for one in made] == [name for name in NAMES if name != "R101"]
 
 
 def test_the_same_unit_has_the_same_uid_for_good_and_another_sites_has_another() -> None:
-    [first] = build_dashboards("north", rulebook(), TAGS)
-    [changed] = build_dashboards("north", rulebook(phase("dose", TT=NOR_IN_VALIDATED)), TAGS[:1])
-    [elsewhere] = build_dashboards("south", rulebook(), TAGS)
+    changed = unit_board(phase("dose", TT=NOR_IN_VALIDATED), tags=TAGS[:1])
+    elsewhere = build_dashboards(Plant("south", rulebook(), TAGS))[1]
 
-    assert first["uid"] == changed["uid"] != elsewhere["uid"]
-    assert len(str(first["uid"])) <= 40
+    assert unit_board()["uid"] == changed["uid"] != elsewhere["uid"]
 
 
 def test_ranges_that_hold_in_every_phase_stand_in_the_panel_as_areas() -> None:
-    [dashboard] = build_dashboards("north", rulebook(phase("dose", TT=NOR_IN_VALIDATED)), TAGS)
-    temperature, pressure = panels_of(dashboard)
+    temperature, pressure = parameters(unit_board(phase("dose", TT=NOR_IN_VALIDATED)))
 
     assert areas_of(temperature) == [
         (None, OUTSIDE_VALIDATED),
@@ -85,47 +260,29 @@ def test_ranges_that_hold_in_every_phase_stand_in_the_panel_as_areas() -> None:
     assert "Study VR-12." in str(temperature["description"])
 
 
-def test_ranges_that_differ_by_phase_stand_in_a_row_for_each() -> None:
-    phases = phase("charge", TT={VALIDATED: Limits(10, 30)}), phase("dose", TT=NOR_IN_VALIDATED)
-    [dashboard] = build_dashboards("north", rulebook(*phases), TAGS)
-    temperature, _, charge, dose = panels_of(dashboard)
+def test_where_phases_differ_each_has_a_closed_row_with_its_areas() -> None:
+    board = unit_board(phase("heat", TT={VALIDATED: Limits(20, 60)}), phase("dose", TT=NOR_IN_VALIDATED))
+    rows = [panel for panel in board["panels"] if panel["type"] == "row"]  # type: ignore[attr-defined]
 
-    assert areas_of(temperature) == [(None, NORMAL)]
-    assert [charge["title"], dose["title"]] == ["API-1 v7 · charge", "API-1 v7 · dose"]
-    assert areas_of(panels_of(charge)[0]) == [(None, OUTSIDE_VALIDATED), (10, NORMAL), (30, OUTSIDE_VALIDATED)]
-
-
-def test_ranges_of_a_recipe_that_runs_elsewhere_are_not_shown() -> None:
-    book = rulebook(phase("dose", TT=NOR_IN_VALIDATED))
-    units = {"R101": replace(book.units["R101"], recipe="API-2")}
-
-    [dashboard] = build_dashboards("north", replace(book, units=units), TAGS)
-
-    assert areas_of(panels_of(dashboard)[0]) == [(None, NORMAL)]
+    assert [row["title"] for row in rows] == ["API-1 v7 · heat", "API-1 v7 · dose"]
+    assert all(row["collapsed"] for row in rows)
+    assert areas_of(parameters(board)[0]) == [(None, NORMAL)]
+    assert areas_of(rows[0]["panels"][0]) == [(None, OUTSIDE_VALIDATED), (20, NORMAL), (60, OUTSIDE_VALIDATED)]
 
 
-def test_ids_are_unique_and_no_panel_lies_on_another() -> None:
-    phases = [phase(name, TT={VALIDATED: Limits(low, 99)}) for low, name in enumerate(("a", "b", "c"))]
-    [dashboard] = build_dashboards("north", rulebook(*phases), TAGS)
-    top = panels_of(dashboard)
-    ids = [panel["id"] for outer in top for panel in [outer, *panels_of({"panels": outer.get("panels", [])})]]
-    cells = [
-        (x, y)
-        for at in (panel["gridPos"] for panel in top)
-        for x in range(at["x"], at["x"] + at["w"])  # type: ignore[index]  # plain JSON
-        for y in range(at["y"], at["y"] + at["h"])  # type: ignore[index]  # plain JSON
-    ]
+def test_a_boolean_is_drawn_in_steps() -> None:
+    board = unit_board(tags=(tag("R101.TT", kind="boolean"),))
+    custom = parameters(board)[0]["fieldConfig"]["defaults"]["custom"]  # type: ignore[index]
 
-    assert sorted(ids) == list(range(1, 9))  # type: ignore[type-var]  # plain JSON
-    assert len(cells) == len(set(cells))
+    assert custom["lineInterpolation"] == "stepAfter"
 
 
-def test_it_is_plain_json_with_the_data_source_that_was_asked_for() -> None:
-    [dashboard] = build_dashboards("north", rulebook(), TAGS, datasource="mine")
-    read = json.loads(json.dumps(dashboard))
+def test_the_drawn_layout_names_every_panel_and_says_what_it_is(built: dict[str, dict[str, object]]) -> None:
+    drawn = draw(built["Plant"])
 
-    assert read["panels"][0]["datasource"] == {"type": "influxdb", "uid": "mine"}
-    assert read["panels"][0]["targets"][0]["rawQuery"] is True
+    assert "not a picture of Grafana" in drawn
+    assert all(str(panel["title"])[:20] in drawn for panel in panels_of(built["Plant"]))
+    assert drawn.count("<rect") == 1 + len(list(panels_of(built["Plant"])))
 
 
 @pytest.mark.parametrize(
@@ -147,14 +304,13 @@ def test_it_is_plain_json_with_the_data_source_that_was_asked_for() -> None:
     ],
 )
 def test_steps_of(ranges: dict[RangeKind, Limits], expected: list[tuple[object, object]]) -> None:
-    assert [(step["value"], step["color"]) for step in steps(ranges)] == expected
+    assert steps(ranges) == expected
 
 
 def test_names_cannot_leave_their_place_in_a_query() -> None:
-    text = query('no"rth\\', "it's \\ odd")
-
-    assert 'FROM "no\\"rth\\\\" ' in text
-    assert "\"tag\" = 'it\\'s \\\\ odd' AND" in text
+    assert identifier('no"rth\\') == 'no\\"rth\\\\'
+    assert text("it's \\ odd") == "'it\\'s \\\\ odd'"
+    assert f"WHERE {text('a')} AND " in extremes(text("a"))
 
 
 def test_an_unknown_unit_stands_behind_the_number() -> None:

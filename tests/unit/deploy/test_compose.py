@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.build import DATASOURCE
+from dashboards.provisioning import FOLDER, MirrorSource, data_sources
 from service.config.build import Configuration, load
 from simulators.plant_process import parser
 from tests.unit.deploy.reading import (
@@ -67,11 +67,20 @@ def test_every_file_that_is_mounted_is_in_the_repository(compose: Any) -> None:
         assert (ROOT / entry["file"]).is_file()
 
 
+def provisioned() -> list[dict[str, object]]:
+    """The data sources that the documented command writes for the documented configuration."""
+    (written,) = [line for line in text_of("docs/production.md").splitlines() if " dashboards write /out " in line]
+    influx = read(documented_configuration())["mirrors"]["plant"]["influxdb"]
+    mirror = MirrorSource("plant", influx["url"], influx["bucket"], influx["token_file"])
+    return data_sources(written.partition("--record ")[2].split()[0], [mirror])
+
+
 def test_every_secret_that_is_read_is_given_to_that_service_and_no_other_is(compose: Any) -> None:
     given = documented_configuration()
     for name, service in compose["services"].items():
         files = [text_of(compose["configs"][entry["source"]]["file"]) for entry in service.get("configs", [])]
-        told = str([service.get("environment"), service.get("command"), files, given if name == "thermowell" else ""])
+        more = {"thermowell": given, "grafana": provisioned()}.get(name, "")
+        told = str([service.get("environment"), service.get("command"), files, more])
 
         assert set(re.findall(r"/run/secrets/(\w+)", told)) == set(service["secrets"]), name
 
@@ -142,22 +151,20 @@ def test_the_database_and_what_asks_it_meet_in_one_folder_and_no_network(compose
 
 
 def test_grafana_gets_the_data_sources_that_the_dashboards_ask_for(compose: Any) -> None:
-    sources = {one["uid"]: one for one in read(text_of("deploy/grafana/datasources/thermowell.yaml"))["datasources"]}
-    environment = compose["services"]["influxdb"]["environment"]
+    sources = {str(one["uid"]): one for one in provisioned()}
 
-    assert DATASOURCE in sources
-    assert sources["thermowell-mirror"]["jsonData"]["dbName"] == environment["DOCKER_INFLUXDB_INIT_BUCKET"]
+    assert set(sources) == {"thermowell-record", "thermowell-mirror"}
     for source in sources.values():
-        host, port = re.fullmatch(r"http://(\w+):(\d+)(/\w+)?", source["url"]).group(1, 2)  # type: ignore[union-attr]
+        host, port = re.fullmatch(r"http://(\w+):(\d+)(/\w+)?", str(source["url"])).group(1, 2)  # type: ignore[union-attr]
         assert f"127.0.0.1:{port}:{port}" in compose["services"][host]["ports"]
         assert set(compose["services"][host]["networks"]) & set(compose["services"]["grafana"]["networks"])
 
 
-def test_grafana_reads_dashboards_where_they_are_mounted(compose: Any) -> None:
-    (provider,) = read(text_of("deploy/grafana/dashboards/thermowell.yaml"))["providers"]
+def test_grafana_reads_what_is_written_where_it_is_mounted(compose: Any) -> None:
+    inside = mounts(compose["services"]["grafana"])
 
-    assert provider["options"]["path"] in mounts(compose["services"]["grafana"])
-    assert provider["allowUiUpdates"] is False
+    assert inside[f"{FOLDER}/dashboards"] == "/given/dashboards"
+    assert inside[f"{FOLDER}/datasources"] == "/given/datasources"
 
 
 @pytest.fixture(scope="module")
