@@ -4,6 +4,7 @@ The file is a SQLite one with this program's own tables, so it can be read witho
 transaction, of which nothing that is written meanwhile is seen, and which delays nobody.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from domain.entries import Position
-from domain.errors import DamagedFile, NewerFormat, Refused
+from domain.errors import DamagedFile, NewerFormat, Refused, RetryLater
 from records.address import Server
 from records.engine import Database
 from records.schema import FORMAT
@@ -41,7 +42,7 @@ def copy_server(server: Server, file: Path) -> None:
         with database.reading() as connection:
             found = connection.execute(select(about.c.value).where(about.c.name == "format")).scalar()
             _demand_ours(str(server), 0 if found is None else int(found))
-            with _opened(file) as target:
+            with _told_of(file), _opened(file) as target:
                 metadata.create_all(target)
                 _copy_rows(connection, target, without=_NOT_COPIED)
     finally:
@@ -116,6 +117,17 @@ def _number_on(connection: Connection) -> None:
             connection.execute(
                 select(func.setval(text(f"'{sequence}'"), func.coalesce(newest, 1), newest.is_not(None)))
             )
+
+
+@contextmanager
+def _told_of(file: Path) -> Iterator[None]:
+    """What the file does not take is not the server's fault: RetryLater with the file's name."""
+    try:
+        yield
+    except DatabaseError as error:
+        if isinstance(error.orig, sqlite3.Error):
+            raise RetryLater(f"{file} was not written: {error.orig}") from error
+        raise
 
 
 @contextmanager

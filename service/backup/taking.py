@@ -102,8 +102,8 @@ def _work_folder(target: Path, files: Files) -> Iterator[Path]:
         yield work
     except (OSError, sqlite3.Error) as error:
         free = shutil.disk_usage(work).free
-        room = f"; {free} bytes are free there, {_bytes_of(files)} are in use in {files.data}"
-        raise RetryLater(f"no backup was made: {work}: {error}{room}") from error
+        why = f"its disk is full ({error})" if free < _SPARE_BYTES // 16 else str(error)
+        raise RetryLater(f"no backup was made: {work}: {why}; {files.data} takes {_bytes_of(files)} bytes") from error
     finally:
         if work.exists():
             shutil.rmtree(work, ignore_errors=True)
