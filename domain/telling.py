@@ -1,6 +1,7 @@
 """Reads what a system tells of a batch (the same over MQTT and over HTTP) or of a calibration: one JSON object each."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
@@ -109,6 +110,31 @@ def _check_keys(told: Mapping[object, object], keys: set[str], what: str) -> Non
     unknown = sorted(str(key) for key in told if key not in keys)
     if unknown:
         raise BadMessage(f"{unknown[0]!r} is no member of {what}: {', '.join(sorted(keys))}")
+
+
+def parse(payload: bytes) -> object:
+    """JSON whose numbers keep their digits: an amount is no binary float. BadMessage if it is none, or ambiguous."""
+    try:
+        told: object = json.loads(
+            payload.decode(), parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_each_once
+        )
+    except (ValueError, RecursionError, ArithmeticError):
+        raise BadMessage("the payload is no JSON") from None
+    return told
+
+
+def _no_number(name: str) -> object:
+    raise BadMessage(f"the payload has {name}, which is no JSON")
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object; which of two values of one key was meant, nobody knows."""
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise BadMessage(f"{key!r} is told twice")
+        found[key] = value
+    return found
 
 
 def read_event(told: object, source: str, recorded_ns: int, person: str = "") -> BatchEvent:

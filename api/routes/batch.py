@@ -1,9 +1,7 @@
 """One batch and its genealogy, and the events that systems and people tell of batches."""
 
 import asyncio
-import json
 from dataclasses import replace
-from decimal import Decimal
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
@@ -18,7 +16,7 @@ from api.context import Here, Time, answer
 from api.problems import Problem, bad, missing
 from api.times import TimeForm
 from domain.errors import BadMessage
-from domain.telling import read_event, told_ahead
+from domain.telling import parse, read_event, told_ahead
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -68,10 +66,9 @@ def _parsed(body: bytes) -> object:
     if len(body) > MOST_BODY_BYTES:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"an event has at most {MOST_BODY_BYTES} bytes")
     try:
-        told: object = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError, ArithmeticError):
-        raise bad("body", "is no JSON") from None
-    return told
+        return parse(body)
+    except BadMessage as problem:
+        raise bad("body", str(problem)) from None
 
 
 @router.get("/{batch:path}/genealogy")

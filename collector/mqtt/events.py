@@ -1,13 +1,11 @@
 """Messages on a topic of their own that tell of batches and of calibrations: one event, or an array of them."""
 
-import json
 from collections.abc import Set as AbstractSet
-from decimal import Decimal
 
 from collector.mqtt.frames import OVERSIZED, Publish
 from domain.entries import BatchEvent, PersonAction
 from domain.errors import BadMessage
-from domain.telling import is_calibration, read_calibration, read_event, refuse_ahead
+from domain.telling import is_calibration, parse, read_calibration, read_event, refuse_ahead
 
 MOST_EVENTS = 1_000
 """Events in one message."""
@@ -29,7 +27,7 @@ def read_events(
     if flags & OVERSIZED:
         return [], [f"{named}: the message is larger than this source takes"]
     try:
-        told = _parse(payload)
+        told = parse(payload)
     except BadMessage as problem:
         return [], [f"{named}: {problem}"]
     several = told if isinstance(told, list) else [told]
@@ -54,16 +52,3 @@ def _read(told: object, source: str, received_ns: int, tag_names: AbstractSet[st
     if calibration.subject not in tag_names:
         raise BadMessage(f"'tag' {calibration.subject!r} is no tag of the configuration")
     return calibration
-
-
-def _parse(payload: bytes) -> object:
-    """JSON whose numbers keep their digits: an amount is no binary float."""
-    try:
-        told: object = json.loads(payload.decode(), parse_float=Decimal, parse_constant=_no_number)
-    except (ValueError, RecursionError, ArithmeticError):
-        raise BadMessage("the payload is no JSON") from None
-    return told
-
-
-def _no_number(name: str) -> object:
-    raise BadMessage(f"the payload has {name}, which is no JSON")

@@ -73,7 +73,8 @@ async def test_an_amount_keeps_its_digits(world: World, client: httpx.AsyncClien
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("{", "body: is no JSON"),
+        ("{", "body: the payload is no JSON"),
+        ('{"id": "1", "id": "2"}', "body: 'id' is told twice"),
         ("[]", "body: an event is an object, not list"),
         (json.dumps({**TOLD, "event": "explode"}), "body: event 'explode' is none of batch_start"),
         (json.dumps({**TOLD, "unit": None}), "body: 'unit' is missing: batch_start needs it"),

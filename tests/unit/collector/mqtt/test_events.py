@@ -72,11 +72,12 @@ def test_samples_and_events_of_one_run_are_both_read():
         (b"{", "topic 'batches': the payload is no JSON"),
         (b"\xff", "topic 'batches': the payload is no JSON"),
         (b"[" * 100_000, "topic 'batches': the payload is no JSON"),
+        (b'{"id": "1", "id": "2"}', "topic 'batches': 'id' is told twice"),
         (b'{"amount": NaN}', "topic 'batches': the payload has NaN, which is no JSON"),
         (b'{"id": "\\ud800"}', "topic 'batches': 'event' is missing"),
         (b"7", "topic 'batches': an event is an object, not int"),
     ],
-    ids=["cut off", "no text", "nested", "not a number", "incomplete", "no object"],
+    ids=["cut off", "no text", "nested", "told twice", "not a number", "incomplete", "no object"],
 )
 def test_what_cannot_be_read_is_refused_with_its_reason(payload: bytes, words: str):
     (refusal,) = read(payload).refusals
