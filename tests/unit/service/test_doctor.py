@@ -4,6 +4,8 @@ import shutil
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import orjson
 import pytest
@@ -170,3 +172,69 @@ def load_section():
     from service.config.model import Mqtt
 
     return Mqtt(url="mqtt://127.0.0.1", topics=["plant/#"])
+
+
+class _Influx(BaseHTTPRequestHandler):
+    """Answers a write by its token as InfluxDB 2.7 does, and shows its bucket to the one that may see it."""
+
+    answers: ClassVar = {
+        "Token good": (400, "invalid"),
+        "Token reads": (403, "forbidden"),
+        "Token none": (401, "unauthorized"),
+    }
+    asked: ClassVar[list[tuple[str, bytes]]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append((self.path, self.rfile.read(int(self.headers["Content-Length"] or 0))))
+        code, word = self.answers[self.headers["Authorization"]]
+        self._say(code, {"code": word, "message": word})
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/api/v2/orgs"):
+            self._say(200, {"orgs": [{"id": "1", "name": "site"}]})
+        elif self.path.startswith("/api/v2/buckets"):
+            rules = [{"type": "expire", "everySeconds": 86_400}]
+            self._say(200, {"buckets": [{"id": "2", "orgID": "1", "name": "plant", "retentionRules": rules}]})
+        else:
+            self._say(204, None)
+
+    def _say(self, code: int, told: object) -> None:
+        body = b"" if told is None else orjson.dumps(told)
+        self.send_response(code)
+        self.send_header("X-Influxdb-Version", "v2.7.12")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("token", "retention", "state", "word"),
+    [
+        ("good", "1d", State.OK, "may write"),
+        ("good", "30d", State.LOOK, "keeps points 1.0 days"),
+        ("reads", "1d", State.WRONG, "may not"),
+        ("none", "1d", State.WRONG, "not known"),
+    ],
+)
+def test_a_mirror_is_asked_whether_the_token_may_write_and_nothing_is_written(tmp_path, token, retention, state, word):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Influx)
+    serving = threading.Thread(target=server.serve_forever, args=(0.02,))
+    serving.start()
+    try:
+        (tmp_path / "token").write_text(token)
+        (tmp_path / "thermowell.yaml").write_text(
+            f'mirrors: {{plant: {{influxdb: {{url: "http://127.0.0.1:{server.server_port}", org: site, bucket: plant, '
+            f"token_file: token, retention: {retention}}}}}}}\n"
+        )
+        (row,) = keeping.mirrors(load(tmp_path / "thermowell.yaml"))
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+    assert (row.state, word in row.seen) == (state, True), row
+    assert [body for _, body in _Influx.asked if body] == []
