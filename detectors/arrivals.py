@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import repeat
 from typing import TypeVar
 
 import numpy as np
@@ -254,13 +255,17 @@ class Watermarks:
     def _put_aside(self, rows: Arrived, limit_ns: int) -> Mask:
         """Note rows that are dated ahead; return which are not."""
         beyond = rows.time_ns > limit_ns
-        for index in np.flatnonzero(beyond).tolist():
-            count, *first = self.ahead.get(
-                int(rows.tag[index]),
-                (0, int(rows.entry[index]), int(rows.row[index]), int(rows.time_ns[index]), limit_ns),
-            )
-            entry, row, time_ns, known_ns = first
-            self.ahead[int(rows.tag[index])] = (count + 1, entry, row, time_ns, known_ns)
+        index = beyond.nonzero()[0]
+        tags, first, counts = np.unique(rows.tag[index], return_index=True, return_counts=True)
+        order = first.argsort()  # as they came: the state does not depend on how rows are cut into frames
+        at = index[first[order]]
+        columns = (counts[order], rows.entry[at], rows.row[at], rows.time_ns[at])
+        found = zip(*(column.tolist() for column in columns), repeat(limit_ns), strict=False)
+        aside = dict(zip(tags[order].tolist(), found, strict=True))
+        for tag in self.ahead.keys() & aside.keys():
+            before = self.ahead[tag]
+            aside[tag] = (before[0] + aside[tag][0], *before[1:])
+        self.ahead.update(aside)
         within: Mask = ~beyond
         return within
 

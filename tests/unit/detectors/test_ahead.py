@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.arrivals import AHEAD_NS
+from detectors.arrivals import AHEAD_NS, Arrived, Watermarks
 from detectors.bank import Bank
 from detectors.health.silence import SourceLimits
 from domain.entries import ConfigurationActivated, Entry, Heartbeat, Position, TagDefined
@@ -105,3 +105,22 @@ def test_the_first_rows_after_a_long_stop_are_judged_before_the_first_heartbeat(
     start = ConfigurationActivated(T0 + DAY, "hash", "", "1", simulated=False)
 
     assert [each.rule for each in said(beat(0), start, dated(DAY, 120.0))] == ["fixed.high"]
+
+
+def test_many_rows_ahead_in_one_frame_are_noted_as_if_they_had_come_one_by_one():
+    random = np.random.default_rng(5)
+    tag = random.integers(0, 40, 500)
+    time_ns = T0 + random.integers(0, 3, 500) * HOUR
+    rows = Arrived("train1", tag, time_ns, np.zeros(500), None, None, np.full(500, 7), np.arange(500))
+    whole, one_by_one = Watermarks(AHEAD_NS), Watermarks(AHEAD_NS)
+    for each in (whole, one_by_one):
+        each.grow(40)
+        each.clock(T0)
+
+    for half in (slice(0, 250), slice(250, 500)):
+        whole.admit(rows.chosen(half), None)
+    for index in range(500):
+        one_by_one.admit(rows.chosen(slice(index, index + 1)), None)
+
+    assert list(whole.ahead.items()) == list(one_by_one.ahead.items())
+    assert sum(count for count, *_ in whole.ahead.values()) == np.count_nonzero(time_ns > T0 + AHEAD_NS)
