@@ -541,6 +541,15 @@ _SINGLE = (
         respond_within_ns=8 * 60 * MINUTE_NS,
     ),
     *(trouble.alarm for trouble in TROUBLES),
+    AlarmRule(
+        "record damaged",
+        "record.damaged",
+        Priority.HIGH,
+        cause="The disk, or somebody, changed bytes of a file after they were written.",
+        consequence="What lies there cannot be read; what is around it is whole.",
+        action="Keep the file, run `thermowell verify`, look at the disk, and take the file from a backup.",
+        respond_within_ns=8 * 60 * MINUTE_NS,
+    ),
 )
 
 

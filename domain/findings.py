@@ -75,6 +75,7 @@ RULES = {
     "source.skew": "a source's clock is off",
     "mirror.away": "a mirror takes nothing",
     **SUMMARIES,
+    "record.damaged": "stored bytes are not as they were written",
 }
 """Every rule that a finding may name."""
 

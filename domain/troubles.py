@@ -381,7 +381,7 @@ TROUBLES: tuple[Trouble, ...] = (
 LATELY_S = 600.0
 """How long something that grew counts as news."""
 
-_RULES = frozenset({"mirror.away", *(trouble.rule for trouble in TROUBLES)})
+_RULES = frozenset({"mirror.away", "record.damaged", *(trouble.rule for trouble in TROUBLES)})
 
 SUMMARIES: Mapping[str, str] = {trouble.rule: f"about the service itself: {trouble.alarm.name}" for trouble in TROUBLES}
 """What each rule is, for the list of all rules."""

@@ -31,7 +31,7 @@ _CHUNKS = """
     SELECT segment, tag, start_ns, end_ns, slot, low_place, high_place, offset, length, summary, kind FROM chunk"""
 
 # Damaged bytes show as wrong types, sizes and offsets too, wherever they are first looked at.
-_UNREADABLE = (
+UNREADABLE = (
     DamagedFile,
     RetryLater,
     sqlite3.Error,
@@ -90,7 +90,7 @@ def verify(data_dir: Path | str) -> Report:
     heads: dict[str, dict[int, bytes]] = {}
     for path in period_paths(directory):
         report.files += 1
-        checked = _FileCheck(path, report)
+        checked = FileCheck(path, report)
         checked.run()
         heads[path.name] = checked.hashes
     if (directory / STATE_NAME).exists():
@@ -100,20 +100,20 @@ def verify(data_dir: Path | str) -> Report:
     return report
 
 
-class _FileCheck:
+class FileCheck:
     """The checks of one period's file."""
 
     def __init__(self, path: Path, report: Report) -> None:
-        self._path = path
-        self._report = report
+        self.path = path
+        self.report = report
         self.hashes: dict[int, bytes] = {0: GENESIS}  # of the chain, by number
-        self._expected: dict[int, bytes] = {}  # of live segments
+        self.expected: dict[int, bytes] = {}  # of live segments
         self._expected_rows = 0
 
     def run(self) -> None:
-        """Check everything that can be read."""
+        """Check everything that can be read, in one transaction."""
         with self._noting("cannot be read"):
-            connection = open_reader(self._path)
+            connection = open_reader(self.path)
             try:
                 self._check(connection)
             finally:
@@ -126,7 +126,7 @@ class _FileCheck:
                 if line != "ok":
                     self._note(f"its structure is damaged: {line}")
         with self._noting("the chain of commits cannot be read"):
-            self._check_chain(connection)
+            self.check_chain(connection)
         chunks: dict[int, list[Chunk]] = defaultdict(list)
         kinds: dict[int, set[int]] = defaultdict(set)
         with self._noting("the chunks cannot be read"):
@@ -137,18 +137,19 @@ class _FileCheck:
         present: set[int] = set()
         with self._noting("the segments cannot be listed"):
             present = {number for (number,) in connection.execute("SELECT id FROM segment NOT INDEXED")}
-        for number in sorted(present | set(self._expected)):
+        for number in sorted(present | set(self.expected)):
             with self._noting("cannot be read", number):
-                rows += self._check_segment(connection, number, chunks.pop(number, []), kinds[number])
+                rows += self.check_segment(connection, number, chunks.pop(number, []), kinds[number])
         for number, stray in chunks.items():
             self._note("its chunks belong to no segment", number, stray)
         if rows != self._expected_rows:
             self._note(f"{rows} rows are there, and the chain says {self._expected_rows}")
-        self._report.rows += rows
+        self.report.rows += rows
         with self._noting("the tags' edges cannot be read"):
             self._check_edges(connection)
 
-    def _check_chain(self, connection: sqlite3.Connection) -> None:
+    def check_chain(self, connection: sqlite3.Connection) -> None:
+        """Follow the chain of commits: which segments there have to be, and their hashes."""
         before, expected_number = GENESIS, 1
         for number, rows, last, body, digest in connection.execute(
             "SELECT number, rows, last_segment, body, hash FROM chain ORDER BY number"
@@ -159,18 +160,19 @@ class _FileCheck:
                 self._note(f"commit {number} of the chain does not match its hash")
             before, expected_number = digest, number + 1
             self.hashes[number] = digest
-            self._report.commits += 1
+            self.report.commits += 1
             self._expected_rows = rows
             for segment, segment_digest in unpack_links(body):
                 if segment > 0:
-                    self._expected[segment] = segment_digest
-                elif self._expected.pop(-segment, None) != segment_digest:
+                    self.expected[segment] = segment_digest
+                elif self.expected.pop(-segment, None) != segment_digest:
                     self._note(f"commit {number} replaces segment {-segment}, which is not there", -segment)
 
-    def _check_segment(
+    def check_segment(
         self, connection: sqlite3.Connection, number: int, chunks: Sequence[Chunk], kinds: set[int]
     ) -> int:
-        expected = self._expected.get(number)
+        """Check a segment against the chain and its bytes against their hashes; how many rows it has."""
+        expected = self.expected.get(number)
         row = connection.execute(_SEGMENT, (number,)).fetchone()
         if row is None:
             self._note("is missing", number, chunks)
@@ -199,18 +201,18 @@ class _FileCheck:
                 != column_hashes[at : at + COLUMN_HASH_BYTES]
             ):
                 self._note("does not match its hash", number, [chunk])
-        self._report.segments += 1
+        self.report.segments += 1
         return segment.rows
 
     def _check_edges(self, connection: sqlite3.Connection) -> None:
         """Edges follow from the chunks: compare them with what the chunks say."""
         edges = {row[0]: Edge(*row) for row in connection.execute("SELECT * FROM edge")}
-        sealed = SealedFile(self._path, named_period(self._path.stem))
+        sealed = SealedFile(self.path, named_period(self.path.stem))
         tags = [tag for (tag,) in connection.execute("SELECT DISTINCT tag FROM chunk")]
         for tag in sorted(set(tags) | set(edges)):
             try:
                 found = _edge_of(sealed, connection, tag)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 self._note(f"its newest row cannot be read: {error}", None, (), (tag,))
                 continue
             edge = edges.get(tag)
@@ -226,16 +228,16 @@ class _FileCheck:
     def _noting(self, what: str, segment: int | None = None) -> Iterator[None]:
         try:
             yield
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             self._note(f"{what}: {error}", segment)
 
     def _note(
         self, what: str, segment: int | None = None, chunks: Iterable[Chunk] = (), tags: tuple[int, ...] = ()
     ) -> None:
         listed = list(chunks)
-        self._report.damages.append(
+        self.report.damages.append(
             Damage(
-                self._path.name,
+                self.path.name,
                 what,
                 segment,
                 tags or tuple(sorted({chunk.tag for chunk in listed})),
@@ -297,7 +299,7 @@ def _check_state(path: Path, heads: dict[str, dict[int, bytes]], report: Report)
         for number in tail_numbers(connection):
             try:
                 report.waiting += len(read_tail(connection, path, [number])[0].columns)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 report.damages.append(Damage(path.name, f"block {number} of the tail: {error}"))
     except sqlite3.Error as error:
         report.damages.append(Damage(path.name, f"cannot be read: {error}"))

@@ -17,6 +17,7 @@ from domain.tags import TagTable
 from historian.chunks.store import ChunkStore
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
+from historian.scrub import Scrub
 from records.database import SqlRecords
 from service.acting import take_requests
 from service.backup import restored
@@ -35,6 +36,8 @@ from service.mirror_watch import Hold, MirrorWatch, Surroundings, hold_of
 from service.parts import Bell, Parts, usual_parts
 from service.rechecking import Rechecker, Record
 from service.roles import DETECTORS, MIRROR, USUAL, elsewhere
+from service.scrubbing import RULE as DAMAGED
+from service.scrubbing import Damages, scrub_for_ever
 from service.storing import StoreFollower
 from service.tag_table import define
 from service.tally import SourceTally, TalliedIntake
@@ -203,6 +206,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         _take_requests(core),
         report_for_ever(run, reporter, parts.report_every_s),
         *(mirror.run() for mirror in mirrors),
+        *_scrubbing(core, judge, open_before),
         *([one_configuration(run, others, core.configuration.file, core.configuration.hash)] if others else []),
     ]
 
@@ -234,6 +238,18 @@ def _mirrors(
         MirrorElsewhere(name, core.files.run, core.records, core.journal.last, watch_of(name, hold_of(mirror)))
         for name, mirror in core.configuration.mirrors.items()
     ]
+
+
+def _scrubbing(
+    core: Core, judge: Judge | JudgeElsewhere, open_before: Mapping[tuple[str, str], Finding]
+) -> list[Coroutine[None, None, None]]:
+    """The task that looks for damage in what is stored."""
+    parts, files = core.parts, core.files
+    if not parts.scrub_bytes_per_s:
+        return []
+    opened = {subject: finding for (rule, subject), finding in open_before.items() if rule == DAMAGED}
+    damages = Damages(judge.note, parts.clock.now_ns, lambda: judge.position, opened)
+    return [scrub_for_ever(Scrub(files.journal, files.history), damages, files.scrubbed, parts.scrub_bytes_per_s)]
 
 
 def _collecting(core: Core) -> list[Coroutine[None, None, None]]:

@@ -41,6 +41,11 @@ class Files:
         return self.data / "backup.json"
 
     @property
+    def scrubbed(self) -> Path:
+        """How far the pass has come that looks for damage."""
+        return self.data / "scrubbed.json"
+
+    @property
     def restored(self) -> Path:
         """Which backup this folder was restored from; gone once the gap since then is journaled."""
         return self.data / "restored.json"

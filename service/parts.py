@@ -25,6 +25,7 @@ from service.judging import Effects, Rhythm
 from service.keeping import open_records
 from service.machine import Certificates, Machine
 from service.roles import CORE, DETECTORS, MIRROR, listeners
+from service.scrubbing import SCRUB_BYTES_PER_S
 from service.sources import make_source
 from service.storing import always
 from service.tag_table import new_uuid
@@ -88,6 +89,7 @@ class Parts:
     identity: Callable[[], str] = new_uuid  # of a new tag
     look_every_s: float = 1.0  # for requests of which no bell told
     report_every_s: float = 1.0
+    scrub_bytes_per_s: float = 0.0  # how fast stored bytes are looked through for damage; 0: they are not
 
 
 def usual_parts(
@@ -114,6 +116,7 @@ def usual_parts(
         troubles=TROUBLES,
         roles=roles,
         leased=True,
+        scrub_bytes_per_s=SCRUB_BYTES_PER_S,
     )
 
 

@@ -1,0 +1,129 @@
+"""The pass that looks for damage in what is stored, slowly and for ever, and the alarm that names the place."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from domain.entries import Position, RowPosition
+from domain.errors import RetryLater
+from domain.findings import Finding, FindingId, Stage
+from historian.scrub import Mark, Piece, Scrub
+
+log = logging.getLogger(__name__)
+
+RULE = "record.damaged"
+SCRUB_BYTES_PER_S = 2e6
+_REST_S = 60.0
+"""Between two passes, and after what could not be done."""
+_LEAST_PAUSE_S = 0.05  # small pieces cost more than their bytes
+_KEPT_EVERY = 100  # pieces
+
+
+@dataclass(slots=True)
+class _File:
+    first: str = ""
+    places: int = 0
+    is_whole: bool = False  # looked at from its beginning
+
+
+class Damages:
+    """Opens one finding a file that is damaged, and closes it when a whole pass over the file finds nothing."""
+
+    def __init__(
+        self,
+        note: Callable[[Finding], None],
+        now_ns: Callable[[], int],
+        position: Callable[[], Position],
+        opened: Mapping[str, Finding],
+    ) -> None:
+        self._note, self._now_ns, self._position = note, now_ns, position
+        self._opened = dict(opened)
+        self._file = _File()
+
+    def look(self, before: Mark, piece: Piece) -> None:
+        """Take what was found between a mark and the next."""
+        if not before.number:
+            self._file = _File(is_whole=bool(before.file))
+        file = self._file
+        file.first = file.first or next(iter(piece.damages), "")
+        file.places += len(piece.damages)
+        for damage in piece.damages:
+            log.error("damaged: %s", damage)
+        known = self._opened.get(before.file)
+        if piece.damages and known is None:
+            self._say(self._new(before.file), Stage.OPEN)
+        elif known is not None and piece.ended and file.is_whole and not file.places:
+            self._say(known, Stage.CLEARED)
+        elif known is not None and piece.ended and file.places > int(str(known.evidence["places"])):
+            self._say(known, Stage.OPEN)
+
+    def _new(self, subject: str) -> Finding:
+        at_ns = self._now_ns()
+        detected = RowPosition(self._position(), 0)
+        name = FindingId(f"{RULE}/{subject}///{at_ns}")
+        return Finding(name, 0, RULE, subject, Stage.OPEN, at_ns, None, at_ns, detected, "")
+
+    def _say(self, finding: Finding, stage: Stage) -> None:
+        at_ns = self._now_ns()
+        first, places = self._file.first, self._file.places
+        if stage is Stage.CLEARED:
+            message = f"{finding.subject} is as it was written again."
+            self._opened.pop(finding.subject, None)
+        else:
+            more = f", and {places - 1} more places" if places > 1 else ""
+            message = f"Stored bytes are not as they were written: {first}{more}. `thermowell verify` names all of it."
+        said = replace(
+            finding,
+            version=finding.version + 1,
+            stage=stage,
+            at_ns=at_ns,
+            end_ns=at_ns if stage is Stage.CLEARED else None,
+            message=message,
+            evidence={"places": places, "first": first},
+        )
+        if stage is Stage.OPEN:
+            self._opened[finding.subject] = said
+        self._note(said)
+
+
+async def scrub_for_ever(
+    scrub: Scrub,
+    damages: Damages,
+    place: Path,
+    bytes_per_s: float = SCRUB_BYTES_PER_S,
+) -> None:
+    """Look at piece after piece in a thread, from where the last process was; nothing that goes wrong ends it."""
+    mark = await asyncio.to_thread(_read, place)
+    pieces = 0
+    while True:
+        try:
+            piece = await asyncio.to_thread(scrub.step, mark)
+            damages.look(mark, piece)
+            mark, pieces = piece.mark, pieces + 1
+            if piece.ended or pieces % _KEPT_EVERY == 0:
+                await asyncio.to_thread(_write, place, mark)
+            await asyncio.sleep(max(piece.size / bytes_per_s, _LEAST_PAUSE_S) if mark.file else _REST_S)
+        except RetryLater as error:
+            log.debug("looking for damage waits: %s", error)
+            await asyncio.sleep(_REST_S)
+        except Exception:
+            log.exception("looking for damage goes on in a minute")
+            await asyncio.sleep(_REST_S)
+
+
+def _read(place: Path) -> Mark:
+    try:
+        told = orjson.loads(place.read_bytes())
+        return Mark(str(told["file"]), int(told["number"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Mark()  # from the beginning
+
+
+def _write(place: Path, mark: Mark) -> None:
+    new = place.with_suffix(".new")
+    new.write_bytes(orjson.dumps(asdict(mark)))
+    new.replace(place)
