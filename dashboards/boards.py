@@ -36,9 +36,10 @@ def overview(plant: Plant) -> Board:
     """All units at a glance: what stands, what runs, what waits, and the values now."""
     standing, held = decided("standing"), decided("holds")
     values = (
-        f'SELECT last("value") AS "value" FROM {SITE} WHERE {UNIT} AND {NOT_BAD} AND $timeFilter GROUP BY "unit", "tag"'
+        'SELECT last("value") AS "newest", min("value") AS "least", max("value") AS "greatest" '
+        f'FROM {SITE} WHERE {UNIT} AND {NOT_BAD} AND $timeFilter GROUP BY "unit", "tag"'
     )
-    bad = f'SELECT count("status") AS "bad" FROM {SITE} WHERE {UNIT} AND {BAD} AND $timeFilter'
+    bad = f'SELECT count("status") AS "bad" FROM {SITE} WHERE {UNIT} AND {BAD} AND time > now() - 15m'
     return Board(
         plant.uid("board", "overview"),
         "Plant",
@@ -67,7 +68,7 @@ def overview(plant: Plant) -> Board:
                 of_record(phases('count("runs")', f'{UNIT} AND "runs" = 1')),
             ),
             number(
-                "Bad readings in the shown time",
+                "Bad readings in 15 min",
                 of_samples(bad),
                 steps=_from_one(WARNING),
                 size=(6, 4),
@@ -75,11 +76,11 @@ def overview(plant: Plant) -> Board:
             _timeline(UNIT),
             standing_table(plant, UNIT, (24, 8)),
             rows(
-                "Newest good value in the shown time",
+                "Values of the shown time that are not Bad",
                 of_samples(values, table=True),
                 size=(12, 9),
                 hidden=["Time", "time"],
-                order=["unit", "tag", "value"],
+                order=["unit", "tag", "newest", "least", "greatest"],
             ),
             hold_table(plant, UNIT, (12, 9)),
         ],

@@ -10,7 +10,7 @@ from api.influxql.columns import Column, Kind, Mask, arithmetic, compared, const
 from api.influxql.faults import Unanswered
 from api.influxql.literals import LARGEST_NS, date_ns, looks_like_a_date, moment_of
 from api.influxql.matching import matches
-from api.influxql.schema import Series
+from api.influxql.schema import STATUS, Series
 from api.influxql.tree import (
     Binary,
     Boolean,
@@ -24,6 +24,7 @@ from api.influxql.tree import (
     Text,
     parts,
 )
+from domain import status
 
 _OPPOSITE = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 _TIME_OPS = frozenset({"=", "<", "<=", ">", ">="})
@@ -121,6 +122,21 @@ def fields_in(expr: Expr | None, fields: Mapping[str, Kind]) -> frozenset[str]:
     if expr is None:
         return frozenset()
     return frozenset(one.name for one in parts(expr) if isinstance(one, Ref) and is_field(one, fields))
+
+
+def asks_no_more_than_good(where: Expr | None, fields: Mapping[str, Kind]) -> bool:
+    """Whether all that a condition asks of fields is that a row is not Bad, which the record's summaries know."""
+    if where is None or not fields_in(where, fields):
+        return True
+    if isinstance(where, Binary) and where.op == "AND":
+        return asks_no_more_than_good(where.left, fields) and asks_no_more_than_good(where.right, fields)
+    return (
+        isinstance(where, Binary)
+        and where.op == "<"
+        and isinstance(where.left, Ref)
+        and where.left.name == STATUS
+        and where.right == Number(status.BAD)
+    )
 
 
 def is_field(ref: Ref, fields: Mapping[str, Kind]) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from api.influxql.budget import MOST_READ_AT_ONCE, MOST_SERIES
 from api.influxql.columns import Column, Frame, Kind, Mask, Times, arithmetic, constant, nothing
-from api.influxql.conditions import Span, fields_in, holds, is_field
+from api.influxql.conditions import Span, asks_no_more_than_good, fields_in, holds, is_field
 from api.influxql.faults import Unanswered
 from api.influxql.frames import EARLIEST_NS, LATEST_NS, Record, merged
 from api.influxql.functions import Bucketed, reduced
@@ -75,6 +75,7 @@ class Selecting:
         self._figures: dict[Span, Figures] = {}  # of the group that is worked on
         self._asked = fields_read(plan, self._fields)
         self._in_where = fields_in(plan.where, self._fields)
+        self._only_good = bool(self._in_where) and asks_no_more_than_good(plan.where, self._fields)
 
     def tables(self) -> Iterator[Table | None]:
         """The series of the answer, one a group; None for a group without a row, so that nobody waits for long."""
@@ -212,7 +213,8 @@ class Selecting:
         edges = self._edges(known)
         if self._by_summaries(call, ref, group):
             if known not in self._figures:
-                self._figures[known] = figures(self._record, list(group.series), edges, known)
+                series = list(group.series)
+                self._figures[known] = figures(self._record, series, edges, known, only_good=self._only_good)
             found = self._figures[known].reduced(call.name)
             rows = None
         else:
@@ -257,7 +259,9 @@ class Selecting:
         return filled(points, windows, plan.select.fill, plan.interval.width_ns, counts=counts)
 
     def _by_summaries(self, call: Call, ref: Ref, group: Group) -> bool:
-        if call.name not in FROM_SUMMARIES or ref.name != VALUE or self._in_where or isinstance(call.args[0], Call):
+        if call.name not in FROM_SUMMARIES or ref.name != VALUE or isinstance(call.args[0], Call):
+            return False
+        if self._in_where and not self._only_good:
             return False
         if call.name in OF_ONE_SERIES and len(group.series) > 1:
             return False

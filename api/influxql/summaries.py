@@ -1,6 +1,7 @@
 """Figures of whole buckets from the record's summaries, which count what is neither Bad nor without a value.
 
-The mirror has the value of a Bad row too, so a bucket that has other rows is read and worked out again.
+The mirror has the value of a Bad row too, so a bucket that has other rows is read and worked out again; unless only
+what is not Bad is asked for.
 """
 
 import itertools
@@ -14,7 +15,8 @@ from api.influxql.columns import Column, Kind, Times
 from api.influxql.conditions import Span
 from api.influxql.frames import Record
 from api.influxql.functions import Reduced
-from api.influxql.schema import VALUE, Series
+from api.influxql.schema import STATUS, VALUE, Series
+from domain import status
 
 FROM_SUMMARIES = frozenset({"count", "mean", "min", "max", "first", "last", "spread"})
 OF_ONE_SERIES = frozenset({"first", "last"})
@@ -42,12 +44,12 @@ class Figures:
         return Reduced(bucket, Column(Kind.FLOAT, self.by_name[name][bucket]))
 
 
-def figures(record: Record, series: list[Series], edges: Times, span: Span) -> Figures:
+def figures(record: Record, series: list[Series], edges: Times, span: Span, *, only_good: bool = False) -> Figures:
     """The figures of one or several series over the buckets between edges, as far as they are in the span.
 
     The span has both bounds.
     """
-    every = [_of_series(record, one, edges, span) for one in series]
+    every = [_of_series(record, one, edges, span, only_good=only_good) for one in series]
     if len(every) == 1:
         return every[0]
     count = np.sum([one.by_name["count"] for one in every], axis=0)
@@ -61,7 +63,7 @@ def figures(record: Record, series: list[Series], edges: Times, span: Span) -> F
     return Figures({"count": count, "mean": mean, "min": least, "max": most})
 
 
-def _of_series(record: Record, series: Series, edges: Times, span: Span) -> Figures:
+def _of_series(record: Record, series: Series, edges: Times, span: Span, *, only_good: bool) -> Figures:
     assert span.first_ns is not None
     assert span.last_ns is not None
     made = {name: np.full(len(edges) - 1, np.nan) for name in _SLOTS}
@@ -69,7 +71,7 @@ def _of_series(record: Record, series: Series, edges: Times, span: Span) -> Figu
     clipped = np.clip(edges, span.first_ns, max(span.first_ns, span.last_ns + 1))
     tag = series.read_by
     if tag is None or tag.kind != "number":
-        _read_again(record, series, clipped, made, np.arange(len(edges) - 1))
+        _read_again(record, series, clipped, made, np.arange(len(edges) - 1), only_good=only_good)
         return Figures(made)
     others = np.zeros(len(edges) - 1, np.int64)
     for first, stop in _runs(np.diff(clipped)):
@@ -79,7 +81,7 @@ def _of_series(record: Record, series: Series, edges: Times, span: Span) -> Figu
             continue
         found = record.history.aggregate(int(tag.id), start_ns, end_ns, stop - first)
         place = first + (found.start_ns - start_ns) // int(clipped[first + 1] - clipped[first])
-        others[place] = found.bad
+        others[place] = 0 if only_good else found.bad
         for name, values in (
             ("count", found.count),
             ("mean", found.mean),
@@ -93,7 +95,7 @@ def _of_series(record: Record, series: Series, edges: Times, span: Span) -> Figu
     if len(again) > _MOST_READ_AGAIN * len(others):
         again = np.arange(len(others))
     if len(again):
-        _read_again(record, series, clipped, made, again)
+        _read_again(record, series, clipped, made, again, only_good=only_good)
     return Figures(made)
 
 
@@ -105,7 +107,13 @@ def _runs(widths: Times) -> Iterator[tuple[int, int]]:
 
 
 def _read_again(
-    record: Record, series: Series, edges: Times, made: dict[str, NDArray[np.float64]], again: NDArray[np.intp]
+    record: Record,
+    series: Series,
+    edges: Times,
+    made: dict[str, NDArray[np.float64]],
+    again: NDArray[np.intp],
+    *,
+    only_good: bool,
 ) -> None:
     """The figures of some buckets from their rows."""
     for name in _SLOTS:
@@ -116,6 +124,8 @@ def _read_again(
         if VALUE not in frame.columns:
             continue
         there = frame.columns[VALUE].mask()
+        if only_good:
+            there = there & (frame.columns[STATUS].values < status.BAD)
         times, column = frame.time_ns[there], frame.columns[VALUE].at(there)
         if len(times):
             _put(made, np.searchsorted(edges, times, "right") - 1, np.asarray(column.values, np.float64))

@@ -27,6 +27,7 @@ _FILLED = {
     "${__to}": str(_TO),
     "$timeFilter": f"time >= {_FROM}ms and time <= {_TO}ms",
     "$__interval": "5m",
+    "now()": f"{END_NS // _MS}ms",
 }
 _ONE_UNIT = {"${unit:regex}": "(R1|R 2)", "${priority:regex}": "(critical|high|low)"}
 
