@@ -138,6 +138,14 @@ def no_core() -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Addresses of our dashboards in Grafana: the plant's, and what a batch's begins with, up to its name."""
+
+    plant: str
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dependencies:
     """Everything the HTTP interface asks of others.
 
@@ -176,6 +184,7 @@ class Dependencies:
     set_points: Callable[[int, int, int], Sequence[SetPointStep]] = no_steps
     texts: TextReader | None = None
     influx_databases: tuple[str, ...] = ("thermowell",)
+    grafana: Elsewhere | None = None
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
     front: Front = field(default_factory=Front)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())

@@ -82,6 +82,7 @@ class Pages:
             speed=f"{deps.clock.speed:g}",
             approved=deps.approval not in ("off", ""),
             judged=bool(deps.rulebook.recipes),
+            grafana=deps.grafana,
             plan=plan,
             plan_json=_embedded(plan),
             **more,

@@ -20,6 +20,7 @@ from dashboards.panels import (
     trend,
 )
 from dashboards.queries import EVERY, PRIORITY, UNIT, decided, of_record
+from dashboards.uids import board_uid
 
 _ACTIVATED = "\"what\" = 'activated' AND \"priority\" != 'event'"
 _ROWS = 500
@@ -40,7 +41,7 @@ def alarms(plant: Plant) -> Board:
         f'WHERE {_ACTIVATED} AND {UNIT} AND {PRIORITY} AND $timeFilter {EVERY}, "priority" fill(none)'
     )
     return Board(
-        plant.uid("board", "alarms"),
+        board_uid(plant.site, "alarms"),
         "Alarms",
         "Alarms are Thermowell's: acknowledge, shelve and comment there. Grafana raises none of them.",
         [
@@ -86,7 +87,7 @@ def rates(plant: Plant) -> Board:
     tenth: list[Step] = [(None, "transparent"), (10, _AREA)]
     count = of_record(by_hour)
     return Board(
-        plant.uid("board", "rates"),
+        board_uid(plant.site, "rates"),
         "Alarm rates (ISA-18.2)",
         "Targets of ISA-18.2 for one operator: 6 an hour on average, at most 10 in ten minutes, few that stand for a "
         "day. Events are not counted.",
@@ -129,7 +130,7 @@ def holds(plant: Plant) -> Board:
     unknown = f'SELECT count("limit_s") FROM {held} WHERE {UNIT} AND "state" = \'indeterminate\''
     left = f'SELECT min("left_s") FROM {held} WHERE {UNIT}'
     return Board(
-        plant.uid("board", "holds"),
+        board_uid(plant.site, "holds"),
         "Holds",
         "Times are the sources', as of the newest heartbeat, in the worst case. What a hold is, Thermowell says.",
         [

@@ -1,6 +1,5 @@
 """A dashboard before it is JSON, and what all of them have in common: variables, annotations, links, ids."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,10 +34,6 @@ class Plant:
         """An address of our page."""
         return self.page.rstrip("/") + path
 
-    def uid(self, *parts: str) -> str:
-        """What Grafana takes as an id (40 characters at most); stable: a push replaces what was pushed before."""
-        return stable_uid(parts[0], self.site, *parts[1:])
-
 
 @dataclass(frozen=True, slots=True)
 class Board:
@@ -53,16 +48,6 @@ class Board:
     annotations: Sequence[dashboard.AnnotationQuery] = ()
     span: str = "now-8h"
     refresh: str = "10s"
-
-
-def stable_uid(*parts: str) -> str:
-    """An id of Grafana that follows from its parts."""
-    return "tw-" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def folder_uid(site: str) -> str:
-    """The folder of a site's dashboards, the same each time."""
-    return stable_uid("folder", site)
 
 
 def as_json(plant: Plant, board: Board) -> Json:

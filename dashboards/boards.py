@@ -23,6 +23,7 @@ from dashboards.queries import (
     text,
 )
 from dashboards.thresholds import steps
+from dashboards.uids import board_uid, unit_uid
 from dashboards.units import grafana_unit
 from domain.equipment import UnitModel
 from domain.recipes import ParameterRanges, Recipe
@@ -41,7 +42,7 @@ def overview(plant: Plant) -> Board:
     )
     bad = f'SELECT count("status") AS "bad" FROM {SITE} WHERE {UNIT} AND {BAD} AND time > now() - 15m'
     return Board(
-        plant.uid("board", "overview"),
+        board_uid(plant.site, "overview"),
         "Plant",
         "Alarms, phases and holds are Thermowell's; Grafana shows them.",
         [
@@ -107,7 +108,7 @@ def units(plant: Plant) -> list[Board]:
 def batch(plant: Plant) -> Board:
     """One batch: its phases as regions over every trend, its alarms, and a way to set the shown time to it."""
     span = "from=${__data.fields.start_ms}&to=${__data.fields.end_ms}"
-    shown = f"/d/{plant.uid('board', 'batch')}?{span}&${{batch:queryparam}}"
+    shown = f"/d/{board_uid(plant.site, 'batch')}?{span}&${{batch:queryparam}}"
     every = (
         'SELECT "unit", "phase", "recipe", "start_ms", "end_ms" '
         f"FROM {decided('phases')} WHERE {BATCH} AND \"text\" != ''"
@@ -121,7 +122,7 @@ def batch(plant: Plant) -> Board:
     if plant.page:
         columns["recipe"] = {"links": link("The batch in Thermowell", plant.at_page("/batches/${batch:percentencode}"))}
     return Board(
-        plant.uid("board", "batch"),
+        board_uid(plant.site, "batch"),
         "Batch",
         "Phases are regions behind the trends. The verdict, and its evidence, stand in Thermowell.",
         [
@@ -154,7 +155,7 @@ def tags(plant: Plant) -> Board:
     bad = f'SELECT count("status") FROM {SITE} WHERE {TAG} AND {BAD} AND $timeFilter {EVERY}, "tag" fill(none)'
     newest = f'SELECT "tag", "value", "status" FROM {SITE} WHERE {TAG} AND $timeFilter ORDER BY time DESC LIMIT {_ROWS}'
     return Board(
-        plant.uid("board", "tags"),
+        board_uid(plant.site, "tags"),
         "Tags",
         "Samples as they are kept; a mirror may lack, or have, others.",
         [
@@ -181,7 +182,7 @@ def _unit(plant: Plant, unit: UnitModel, shown: Mapping[str, Tag]) -> Board:
             row = f"{recipe.product} v{recipe.version} · {phase}"
             inner.setdefault(row, []).append(_parameter(tag, ranges))
     return Board(
-        plant.uid("unit", unit.name),
+        unit_uid(plant.site, unit.name),
         unit.name,
         "Outside NOR and outside the validated range are areas; verdicts are Thermowell's.",
         panels,

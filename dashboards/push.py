@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from grafana_api.grafana_api import GrafanaClientError, GrafanaServerError
 from grafana_api.grafana_face import GrafanaFace
 
-from dashboards.board import folder_uid
 from dashboards.queries import Json
+from dashboards.uids import folder_uid
 from domain.errors import Refused, RetryLater
 
 _TIMEOUT_S = 10.0

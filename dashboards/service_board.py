@@ -5,6 +5,7 @@ from grafana_foundation_sdk.models import prometheus
 from dashboards.board import Board, Plant
 from dashboards.panels import ABNORMAL, GREY, WARNING, Step, number, rows, trend
 from dashboards.queries import METRICS, source
+from dashboards.uids import board_uid
 
 _DAY_S = 86_400.0
 _NEEDED: list[Step] = [(None, ABNORMAL), (1, GREY)]
@@ -17,7 +18,7 @@ _GAPS = "sum by (source, cause) (increase(thermowell_gaps_total[1h]))"
 def service(plant: Plant) -> Board:
     """The whole way of a sample: sources, journal, record, judge, people, mirrors."""
     return Board(
-        plant.uid("board", "service"),
+        board_uid(plant.site, "service"),
         "Service",
         "From /metrics of the service, by a Prometheus that scrapes it. Its own alarms are ordinary alarms.",
         [

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from api.app import create_app
-from api.dependencies import BudgetRun, Dependencies, HoldRun, TextRow
+from api.dependencies import BudgetRun, Dependencies, Elsewhere, HoldRun, TextRow
 from api.serve import serve
 from api.stream import Feed
+from dashboards.uids import board_uid
 from domain.figures import Histogram, Reading
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
@@ -68,6 +69,7 @@ async def run_web(configuration: Configuration) -> None:
         influx_databases=tuple(
             dict.fromkeys(["thermowell", *(one.influxdb.bucket for one in configuration.mirrors.values())]),
         ),
+        grafana=elsewhere(configuration),
         standings=partial(standings_of, configuration, records),
         judging=partial(judging_recipes, configuration, records),
         record=lambda: record_counts(read_report(files.run)),
@@ -96,6 +98,16 @@ async def run_web(configuration: Configuration) -> None:
         ended = await asyncio.gather(holding, return_exceptions=True)
         if isinstance(ended[0], Exception):
             raise ended[0]
+
+
+def elsewhere(configuration: Configuration) -> Elsewhere | None:
+    """Where Grafana has our dashboards, if somebody told."""
+    if not configuration.grafana:
+        return None
+    plant, batch = (
+        f"{configuration.grafana}/d/{board_uid(configuration.site, subject)}" for subject in ("overview", "batch")
+    )
+    return Elsewhere(plant, f"{batch}?var-batch=")
 
 
 async def _announce(configuration: Configuration, started: asyncio.Event) -> None:

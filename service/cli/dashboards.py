@@ -1,6 +1,7 @@
 """Build Grafana's dashboards from the configuration: files for its provisioning, or a push into it. Never both."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from dashboards.board import Plant
@@ -28,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     drawing.add_argument("folder", type=Path, metavar="DIR")
     for verb in (writing, pushing, drawing):
         verb.add_argument("--config", type=Path, required=True, metavar="FILE")
-        verb.add_argument("--page", default="", metavar="URL", help="this service's page as people reach it")
         kinds = f"{RECORD}, {MIRROR} or the uid of another"
         verb.add_argument("--store", default=RECORD, metavar="UID", help=f"where samples are asked first: {kinds}")
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         configuration.rulebook,
         configuration.tags,
         options.store,
-        options.page,
+        configuration.http.page_url,
     )
     built = build_dashboards(plant)
     try:
@@ -83,9 +83,9 @@ def _draw(options: argparse.Namespace, configuration: Configuration, built: list
 
 def _record(configuration: Configuration) -> str:
     """Where a Grafana on the same machine reaches this service."""
-    host = configuration.host if configuration.host not in {"0.0.0.0", "::", ""} else "127.0.0.1"  # noqa: S104
-    host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{configuration.port}/influx"
+    http = configuration.http
+    host = "127.0.0.1" if http.host in {"0.0.0.0", "::"} else http.host  # noqa: S104  not listened on
+    return f"{replace(http, host=host).own_url}/influx"
 
 
 def _token(file: Path) -> str:

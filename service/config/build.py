@@ -47,6 +47,7 @@ class Configuration:
     rulebook: Rulebook
     notify: Mapping[str, Notify]
     mirrors: Mapping[str, Mirror]
+    grafana: str  # its address as people reach it, without a slash at its end; empty: there is none
     models: Mapping[str, ModelText]  # as they are to be trained; those that have a file are in the rulebook
     hash: str
     text: str
@@ -105,6 +106,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         models=file.models,
         notify=file.notify,
         mirrors=file.mirrors,
+        grafana="" if file.grafana is None else file.grafana.url.rstrip("/"),
         hash=digest,
         text=document.text,
         warnings=(

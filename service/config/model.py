@@ -672,6 +672,12 @@ class InfluxDb(Section):
     retention: Duration = 0  # what `thermowell influx init` sets; 0: for ever
 
 
+class Grafana(Section):
+    """The Grafana that has our dashboards, as people reach it; our page links to it."""
+
+    url: str = Field(pattern=r"^https?://[^/@]+(/.*)?$")
+
+
 class Mirror(Section):
     """A copy of the samples elsewhere; it proves nothing."""
 
@@ -752,4 +758,5 @@ class ConfigFile(Section):
     drift: PlantDrift = PlantDrift()
     notify: dict[str, Notify] = {}
     mirrors: dict[str, Mirror] = {}
+    grafana: Grafana | None = None
     models: dict[str, ModelText] = {}

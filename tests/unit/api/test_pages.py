@@ -1,10 +1,13 @@
 import json
 import re
+from dataclasses import replace
 
 import httpx
 
+from api.dependencies import Elsewhere
 from domain.entries import TagDefined
 from domain.equipment import UnitModel
+from domain.findings import PhaseRecord
 from domain.rules import Rulebook
 from domain.tags import Tag, TagId
 from tests.unit.api.conftest import NOW_NS, World, a_client, a_world
@@ -103,3 +106,20 @@ async def test_a_cards_trends_are_numbers_and_its_head_tells_batch_and_phase() -
     (unit,) = plan["units"]  # type: ignore[misc]
     assert [shape["tag"] for shape in unit["trends"]] == ["T.LT"]
     assert [shape["tag"] for shape in unit["more"]] == ["T.OPEN"]
+
+
+async def test_the_page_leads_to_grafana_where_somebody_told_which() -> None:
+    world = a_world()
+    world.records.all_phases["p1"] = PhaseRecord("p1", "R101", "B 1/a", "dose", "API-1 v7", NOW_NS, None)
+    world.deps = replace(
+        world.deps, grafana=Elsewhere("https://g.example/d/tw-1", "https://g.example/d/tw-2?var-batch=")
+    )
+    async with a_client(world) as client:
+        overview, batch = [(await client.get(path)).text for path in ("/", "/batches/B%201/a")]
+
+    assert 'href="https://g.example/d/tw-1"' in overview
+    assert f"https://g.example/d/tw-2?var-batch=B%201/a&amp;from={NOW_NS // 1_000_000}&amp;to=now" in batch
+
+
+async def test_without_a_grafana_nothing_leads_there(client: httpx.AsyncClient) -> None:
+    assert "Grafana" not in (await client.get("/")).text

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from dashboards import push
-from dashboards.board import folder_uid
 from dashboards.push import push_dashboards
+from dashboards.uids import folder_uid
 from domain.errors import Refused, RetryLater
 from service.cli import main
+from service.config.build import load
+from service.web import elsewhere
 from tests.unit.dashboards.loopback_grafana import TOKEN, Answer, LoopbackGrafana, running
 
 DASHBOARD: dict[str, object] = {"uid": "tw-1", "title": "north · R101", "panels": []}
@@ -247,3 +249,14 @@ def test_push_says_what_went_wrong(config: Path, grafana: LoopbackGrafana, capsy
 def test_draw_draws_each(config: Path, tmp_path: Path) -> None:
     assert run("draw", tmp_path / "drawn", "--config", config) == 0
     assert len(list((tmp_path / "drawn").glob("*.svg"))) == 8
+
+
+def test_our_page_leads_to_the_dashboards_that_are_written(config: Path, tmp_path: Path) -> None:
+    config.write_text(CONFIG + "grafana: {url: 'https://g.example/graphs/'}\n", encoding="utf-8")
+    run("write", tmp_path / "out", "--config", config)
+    links = elsewhere(load(config))
+
+    assert links is not None
+    for address, title in ((links.plant, "north · Plant"), (links.batch.removesuffix("?var-batch="), "north · Batch")):
+        uid = address.removeprefix("https://g.example/graphs/d/")
+        assert json.loads((tmp_path / f"out/dashboards/{uid}.json").read_text(encoding="utf-8"))["title"] == title
