@@ -125,7 +125,7 @@ def _read_again(
             continue
         there = frame.columns[VALUE].mask()
         if only_good:
-            there = there & (frame.columns[STATUS].values < status.BAD)
+            there = there & ~status.is_bad(frame.columns[STATUS].values.astype(np.uint32))
         times, column = frame.time_ns[there], frame.columns[VALUE].at(there)
         if len(times):
             _put(made, np.searchsorted(edges, times, "right") - 1, np.asarray(column.values, np.float64))
