@@ -1,5 +1,6 @@
 """WHERE: the span of time apart, the rest decided per series, and row by row where a field is asked about."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -122,6 +123,28 @@ def fields_in(expr: Expr | None, fields: Mapping[str, Kind]) -> frozenset[str]:
     if expr is None:
         return frozenset()
     return frozenset(one.name for one in parts(expr) if isinstance(one, Ref) and is_field(one, fields))
+
+
+def pinned(where: Expr | None, name: str) -> str | None:
+    """The one value that a condition allows a tag: `= 'x'`, or Grafana's `=~ /^x$/` of a chosen value; else None."""
+    if not isinstance(where, Binary):
+        return None
+    if where.op == "AND":
+        return pinned(where.left, name) or pinned(where.right, name)
+    if not isinstance(where.left, Ref) or where.left.name != name:
+        return None
+    if where.op == "=" and isinstance(where.right, Text):
+        return where.right.value
+    return _literal(where.right.pattern) if where.op == "=~" and isinstance(where.right, Regex) else None
+
+
+def _literal(pattern: str) -> str | None:
+    """What an anchored regular expression without anything special stands for."""
+    if not (pattern.startswith("^") and pattern.endswith("$")):
+        return None
+    inner = pattern[1:-1]
+    plain = re.sub(r"\\([^\w\s])", r"\1", inner)
+    return plain if re.fullmatch(r"(\\[^\w\s]|[^\\^$*+?.()|\[\]{}])+", inner) else None
 
 
 def asks_no_more_than_good(where: Expr | None, fields: Mapping[str, Kind]) -> bool:

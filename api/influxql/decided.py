@@ -89,6 +89,7 @@ class Decided:
 
     deps: Dependencies
     now_ns: int
+    batch: str | None = None  # the only one that is asked for
 
     def names(self) -> list[str]:
         """Every measurement that there may be."""
@@ -140,7 +141,10 @@ class Decided:
 
     def _phases(self, span: Span, most: int, whole: bool) -> Iterator[Point]:  # noqa: FBT001
         end_ns = self.now_ns + 1 if span.last_ns is None else span.last_ns + 1
-        read = self.deps.records.list_phases(span.first_ns, end_ns, None, most + 1)
+        if self.batch is None:
+            read = self.deps.records.list_phases(span.first_ns, end_ns, None, most + 1)
+        else:
+            read = self.deps.records.phases_of(self.batch, most + 1)
         if whole and len(read) > most:
             raise _too_many(most, "phases")
         yield from phase_points(read[:most], self.now_ns)

@@ -1,10 +1,10 @@
 """The statements of one request over one view of the record."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from api.influxql.conditions import Span, split_time
+from api.influxql.conditions import Span, pinned, split_time
 from api.influxql.decided import Decided
 from api.influxql.faults import Unanswered
 from api.influxql.frames import Record
@@ -45,7 +45,9 @@ class Evaluation:
             raise Unanswered(f"retention policy not found: {self.policy}")
         # Dates are of a zone that only the plan knows: then nothing is left out by time here.
         span = Span() if statement.zone else split_time(statement.where, self.now_ns, None)[0]
-        found = chosen([*self.measurements, *self._decided(statement.sources, span)], statement.sources)
+        of_batch = replace(self.decided, batch=pinned(statement.where, "batch"))
+        known = [*self.measurements, *self._decided(statement.sources, span, of=of_batch)]
+        found = chosen(known, statement.sources)
         for measurement in found:
             yield from Selecting(plan(statement, measurement, self.now_ns), measurement, self.record).tables()
 
@@ -59,11 +61,18 @@ class Evaluation:
         return [*self.measurements, *self._decided(sources, span, most, whole=False)]
 
     def _decided(
-        self, sources: Sequence[Source], span: Span, most: int | None = None, *, whole: bool = True
+        self,
+        sources: Sequence[Source],
+        span: Span,
+        most: int | None = None,
+        *,
+        whole: bool = True,
+        of: Decided | None = None,
     ) -> Iterator[Measurement]:
-        names = self.decided.names()
+        decided = of or self.decided
+        names = decided.names()
         for name in chosen_names(names, sources) if sources else names:
-            made = self.decided.read(name, span, most, whole=whole)
+            made = decided.read(name, span, most, whole=whole)
             if made is not None:
                 yield made
 

@@ -8,6 +8,9 @@ import pytest
 from api.app import create_app
 from api.dependencies import Dependencies
 from api.influxql import decided as module
+from api.influxql.conditions import pinned
+from api.influxql.parsing import parse
+from api.influxql.tree import Select
 from domain.time import HOUR_NS, MINUTE_NS
 from tests.acceptance.influxql.deciding import decided
 from tests.acceptance.influxql.plant import END_NS, NOW_NS, SITE, START_NS
@@ -137,6 +140,30 @@ async def test_more_than_can_be_told_is_refused_where_all_is_asked(
     alarms = await ask(f'SELECT "message" FROM "{SITE}_alarms"')
     phases = await ask(f'SELECT "text" FROM "{SITE}_phases"')
 
+    one_batch = await ask(f'SELECT "text" FROM "{SITE}_phases" WHERE "batch" =~ /^B\\-2$/')
+
+    assert len(one_batch["series"][0]["values"]) == 1
     assert "more than 3 transitions of alarms; ask for a shorter time" in alarms["error"]
     assert "more than 3 phases" in phases["error"]
     assert len(young["series"][0]["values"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "batch"),
+    [
+        ("\"batch\" = 'B-1'", "B-1"),
+        (r'"batch" =~ /^B\-1\/\(a\)$/', "B-1/(a)"),
+        ('"unit" = \'R1\' AND "batch" =~ /^B-1$/ AND time > 0', "B-1"),
+        ('"batch" =~ /^B-.*$/', None),
+        ('"batch" =~ /^(B-1|B-2)$/', None),
+        (r'"batch" =~ /^\d$/', None),
+        ('"batch" =~ /B-1/', None),
+        ("\"batch\" != 'B-1'", None),
+        ("\"batch\" = 'B-1' OR \"batch\" = 'B-2'", None),
+    ],
+)
+def test_one_batch_is_known_as_one(where: str, batch: str | None) -> None:
+    (statement,) = parse(f"SELECT a FROM b WHERE {where}", {})
+    assert isinstance(statement, Select)
+
+    assert pinned(statement.where, "batch") == batch
