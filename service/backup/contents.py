@@ -50,6 +50,8 @@ def secret_files(configuration: Configuration) -> Iterator[tuple[str, Path]]:
         for key in _SECRETS:
             if (told := getattr(section, key, None)) is not None:
                 yield f"{name}.{key}", configuration.beside(told)
+    if configuration.http.tls is not None:
+        yield "http.tls.key_file", configuration.http.tls.key
     for key in _SECRETS:
         if configuration.records is not None and (path := getattr(configuration.records, key, None)) is not None:
             yield f"records.postgresql.{key}", path

@@ -14,9 +14,11 @@ from historian.influx_looking import look_at_bucket
 from records.looking import look_at_records
 from service.backup.contents import secret_files
 from service.config.build import Configuration
+from service.config.network import Pair
 from service.doctor.row import Row, look, not_checked, ok, wrong
 from service.files import Files
 from service.gauges import read_report
+from service.https import validity_of
 from service.keeping import address_of
 from service.mirroring import bucket_of
 
@@ -93,7 +95,9 @@ def secrets(configuration: Configuration) -> Iterator[Row]:
 
 
 def certificates(configuration: Configuration) -> Iterator[Row]:
-    """How long our own certificate is good, and those that a person trusted."""
+    """How long our own certificates are good, and those that a person trusted."""
+    if configuration.http.tls is not None:
+        yield _page(configuration.http.tls)
     folder = Files(configuration.data).certificates
     found = [(f"own/{name}", seen) for name, seen in kept_certificates(folder / "own")]
     found += [(f"trusted/{name}", seen) for name, seen in kept_certificates(folder / "trusted")]
@@ -115,6 +119,14 @@ def days_left(check: str, certificate: CertificateSeen) -> Row:
     if left < _DAYS_WRONG:
         return wrong(check, seen, "Renew it now, and have the other side trust the new one.")
     return look(check, seen, "Plan its renewal.") if left < _DAYS_LOOK else ok(check, seen)
+
+
+def _page(pair: Pair) -> Row:
+    """The certificate by which the page is served; `check` refuses one that has run out."""
+    check, now_s = "certificate of the page", time.time()
+    validity = validity_of(pair)
+    seen = f"{pair.certificate}: {validity.days_left(now_s):.0f} days"
+    return look(check, seen, "Renew it; a new file is taken at once.") if validity.is_short(now_s) else ok(check, seen)
 
 
 def mirrors(configuration: Configuration) -> Iterator[Row]:

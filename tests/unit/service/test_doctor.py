@@ -17,6 +17,7 @@ from service.config.build import load
 from service.doctor import keeping, machine, plant
 from service.doctor.row import State, ok
 from service.doctor.running import Check, examine
+from tests.certificates import make
 
 MINIMAL = """\
 site: north
@@ -238,3 +239,13 @@ def test_a_mirror_is_asked_whether_the_token_may_write_and_nothing_is_written(tm
 
     assert (row.state, word in row.seen) == (state, True), row
     assert [body for _, body in _Influx.asked if body] == []
+
+
+def test_the_certificate_of_the_page_and_its_key_are_looked_at(tmp_path):
+    make(tmp_path, begin=-85)  # of 90 days
+    config = tmp_path / "thermowell.yaml"
+    config.write_text("site: north\nhttp:\n  tls:\n    certificate_file: plant.pem\n    key_file: plant.key\n")
+    configuration = load(config)
+
+    assert states(keeping.certificates(configuration)) == {"certificate of the page": State.LOOK}
+    assert states(keeping.secrets(configuration)) == {"secret http.tls.key_file": State.OK}
