@@ -1,5 +1,6 @@
 """A Grafana on the loopback: it takes the requests that its HTTP API documents, refuses any other, and misbehaves on demand."""
 
+import contextlib
 import json
 import re
 import threading
@@ -55,10 +56,11 @@ class LoopbackGrafana:
         self.slow.wait(20)
         code, said = self.broken.get((request.command, path)) or self._decided(request, path, body)
         told = said if isinstance(said, str) else json.dumps(said)
-        request.send_response(code)
-        request.send_header("Content-Type", "application/json")
-        request.end_headers()
-        request.wfile.write(told.encode())
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who waited for a slow answer may be gone
+            request.send_response(code)
+            request.send_header("Content-Type", "application/json")
+            request.end_headers()
+            request.wfile.write(told.encode())
 
     def _decided(self, request: BaseHTTPRequestHandler, path: str, body: bytes) -> Answer:
         if request.headers["Authorization"] != f"Bearer {TOKEN}":
