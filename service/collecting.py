@@ -52,7 +52,8 @@ async def collect(
                     journal.submit(delivery)
                     pause_s = 1.0
         except Exception:  # the task's root: this source starts over, the others go on
-            log.exception("source %s failed; starting it again in %.0f s", source.name, pause_s)
+            told = {"source": source.name}
+            log.exception("source %s failed; starting it again in %.0f s", source.name, pause_s, extra=told)
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 

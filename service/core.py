@@ -14,6 +14,7 @@ from domain.figures import Histogram, Reading
 from domain.findings import Finding
 from domain.ports import Source
 from domain.tags import TagTable
+from domain.time import SECOND_NS
 from historian.chunks.store import ChunkStore
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
@@ -24,6 +25,7 @@ from service.backup import restored
 from service.behind import FollowersLook
 from service.collecting import beat, collect
 from service.config.build import Configuration
+from service.deadman import Deadman, Way
 from service.deciding import Begun, Stop, decide, stopped, together
 from service.elsewhere import JudgeElsewhere, MirrorElsewhere, figures_of_others, one_configuration
 from service.files import Files
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from service.mirroring import MirrorFollower
 
 log = logging.getLogger(__name__)
+
+_STANDS_S = 30.0  # so long may a stage stand that lacks something, until the way is said not to work
 
 
 @dataclass(slots=True)
@@ -180,6 +184,13 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     mirrors += _mirrors(core, judge, open_before, recorded)
     positions = {"store": lambda: storing.position, "judge": lambda: judge.position}
     behind = FollowersLook(core.journal.last, positions, core.store.cursor, parts.rhythm.now_s)
+    troubles = TroubleWatch(parts.troubles, judge.note, open_before.values())
+
+    def hindrance() -> str | None:
+        problem = core.journal.health().problem or judge.trouble
+        return troubles.stopped() if problem is None else str(problem)
+
+    deadman = _deadman(core, positions, hindrance)
     reporter = Reporter(
         core.journal,
         core.store,
@@ -192,10 +203,11 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
             *([judging.figures] if judging is not None else []),
             *(mirror.figures for mirror in mirrors),
             functools.partial(figures_of_others, run, others),
+            *([] if deadman is None else [deadman.figures]),
             lambda: [core.loop_delays.reading()],
             parts.machine,
         ],
-        TroubleWatch(parts.troubles, judge.note, open_before.values()),
+        troubles,
         afar.notes.as_json,
         parts.rhythm.now_s,
     )
@@ -207,8 +219,22 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         report_for_ever(run, reporter, parts.report_every_s),
         *(mirror.run() for mirror in mirrors),
         *_scrubbing(core, judge, open_before),
+        *([] if deadman is None else [deadman.run()]),
         *([one_configuration(run, others, core.configuration.file, core.configuration.hash)] if others else []),
     ]
+
+
+def _deadman(
+    core: Core, followers: Mapping[str, Callable[[], Position]], hindrance: Callable[[], str | None]
+) -> Deadman | None:
+    """The sign of life, if one is asked for."""
+    configuration, sink = core.configuration, core.parts.sign
+    if sink is None or configuration.deadman is None:
+        return None
+    longest_s = max(_STANDS_S, 3 * configuration.heartbeat_ns / SECOND_NS / core.parts.clock.speed)
+    way = Way(core.journal.last, followers, hindrance, journal_moves=bool(configuration.sources), longest_s=longest_s)
+    about = {"site": configuration.site, "version": VERSION}
+    return Deadman(sink, configuration.deadman.every / SECOND_NS, way, about)
 
 
 def _ground(core: Core) -> Ground:

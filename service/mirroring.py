@@ -209,7 +209,11 @@ class MirrorFollower:
         """
         if why != self._trouble:
             log.warning(
-                "mirror %s waits: %s; %.1f h until its rows leave the journal", self.name, why, self.watch.hours_left
+                "mirror %s waits: %s; %.1f h until its rows leave the journal",
+                self.name,
+                why,
+                self.watch.hours_left,
+                extra={"mirror": self.name},
             )
         self._trouble = why
         self.counts.retries += 1

@@ -20,6 +20,7 @@ from records.database import SqlRecords
 from service.backup.holding import trimming
 from service.clock import make_clock
 from service.config.build import Configuration
+from service.deadman import FileSink, Sink, UrlSink, url_in
 from service.files import Files
 from service.judging import Effects, Rhythm
 from service.keeping import open_records
@@ -80,6 +81,7 @@ class Parts:
     channels: Sequence[Channel]
     concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
     trimming: Callable[[], AbstractContextManager[bool]] = always  # whether the journal may be trimmed meanwhile
+    sign: Sink | None = None  # where a sign of life goes
     roles: tuple[str, ...] = (CORE, DETECTORS, MIRROR)  # of this process
     machine: Callable[[], Iterable[Reading]] = _no_machine  # figures of what the service runs on
     troubles: Sequence[Trouble] = OF_THE_JOURNAL  # what of the service itself raises an alarm
@@ -114,10 +116,24 @@ def usual_parts(
         trimming=partial(trimming, files.trimming),
         machine=_machine(configuration, files),
         troubles=TROUBLES,
+        sign=_sink(configuration),
         roles=roles,
         leased=True,
         scrub_bytes_per_s=SCRUB_BYTES_PER_S,
     )
+
+
+def _sink(configuration: Configuration) -> Sink | None:
+    """Where the sign of life goes; the address may be a secret, so it may be in a file."""
+    deadman = configuration.deadman
+    if deadman is None:
+        return None
+    if deadman.file is not None:
+        return FileSink(configuration.beside(deadman.file))
+    if deadman.url_file is not None:
+        return UrlSink(url_in(configuration.beside(deadman.url_file)))
+    assert deadman.url is not None
+    return UrlSink(deadman.url)
 
 
 def _machine(configuration: Configuration, files: Files) -> Callable[[], Iterable[Reading]]:

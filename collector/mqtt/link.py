@@ -94,7 +94,9 @@ class Link:
                     if self._connect():
                         self._converse()
                 except Exception as problem:  # the thread's root: tell, and connect anew
-                    log.exception("source %s: the connection failed", self._settings.name)
+                    log.exception(
+                        "source %s: the connection failed", self._settings.name, extra={"source": self._settings.name}
+                    )
                     self._session.reason = f"internal error: {problem!r}"
                 self._client._sock_close()  # noqa: SLF001 (paho has no public way to drop a connection)
                 self._rest(self._session.ended())

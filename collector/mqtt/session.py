@@ -205,7 +205,8 @@ class Session:
         granted = [topic for topic in self._granted if topic != self._mark]
         refused = [text for text in self._refused if not text.startswith(repr(self._mark))]
         if refused:
-            log.error("source %s: the broker refused %s", self._settings.name, "; ".join(refused))
+            told = {"source": self._settings.name}
+            log.error("source %s: the broker refused %s", self._settings.name, "; ".join(refused), extra=told)
             self._subscribe_again_s = self._now_s() + _ASK_AGAIN_S
         if granted:
             self._delay_s = self._settings.reconnect_first_s

@@ -4,9 +4,9 @@ import argparse
 import importlib
 import logging
 import sys
-import traceback
 
 from domain.errors import ConfigError, ThermowellError
+from service import logs
 from service.exits import code_of
 
 VERBS = {
@@ -42,11 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one verb; its exit code becomes the process's."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments[0] if arguments else "").parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    logs.set_up("text")
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -69,7 +65,7 @@ def _tell(error: Exception) -> None:
     elif isinstance(error, ThermowellError):
         print(f"thermowell: {error}", file=sys.stderr)
     else:
-        traceback.print_exception(error)
+        logging.getLogger(__name__).critical("ended by a fault of this program", exc_info=error)
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
+from service import logs
 from service.config.build import load
 from service.roles import CORE, ROLES, WEB, chosen
 from service.supervise import SUPERVISED, Supervisor, die_with_parent
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Supervise the processes, or be one of them."""
     configuration = load(options.config)
+    logs.set_up(configuration.log)
     if options.role is None:
         return Supervisor(options.config).run()
     if options.supervised:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from domain.errors import Complaint, ConfigError
 from domain.recipes import Recipe
@@ -15,7 +16,7 @@ from service.config import recipes, tags
 from service.config.checking import validated
 from service.config.document import Document, read_document
 from service.config.drift import learn_warnings
-from service.config.model import ClockFile, ClockText, ConfigFile, Mirror, ModelText, Notify, Source
+from service.config.model import ClockFile, ClockText, ConfigFile, DeadmanText, Mirror, ModelText, Notify, Source
 from service.config.models import drafted_models
 from service.config.network import Network, network_of, remarks
 from service.config.quantities import registry
@@ -46,6 +47,8 @@ class Configuration:
     routes: Mapping[str, Route]  # of MQTT tags, by tag name
     rulebook: Rulebook
     notify: Mapping[str, Notify]
+    log: Literal["text", "json"]
+    deadman: DeadmanText | None
     mirrors: Mapping[str, Mirror]
     grafana: str  # its address as people reach it, without a slash at its end; empty: there is none
     models: Mapping[str, ModelText]  # as they are to be trained; those that have a file are in the rulebook
@@ -83,6 +86,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
     _check_mirrors(document, file, path, complaints)
+    _check_deadman(document, file, path, complaints)
     records = records_of(document, file.records.postgresql, path, complaints)
     if complaints:
         raise ConfigError(tuple(complaints))
@@ -105,6 +109,8 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         rulebook=hashed(replace(rulebook, models=models)),
         models=file.models,
         notify=file.notify,
+        log=file.log.format,
+        deadman=file.deadman,
         mirrors=file.mirrors,
         grafana="" if file.grafana is None else file.grafana.url.rstrip("/"),
         hash=digest,
@@ -151,6 +157,14 @@ def _check_notify(document: Document, file: ConfigFile, path: Path, complaints: 
     for name, entry in file.notify.items():
         if entry.url_file and not (path.parent / entry.url_file).is_file():
             complaints.append(document.complain(("notify", name, "url_file"), f"no file {entry.url_file!r}"))
+
+
+def _check_deadman(document: Document, file: ConfigFile, path: Path, complaints: list[Complaint]) -> None:
+    deadman = file.deadman
+    if deadman is not None and deadman.url_file and not (path.parent / deadman.url_file).is_file():
+        complaints.append(document.complain(("deadman", "url_file"), f"no file {deadman.url_file!r}"))
+    if deadman is not None and deadman.file and not (path.parent / deadman.file).parent.is_dir():
+        complaints.append(document.complain(("deadman", "file"), f"no folder for {deadman.file!r}"))
 
 
 def _check_mirrors(document: Document, file: ConfigFile, path: Path, complaints: list[Complaint]) -> None:

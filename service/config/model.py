@@ -662,6 +662,29 @@ class Notify(Section):
         return self
 
 
+class LogText(Section):
+    """How the service's log lines look."""
+
+    format: Literal["text", "json"] = "text"
+
+
+class DeadmanText(Section):
+    """Where a sign of life goes while the whole way works."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+(/\S*)?$")
+    url_file: str | None = None
+    file: str | None = None
+    every: Duration = 60_000_000_000
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(each is not None for each in (self.url, self.url_file, self.file)) != 1:
+            raise ValueError("needs exactly one of `url`, `url_file` and `file`")
+        if self.every < 1_000_000_000:
+            raise ValueError("`every` is at least 1s")
+        return self
+
+
 class InfluxDb(Section):
     """A bucket of an InfluxDB 2."""
 
@@ -757,6 +780,8 @@ class ConfigFile(Section):
     shifts: ShiftsText | None = None
     drift: PlantDrift = PlantDrift()
     notify: dict[str, Notify] = {}
+    log: LogText = LogText()
+    deadman: DeadmanText | None = None
     mirrors: dict[str, Mirror] = {}
     grafana: Grafana | None = None
     models: dict[str, ModelText] = {}

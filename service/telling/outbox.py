@@ -194,16 +194,16 @@ class Outbox:
         if isinstance(came, Refused):
             self._outcomes[channel, "refused"] += 1
             self._given_up[channel] += len(waiting)
-            log.error("%s refused a notice: %s", channel, came)
+            log.error("%s refused a notice: %s", channel, came, extra={"channel": channel})
             return NoticeResult("refused", str(came))
-        attempts = 1 + max(each.attempts for each in waiting)
+        attempts, about = 1 + max(each.attempts for each in waiting), {"channel": channel}
         unknown = isinstance(came, MayHaveArrived) or any(each.doubtful for each in waiting)
         self._outcomes[channel, "unknown" if isinstance(came, MayHaveArrived) else "retry"] += 1
         if attempts >= self._patience.attempts:
             self._given_up[channel] += len(waiting)
-            log.error("a notice for %s is given up after %d attempts: %s", channel, attempts, came)
+            log.error("a notice for %s is given up after %d attempts: %s", channel, attempts, came, extra=about)
             return NoticeResult("unknown" if unknown else "refused", f"after {attempts} attempts: {came}")
-        log.warning("a notice for %s is tried again later (attempt %d): %s", channel, attempts, came)
+        log.warning("a notice for %s is tried again later (attempt %d): %s", channel, attempts, came, extra=about)
         next_ns = self._wall_ns() + self._patience.pause_ns(attempts)
         return NoticeResult("unknown" if unknown else "waiting", str(came), next_ns)
 
