@@ -131,7 +131,10 @@ export async function readSources(list, windowMs, nowMs) {
     ask("/v1/gaps", { time: "ms", start }),
   ]);
   const names = [...new Set([...heartbeats.map((beat) => beat.source), ...sources.map((source) => source.source)])].sort();
-  if (!names.length) return;
+  if (!names.length) {
+    list.replaceChildren(element("li", { class: "empty" }, "No source has been heard yet."));
+    return;
+  }
   list.replaceChildren(
     ...names.map((name) => {
       const beat = heartbeats.find((one) => one.source === name);

@@ -10,7 +10,7 @@ const LABEL_PX = 52;
 export class Timeline {
   constructor(box, units, onPhase) {
     Object.assign(this, { box, units, onPhase });
-    this.batches = [];
+    this.batches = null; // not read yet
   }
 
   async read(windowMs, nowMs) {
@@ -22,7 +22,11 @@ export class Timeline {
   }
 
   draw(nowMs) {
-    if (!this.batches.length) return;
+    if (this.batches === null) return;
+    if (!this.batches.length) {
+      this.box.replaceChildren(element("p", { class: "empty" }, "No batch has run in this time. Units show one once their batch and phase tags say so."));
+      return;
+    }
     const start = nowMs - this.windowMs;
     const axis = { start, nowMs, whole: this.windowMs * (1 + AHEAD), widthPx: Math.max(this.box.clientWidth - 72, 100) };
     const names = [...new Set([...this.units, ...this.batches.map((batch) => batch.unit)])];

@@ -1,9 +1,11 @@
 """The overview as a shift lead uses it, in a real browser."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -256,6 +258,40 @@ def test_a_hold_that_is_over_its_limit_in_the_worst_case_only_says_perhaps(page:
     told = page.wait_for("window.perhaps")
     assert told[:2] == ["perhaps over its limit", "perhaps 1 h 00 min over"]
     assert told[2:] == ["over its limit", "1 h 00 min over"]
+
+
+EMPTIED = """(async () => {
+    const { Timeline } = await import("/static/js/timeline.js");
+    const box = document.createElement("div"), fetched = window.fetch, now = Date.now();
+    const phase = { phase: "heat", start_ms: now - 60e3, end_ms: null, recipe: "API-1" };
+    const batch = { unit: "R101", batch: "B-1", start_ms: now - 60e3, end_ms: null, phases: [phase] };
+    const timeline = new Timeline(box, ["R101"], () => undefined), told = [];
+    timeline.draw(now);
+    told.push(box.textContent);
+    for (const batches of [[batch], []]) {
+      window.fetch = async () => new Response(JSON.stringify({ batches }), { headers: { "content-type": "application/json" } });
+      try { await timeline.read(3600e3, now); } finally { window.fetch = fetched; }
+      told.push(box.textContent);
+    }
+    window.emptied = told;
+})(), 1"""
+
+
+def test_batches_that_left_the_time_shown_are_not_shown_any_longer(page: Browser) -> None:
+    page.evaluate(EMPTIED)
+
+    before, during, after = page.wait_for("window.emptied")
+    assert before == ""  # nothing is said before it was read
+    assert "B-1" in during
+    assert after.startswith("No batch has run in this time.")
+
+
+def test_nothing_is_said_to_be_none_before_it_was_read(server: Server) -> None:
+    with urllib.request.urlopen(server.url, timeout=30) as answer:
+        served = answer.read().decode()
+
+    assert served.count("Reading the ") == 5
+    assert not re.search("Nothing waits|no batch|No batch|Nobody|No source", served)
 
 
 def test_what_is_left_of_a_hold_and_of_a_budget_are_the_biggest_words_of_it(page: Browser) -> None:
