@@ -26,7 +26,7 @@ from domain.entries import (
     RecipeApproved,
     Rejudge,
 )
-from domain.errors import DamagedFile, Refused, RetryLater
+from domain.errors import DamagedFile, NewerFormat, Refused, RetryLater
 from domain.figures import Histogram, Reading
 from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.genealogy import BatchLink
@@ -279,6 +279,8 @@ class Judge:
             try:
                 self._take_over(state)
                 self.snapshot_position = position
+            except NewerFormat:
+                raise  # to judge without it, and to write over it, would lose what a newer program knows
             except DamagedFile as error:
                 self.damaged += 1
                 log.error("the detectors start afresh: %s", error)  # noqa: TRY400  the message says all

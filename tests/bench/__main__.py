@@ -24,6 +24,7 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "spine": ("spine", "spine_mqtt"),
     "influxql": ("influxql",),
     "commit": ("commit_under_query",),
+    "readers": ("commit_under_readers",),
     "latency": ("latency_p50", "latency_p99", "latency_under_query"),
     "journal": ("journal_written",),
     "influx_lines": ("influx_lines",),

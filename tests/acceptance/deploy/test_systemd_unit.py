@@ -47,6 +47,16 @@ def test_systemd_knows_every_option(tmp_path: Path) -> None:
 
 
 @needs_systemd
+def test_the_unit_of_a_role_is_made_by_the_command_in_the_docs(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^sed .*thermowell@.service$", text_of("docs/production.md"), re.MULTILINE)
+    command = line.partition(" > ")[0]
+    made = subprocess.run(["sh", "-c", command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    assert "thermowell run --role %i --config /etc/thermowell/thermowell.yaml" in made
+    assert complaints(tmp_path, made) == ""
+
+
+@needs_systemd
 def test_the_sandbox_is_as_tight_as_it_was(tmp_path: Path) -> None:
     """systemd's own measure, 0 (closed) to 10 (open), told in tenths; it was 1.2 when this was written."""
     unit = tmp_path / "thermowell.service"

@@ -1,0 +1,1 @@
+"""Data folders of older programs, and what made them."""
