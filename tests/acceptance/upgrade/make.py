@@ -3,7 +3,7 @@
 The program runs from a worktree of that commit, as a real service on a real mosquitto, with the libraries that are
 installed now. It is given samples, late and repeated ones too, an alarm that a person acknowledges and one that stands;
 `NAME.tar.xz` is then the folder as it stopped, with `told.json`: what went in, and what plain SQL finds in the files.
-Takes two minutes; run it from the top of a clone.
+Takes a minute; run it from the top of a clone.
 """
 
 import contextlib
@@ -22,7 +22,6 @@ from tests.acceptance.service.running import Api, broker, free_port, until
 from tests.acceptance.service.test_database_away import Plant, plant_at
 
 FOLDERS = Path(__file__).parent / "folders"
-TRIMMED_BEYOND = 10
 BROKER_PORT = 1  # where nobody listens: in the folder that is kept
 CONFIGURATION = """\
 site: north
@@ -32,34 +31,6 @@ sources: {{floor: {{mqtt: {{url: "mqtt://127.0.0.1:{mqtt}", topics: [plant/#]}}}
 tags:
   TT: {{source: floor, topic: plant/tt, value: /v, time: /t, time_unit: ns, unit: degC, limits: {{high: 50}}}}
 """
-
-TRIM = """
-import asyncio, sqlite3, sys
-from pathlib import Path
-from domain.samples import SampleBatch
-from historian.chunks.store import ChunkStore
-from historian.journal import ReadOnlyJournal, SqliteJournal
-
-data = Path(sys.argv[1])
-(snapshot,) = sqlite3.connect(data / "records.db").execute("SELECT position FROM snapshots").fetchone()
-store, reader = ChunkStore.open(data / "history"), ReadOnlyJournal(data / "journal.db")
-after = store.cursor()
-while entries := reader.read(after):
-    for after, entry in entries:
-        if isinstance(entry, SampleBatch):
-            store.write(after, entry)
-cursor = store.flush(everything=True)
-reader.close()
-
-async def trim():
-    journal = SqliteJournal.open(data / "journal.db")
-    await journal.trim(min(cursor, snapshot))
-    await asyncio.to_thread(journal.close)
-
-asyncio.run(trim())
-store.close()
-"""
-"""What the service does when two hours have gone by, by the older program's own parts."""
 
 
 def make(commit: str, name: str) -> Path:
@@ -104,27 +75,23 @@ def _run(folder: Path, program: Path) -> list[float]:
             process.wait(60)
 
     api = Api(ports["http"])
-    with broker(folder.parent / "broker", ports["mqtt"]), plant_at(ports["mqtt"]) as plant:
-        with service():
-            asked = command("token", "add", "Ada")
-            done = subprocess.run(asked, cwd=program, env=environment, check=True, capture_output=True, text=True)
-            token = done.stdout.split()[-1]
-            plant.says(20.0, retain=True)
-            until(lambda: _values(folder) >= 1)
-            plant.says(*(20.0 + number / 100 for number in range(200)), 60.0)
-            until(lambda: _alarms(folder) == 1)
-            until(lambda: api.post("/v1/alarms/TT~high/acknowledge", {"comment": "seen"}, token)[0] < 300)
-            plant.says(20.0)
-            until(lambda: _alarms(folder) >= 3)
-            _late(plant)
-            plant.says(70.0)
-            until(lambda: _alarms(folder) >= 4)
-            time.sleep(35)  # a snapshot is written
-        asked = [sys.executable, "-c", TRIM, str(folder / "data")]
-        subprocess.run(asked, cwd=program, env=environment, check=True)
-        with service():
-            plant.says(71.0, 72.0)
-            time.sleep(3)
+    with broker(folder.parent / "broker", ports["mqtt"]), plant_at(ports["mqtt"]) as plant, service():
+        asked = command("token", "add", "Ada")
+        done = subprocess.run(asked, cwd=program, env=environment, check=True, capture_output=True, text=True)
+        token = done.stdout.split()[-1]
+        plant.says(20.0, retain=True)
+        until(lambda: _values(folder) >= 1)
+        plant.says(*(20.0 + number / 100 for number in range(200)), 60.0)
+        until(lambda: _alarms(folder) == 1)
+        until(lambda: api.post("/v1/alarms/TT~high/acknowledge", {"comment": "seen"}, token)[0] < 300)
+        plant.says(20.0)
+        until(lambda: _alarms(folder) >= 3)
+        _late(plant)
+        plant.says(70.0)
+        until(lambda: _alarms(folder) >= 4)
+        time.sleep(35)  # a snapshot is written
+        plant.says(71.0, 72.0)
+        time.sleep(3)
     return plant.sent
 
 
