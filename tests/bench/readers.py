@@ -62,9 +62,9 @@ class _Readers:
         self._folder = folder
 
     def __enter__(self) -> Self:
-        whats = (("tests.bench.commit", "ask"), ("tests.bench.readers", "follow"))
+        commands = (("tests.bench.commit", "ask"), ("tests.bench.readers", "follow"))
         self._processes = [
-            subprocess.Popen([sys.executable, "-m", module, what, str(self._folder)]) for module, what in whats
+            subprocess.Popen([sys.executable, "-m", module, what, str(self._folder)]) for module, what in commands
         ]
         return self
 
