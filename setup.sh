@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 kind=${1:-run}
 case $kind in
     run) lock=requirements.lock; wanted="mosquitto" ;;
-    dev) lock=requirements-dev.lock; wanted="mosquitto chromium strace postgresql influxdb-client prometheus" ;;
+    dev) lock=requirements-dev.lock; wanted="mosquitto chromium strace postgresql influxdb-client prometheus nginx caddy" ;;
     *) echo "setup.sh: say run or dev" >&2; exit 2 ;;
 esac
 

@@ -22,13 +22,18 @@ class Made:
 
 
 def make(
-    folder: Path, name: str = "plant.example", *, begin: float = -1, days: float = 90, passphrase: bytes | None = None
+    folder: Path,
+    name: str = "plant.example",
+    *others: str,
+    begin: float = -1,
+    days: float = 90,
+    passphrase: bytes | None = None,
 ) -> Made:
-    """A self-signed pair for `name`, localhost and 127.0.0.1: valid from `begin` days from now on, for `days`."""
+    """A self-signed pair for the names, localhost and 127.0.0.1: valid from `begin` days from now on, for `days`."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     start = dt.datetime.now(dt.UTC) + begin * DAY
-    names = [x509.DNSName(name), x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [*map(x509.DNSName, (name, *others, "localhost")), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -3,11 +3,13 @@
 import { clockTime, day, duration, putTime } from "./format.js";
 
 const SILENT_AFTER_MS = 3000; // heartbeats come once a second
+const HELD_BACK_AFTER_MS = 6000; // and the first one at once
 
 export class Connection {
   constructor(speed) {
     this.speed = speed;
     this.plantMs = null;
+    this.startedAt = performance.now();
     this.heardAt = null; // performance.now() of the last event
     this.lostAt = null;
     this.faults = {};
@@ -49,13 +51,19 @@ export class Connection {
     const isFirst = this.heardAt === null;
     const isStale = this.isStale;
     this.box.className = `connection ${isFirst ? "is-waiting" : isStale ? "is-stale" : "is-live"}`;
-    this.say(isFirst ? "connecting" : isStale ? this.staleness() : "live");
+    this.say(isFirst ? this.waiting() : isStale ? this.staleness() : "live");
     document.body.classList.toggle("is-stale-page", isStale && !isFirst);
     const nowMs = this.nowMs;
     if (nowMs === null) return;
     putTime(this.clock, nowMs, clockTime(nowMs));
     const today = `${day(nowMs)} UTC`;
     if (this.day.textContent !== today) this.day.textContent = today;
+  }
+
+  // The page came, so the service answers: that its events do not is most often the work of something between.
+  waiting() {
+    const isHeldBack = performance.now() - this.startedAt > HELD_BACK_AFTER_MS;
+    return isHeldBack ? "no events yet: does a proxy hold them back?" : "connecting";
   }
 
   staleness() {

@@ -116,7 +116,7 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browsing(profile: Path) -> Iterator[Browser]:
+def browsing(profile: Path, *flags: str) -> Iterator[Browser]:
     """Start a browser with a profile of its own; it is gone afterwards."""
     assert PROGRAM is not None
     (commands, to_browser), (from_browser, answers) = os.pipe(), os.pipe()
@@ -132,7 +132,7 @@ def browsing(profile: Path) -> Iterator[Browser]:
         os.dup2(higher, 4)
 
     process = subprocess.Popen(
-        [PROGRAM, *_QUIET, f"--user-data-dir={profile}", "about:blank"],
+        [PROGRAM, *_QUIET, *flags, f"--user-data-dir={profile}", "about:blank"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -215,12 +215,20 @@ def test_the_compose_schema_takes_the_file(tmp_path: Path) -> None:
     done = subprocess.run(
         command, env={"PATH": "/usr/bin:/bin", **variables}, check=False, capture_output=True, text=True, timeout=60
     )
+    shutil.copy(ROOT / "deploy/compose-https.yml", tmp_path)
+    secured = subprocess.run(
+        [*command[:3], "--file", str(tmp_path / "compose-https.yml"), "config"],
+        env={"PATH": "/usr/bin:/bin", **variables, "THERMOWELL_TLS": "/srv/tls"},
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
     without = subprocess.run(
         command, env={"PATH": "/usr/bin:/bin"}, check=False, capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode == 0, done.stderr
     assert set(read(done.stdout)["services"]) >= set(SERVICES)
+    assert "https://127.0.0.1:8087/-/ready" in secured.stdout, secured.stderr
+    assert "/srv/tls:/tls:ro" in secured.stdout
     assert without.returncode != 0
     assert "set it to" in without.stderr
 

@@ -1,10 +1,12 @@
 """The page's certificate: what cannot be used is told before it is needed, and a renewed one is taken while it runs."""
 
 import asyncio
+import json
 import logging
 import shutil
 import socket
 import ssl
+import sys
 import time
 import warnings
 from collections.abc import AsyncIterator
@@ -20,6 +22,7 @@ from service.config.network import Pair
 from service.https import Renewing, faults_of, usable, validity_of
 from tests.certificates import Made, make
 from tests.unit.api.conftest import a_world
+from tests.unit.deploy.reading import stages
 
 
 def pair(made: Made) -> Pair:
@@ -221,6 +224,21 @@ async def _until(lines: AsyncIterator[str], last: str) -> AsyncIterator[str]:
         yield line
         if line == last:
             return
+
+
+async def test_the_images_health_check_asks_by_https_too(served: Served) -> None:
+    """By its own address, whatever name the certificate has and whatever proxy the environment names."""
+    (health,) = [rest for name, rest in stages()[1] if name == "HEALTHCHECK"]
+    command = [sys.executable, *json.loads(health.split("CMD ", 1)[1])[1:]]
+    environment = {
+        "THERMOWELL_READY_URL": f"https://127.0.0.1:{served.port}/-/ready",
+        "https_proxy": "http://127.0.0.1:9",
+    }
+    checking = await asyncio.create_subprocess_exec(*command, env=environment)
+    async with asyncio.timeout(30):
+        code = await checking.wait()
+
+    assert code == 0
 
 
 async def test_a_renewed_pair_is_shown_to_new_connections_and_old_ones_go_on(served: Served) -> None:
