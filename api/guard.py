@@ -1,5 +1,7 @@
 """What surrounds every request: whose name the browser called, and what the answer allows it to do."""
 
+import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -40,12 +42,16 @@ SECURITY_HEADERS = (
 )
 
 LARGEST_BODY = 64 * 1024
+TAKE_IN_WITHIN_S = 5.0
 LINES_A_MINUTE = 60
 """Refusals that are logged one by one; more of them in a minute are counted."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASKING = "/influx/"
 """Reads by POST: Grafana's server sends what its user's browser sent it."""
+
+_ENDS_IT = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+"""Refusals of the body itself: what is left of it is not waited for."""
 
 _NOTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST})
 
@@ -74,6 +80,33 @@ class Notes:
             logger.warning("%s %a from %s was refused with %d", scope["method"], scope["path"][:200], client, status)
 
 
+class _Body:
+    """The body of a request as it comes in, up to a limit."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._taken, self._is_whole = receive, 0, False
+
+    async def receive(self) -> Message:
+        """The next part; Problem 413 for a body that did not tell its length and is too long."""
+        message = await self._next()
+        if self._taken > LARGEST_BODY:
+            raise _too_large(self._taken)
+        return message
+
+    async def take_in(self) -> None:
+        """Read what is still on its way: who is refused before could lose the answer to a connection that is reset."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TAKE_IN_WITHIN_S):
+                while not self._is_whole and self._taken <= LARGEST_BODY:
+                    await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._taken += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        return message
+
+
 class Guard:
     """Turn away foreign Host headers (DNS rebinding) and foreign pages, add the security headers, count the answers."""
 
@@ -93,25 +126,19 @@ class Guard:
         except Problem as problem:
             refusal = _told(problem, scope)
 
+        body = _Body(receive)
+
         async def guarded_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = self._answered(scope, message)
+                if message["status"] >= HTTPStatus.BAD_REQUEST and message["status"] not in _ENDS_IT:
+                    await body.take_in()
             await send(message)
-
-        taken = 0
-
-        async def guarded_receive() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > LARGEST_BODY:  # a body that did not tell its length
-                raise _too_large(taken)
-            return message
 
         if refusal is not None:
             await refusal(scope, receive, guarded_send)
             return
-        await self._app(scope, guarded_receive, guarded_send)
+        await self._app(scope, body.receive, guarded_send)
 
     def _answered(self, scope: Scope, message: Message) -> Message:
         """The beginning of an answer, counted, with what the browser has to know."""

@@ -104,6 +104,7 @@ class Renewing:
         self._refused = ""
         self._told_s = -_TOLD_EVERY_S
         self._newest = self.context = server_context(pair)
+        self.validity = validity_of(pair)  # of what is served, whatever the files hold by now
         # OpenSSL asks this for every handshake, also of clients that name no server.
         self.context.sni_callback = self._choose
 
@@ -115,14 +116,10 @@ class Renewing:
         found = _fingerprint(self._pair)
         if found != self._seen:
             self._take(found)
-        try:
-            validity = validity_of(self._pair)
-        except Refused:
-            return  # `_take` has told
         now_s = self._now_s()
-        if validity.is_short(now_s) and now_s - self._told_s >= _TOLD_EVERY_S:
+        if self.validity.is_short(now_s) and now_s - self._told_s >= _TOLD_EVERY_S:
             self._told_s = now_s
-            log.warning("the certificate %s ends in %.1f days", self._pair.certificate, validity.days_left(now_s))
+            log.warning("the certificate %s ends in %.1f days", self._pair.certificate, self.validity.days_left(now_s))
 
     def _take(self, found: Fingerprint) -> None:
         # Two files are not replaced in one moment: a pair that does not fit is looked at again.
@@ -132,12 +129,12 @@ class Renewing:
                 log.warning("the new certificate is not taken, the one before goes on: %s", self._refused)
             return
         try:
-            self._newest = server_context(self._pair)
+            self._newest, self.validity = server_context(self._pair), validity_of(self._pair)
         except Refused as refused:  # replaced again since it was looked at
             log.warning("the new certificate is not taken yet: %s", refused)
             return
         self._seen, self._refused = found, ""
-        log.info("a new certificate is served, for %.1f days", validity_of(self._pair).days_left(self._now_s()))
+        log.info("a new certificate is served, for %.1f days", self.validity.days_left(self._now_s()))
 
     async def look_for_ever(self) -> None:
         """Look every few seconds until it is cancelled."""

@@ -21,7 +21,7 @@ from service.config.build import Configuration
 from service.deciding import hold
 from service.files import Files
 from service.gauges import figures_of, read_report, record_counts
-from service.https import usable
+from service.https import Renewing, usable
 from service.keeping import journal_there, open_records
 from service.loop_delay import watch_loop
 from service.machine import build_figures, process_figures
@@ -50,6 +50,10 @@ async def run_web(configuration: Configuration) -> None:
     feed = Feed(journal, records, clock, refresh=history.refresh)
     waker = Waker(files.run, "core.sock")
     started_s, delays = time.time(), Histogram("thermowell_event_loop_delay_seconds", ("web",))
+    pair = configuration.http.tls
+    renewing = None if pair is None else await usable(pair, stop, time.time)
+    if stop.is_set():
+        return
     dependencies = Dependencies(
         site=configuration.site,
         version=VERSION,
@@ -60,7 +64,7 @@ async def run_web(configuration: Configuration) -> None:
         feed=feed,
         rulebook=configuration.rulebook,
         wake_core=waker.wake,
-        figures=lambda: _figures(files, started_s, delays),
+        figures=lambda: [*_figures(files, started_s, delays), *_certificate(renewing)],
         ready=lambda: _ready(files),
         holds=lambda: _holds(files),
         budgets=lambda: _budgets(files),
@@ -78,10 +82,6 @@ async def run_web(configuration: Configuration) -> None:
         allowed_hosts=configuration.http.names,
         front=configuration.http.front,
     )
-    pair = configuration.http.tls
-    renewing = None if pair is None else await usable(pair, stop, time.time)
-    if stop.is_set():
-        return
     started = asyncio.Event()
     app = create_app(dependencies)
     with listening(files.run, "web.sock", feed.woken):
@@ -137,6 +137,13 @@ def _figures(files: Files, started_s: float, delays: Histogram) -> list[Reading]
         delays.reading(),
         *figures_of(report),
     ]
+
+
+def _certificate(renewing: Renewing | None) -> list[Reading]:
+    """When the certificate ends that is served."""
+    if renewing is None:
+        return []
+    return [Reading("thermowell_certificate_expiry_timestamp_seconds", renewing.validity.end_s, ("http",))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,14 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium here: the p
 
 LIVE = "document.getElementById('connection-text').textContent === 'live'"
 
+DRAWN = """(() => {
+  const canvas = document.querySelector('[data-tag="R101.TT"] canvas');
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  let dark = 0;
+  for (let at = 0; at < pixels.length; at += 4) dark += pixels[at] < 90 && pixels[at + 2] < 110;
+  return dark > 150;
+})()"""
+
 
 @pytest.fixture(scope="module")
 def browser(nginx: Nginx, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
@@ -30,6 +38,7 @@ def test_the_page_lives_under_its_prefix_and_a_person_acts_on_it(nginx: Nginx, b
     place = nginx.prefixed
     browser.open(f"https://{place.name}:{place.port}{PREFIX}/", 1600, 1000)
     browser.wait_for(f"{LIVE} && document.querySelectorAll('.alarm').length === 4")
+    browser.wait_for(DRAWN)
     browser.evaluate("document.querySelector('.alarm button').click()")
     browser.evaluate(f"""(() => {{
       const form = document.querySelector('form.answer');
