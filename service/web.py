@@ -140,10 +140,10 @@ def _figures(files: Files, started_s: float, delays: Histogram) -> list[Reading]
 
 
 def _certificate(renewing: Renewing | None) -> list[Reading]:
-    """When the certificate ends that is served."""
+    """When the certificate ends that is served; the core tells of the one in the file."""
     if renewing is None:
         return []
-    return [Reading("thermowell_certificate_expiry_timestamp_seconds", renewing.validity.end_s, ("http",))]
+    return [Reading("thermowell_certificate_expiry_timestamp_seconds", renewing.validity.end_s, ("http served",))]
 
 
 @dataclass(frozen=True, slots=True)
