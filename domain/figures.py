@@ -194,7 +194,7 @@ FIGURES: Mapping[str, Figure] = {
     "thermowell_clock_synchronised": _gauge("1 while the kernel says that a time server holds this machine's clock"),
     "thermowell_clock_jumps_total": _counter("Times that this machine's clock was set by more than a second"),
     "thermowell_certificate_expiry_timestamp_seconds": _gauge(
-        "When a certificate ends, in seconds since 1970: own, http (its file), http served, or the name of a trusted file",
+        "When a certificate ends, in seconds since 1970: own, http (its file), http served, or a trusted file",
         "certificate",
     ),
     "thermowell_damaged_files": _gauge("Files of the data folder that were found damaged"),
