@@ -201,7 +201,6 @@ FIGURES: Mapping[str, Figure] = {
     "thermowell_service_troubles": _gauge(
         "Conditions of the service itself that raise an alarm at the moment", "trouble"
     ),
-    "thermowell_role_taken_over": _gauge("1 for ten minutes after a role was taken from a process that had it", "role"),
     # The sign of life that is sent out.
     "thermowell_deadman_healthy": _gauge("1 while the whole way works, so that the sign of life is sent"),
     "thermowell_deadman_beats_total": _counter("Signs of life: sent, failed, withheld", "outcome"),

@@ -343,38 +343,6 @@ TROUBLES: tuple[Trouble, ...] = (
         subject="data folder",
         text="{value:.0f} files of the data folder were found damaged; the log names them.",
     ),
-    Trouble(
-        _alarm(
-            "web restarted",
-            "service.restarted",
-            Priority.LOW,
-            8 * _HOUR_MIN,
-            "The process failed, was killed, or ran out of memory.",
-            "Pages were away for some seconds; nothing is lost.",
-            "Look at the log for the reason.",
-        ),
-        "thermowell_process_restarts_total",
-        label="web",
-        on=1,
-        off=0,
-        measure=Measure.GREW,
-        text="The {subject} process ended by itself and was started again.",
-    ),
-    Trouble(
-        _alarm(
-            "taken over",
-            "service.taken_over",
-            Priority.MEDIUM,
-            2 * _HOUR_MIN,
-            "The process that judged before was cut off from the database, or hung, or died.",
-            "What it was about to tell is told by this one; it can write nothing any more.",
-            "See that only one service is set up for this database.",
-        ),
-        "thermowell_role_taken_over",
-        on=1,
-        off=0,
-        text="This process took the role {subject} from one that had not given it back.",
-    ),
 )
 """Every trouble. A mirror's is told by its own watch: `mirror.away`."""
 

@@ -16,6 +16,9 @@ from cryptography import x509
 from domain.figures import Reading
 from service.version import VERSION
 
+RESTARTS = "THERMOWELL_RESTARTS"
+"""The variable by which a supervisor tells a process how often it was started again."""
+
 _SUFFIXES = (".der", ".crt", ".cer", ".pem")
 _JUMP_NS = 1_000_000_000
 _LOOK_AGAIN_S = 600.0
@@ -32,6 +35,7 @@ def process_figures(process: str) -> Iterator[Reading]:
     """What this process uses: as the kernel counts it."""
     label = (process,)
     yield Reading("thermowell_process_cpu_seconds_total", time.process_time(), label)
+    yield Reading("thermowell_process_restarts_total", int(os.environ.get(RESTARTS, "0")), label)
     yield Reading("thermowell_process_threads", threading.active_count(), label)
     yield Reading("thermowell_process_max_fds", resource.getrlimit(resource.RLIMIT_NOFILE)[0], label)
     if sys.platform == "linux":

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from service.exits import REFUSED
+from service.machine import RESTARTS
 from service.roles import USUAL
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Child:
     started_s: float = 0.0
     pause_s: float = _SHORTEST_PAUSE_S
     due_s: float = 0.0
+    restarts: int = 0
     was_steady: bool = False
 
 
@@ -76,7 +78,8 @@ class Supervisor:
         now_s = time.monotonic()
         if child.process is None:
             if now_s >= child.due_s:
-                child.process = subprocess.Popen([*self._command, "--role", child.roles])  # noqa: S603  our own program
+                command = [*self._command, "--role", child.roles]
+                child.process = subprocess.Popen(command, env={**os.environ, RESTARTS: str(child.restarts)})  # noqa: S603  our own program
                 child.started_s = now_s
             return None
         code = child.process.poll()
@@ -87,6 +90,7 @@ class Supervisor:
         if code == REFUSED and child.was_steady:
             child.pause_s = _LONGEST_PAUSE_S
         log.error("the process of %s ended with %s; starting it again in %.1f s", child.roles, code, child.pause_s)
+        child.restarts += 1
         child.process, child.due_s = None, now_s + child.pause_s
         child.pause_s = min(child.pause_s * 2, _LONGEST_PAUSE_S)
         return code

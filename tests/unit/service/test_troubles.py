@@ -178,14 +178,6 @@ def test_the_way_is_stopped_at_once_and_the_alarm_waits():
     assert service.watch.stopped() is None
 
 
-def test_the_web_process_alone_is_told_of_when_it_was_started_again():
-    service = Service()
-    for restarts in (2, 2, 3):
-        service.look(*(Reading("thermowell_process_restarts_total", restarts, (role,)) for role in ("core", "web")))
-
-    assert service.said == [("service.restarted", "web", Stage.OPEN)]
-
-
 def test_how_many_troubles_there_are_is_a_figure():
     service = Service()
     service.for_s(5, *reading(of("service.commit.failing"), 1))
