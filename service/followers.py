@@ -117,7 +117,9 @@ def _activated(reader: ReadOnlyJournal, configuration: Configuration) -> Positio
     through = reader.last()
     newest = reader.configurations(1)
     if not newest or newest[0].hash != configuration.hash:
-        raise RetryLater("the core runs with another configuration than this process; it has to start with the same")
+        raise RetryLater(
+            "the core has not activated the configuration of this process; both have to start with the same"
+        )
     return through
 
 
