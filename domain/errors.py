@@ -10,7 +10,7 @@ ThermowellError
 ├── ConfigError           a configuration that cannot be used; carries file, line, column and path
 ├── DamagedFile           stored bytes do not match their hash or their format
 │   └── NewerFormat       the file was written by a newer program; it is left alone
-│       └── UnknownEntry  whole, and of a kind that this program does not know
+│       └── UnknownEntry  whole, and of a kind, or with a word, that this program does not know
 └── DiskBudgetSpent       the journal's quota is used up; nothing more is acknowledged
 """
 
@@ -54,7 +54,7 @@ class NewerFormat(DamagedFile):
 
 
 class UnknownEntry(NewerFormat):
-    """An entry is whole, and of a kind that this program does not know: nothing is lost, nothing goes on behind it."""
+    """An entry is whole, and this program does not know its kind or a word of it: nothing is lost or goes on behind it."""
 
 
 class DiskBudgetSpent(ThermowellError):

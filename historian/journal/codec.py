@@ -27,7 +27,7 @@ from domain.entries import (
 from domain.errors import DamagedFile, UnknownEntry
 from domain.samples import SampleBatch
 from historian.journal import events
-from historian.journal.fields import Fields, Writable, to_json
+from historian.journal.fields import Fields, Writable, not_known, to_json
 from historian.journal.layouts import Layouts, Piece
 from historian.journal.samples import pack_samples, unpack_samples
 
@@ -119,7 +119,7 @@ class Decoder:
     def open(self, stored: bytes) -> Entry:
         """The entry; DamagedFile says what is wrong with the bytes (the caller knows the file and the position).
 
-        UnknownEntry where they are whole and of no kind that is known.
+        UnknownEntry where they are whole, and of a kind or with a word (such as a gap's cause) that is not known.
         """
         if stored[:1] != bytes([ENTRY_FORMAT]):
             raise DamagedFile(f"entry format {stored[:1].hex() or 'missing'} is not known")
@@ -194,6 +194,4 @@ def _entry(kind: int, fields: Fields) -> Entry:  # noqa: C901, PLR0911 - one lin
             return events.rejudge_entry(fields)
         case Kind.RECIPE:
             return events.recipe_entry(fields)
-    raise UnknownEntry(
-        f"kind {kind} of entries is not known here; it is whole, so a newer program may have written it: run that one"
-    )
+    raise UnknownEntry(not_known(f"kind {kind}"))

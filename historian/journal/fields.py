@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import orjson
 
-from domain.errors import DamagedFile
+from domain.errors import DamagedFile, UnknownEntry
 
 Writable = Mapping[str, object]
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -26,6 +26,11 @@ def to_json(fields: Writable) -> bytes:
 def number_text(number: float | None) -> float | str | None:
     """A number for JSON, which knows no NaN and no infinity: those by name."""
     return number if number is None or math.isfinite(number) else repr(number)
+
+
+def not_known(what: str) -> str:
+    """What to say of an entry whose checksum is right, and that this program cannot read nevertheless."""
+    return f"{what} of entries is not known here; it is whole, so a newer program may have written it: run that one"
 
 
 class Fields:
@@ -52,11 +57,12 @@ class Fields:
         return self.text(name) if name in self._found else ""
 
     def one_of(self, choices: type[Choice], name: str) -> Choice:
-        """A member of an enum of strings, by its value."""
+        """A member of an enum of strings, by its value. UnknownEntry where it has no such member."""
+        text = self.text(name)
         try:
-            return choices(self.text(name))
+            return choices(text)
         except ValueError as error:
-            raise DamagedFile(str(error)) from error
+            raise UnknownEntry(not_known(f"{name} {text!r}")) from error
 
     def integer(self, name: str) -> int:
         """A whole number."""

@@ -265,8 +265,11 @@ def test_a_null_among_names_is_damage():
         Decoder(NO_LAYOUTS).open(stored(payload))
 
 
-def test_an_unknown_kind_of_batch_event_is_damage():
-    payload = GOLDEN_EVENTS[EVENT].replace(b'"charge"', b'"explode"')
+@pytest.mark.parametrize(
+    ("entry", "known", "field"), [(GAP, "disconnect", "cause"), (ACTION, "shelve", "kind"), (EVENT, "charge", "kind")]
+)
+def test_a_word_that_is_not_known_is_no_damage_but_of_a_newer_program(entry: Entry, known: str, field: str):
+    payload = GOLDEN_EVENTS[entry].replace(f'"{known}"'.encode(), b'"explode"', 1)
 
-    with pytest.raises(DamagedFile, match="'explode' is not a valid EventKind"):
+    with pytest.raises(UnknownEntry, match=f"{field} 'explode' of entries is not known here; it is whole, so a newer"):
         Decoder(NO_LAYOUTS).open(stored(payload))

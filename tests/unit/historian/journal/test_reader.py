@@ -13,7 +13,7 @@ import pytest
 from domain.entries import START, Gap, GapCause, Position, TagDefined, TextBatch
 from domain.errors import DamagedFile, RetryLater, UnknownEntry
 from historian.journal import ReadOnlyJournal, SqliteJournal
-from historian.journal.codec import Encoder
+from historian.journal.codec import Encoder, event_payload
 from tests.checks.journal import (
     CONFIGURATION,
     GAP,
@@ -328,6 +328,21 @@ async def test_followers_hear_where_an_entry_of_an_unknown_kind_is_and_it_stays(
 
     with closing(sqlite3.connect(path)) as after:
         assert after.execute("SELECT body FROM lasting WHERE position = 2").fetchone() == (unknown,)
+
+
+async def test_a_cause_that_only_a_newer_program_knows_is_told_as_its_with_the_place(tmp_path: Path):
+    path = tmp_path / "journal.db"
+    with opened(path) as journal:
+        await journal.append(GAP, GAP)
+    with closing(sqlite3.connect(path)) as newer:
+        unknown = Encoder().seal(event_payload(GAP).replace(GAP.cause.value.encode(), b"abducted"))
+        newer.execute("UPDATE lasting SET body = ? WHERE position = 2", (unknown,))
+        newer.commit()
+    with opened(path) as journal:
+        entries = journal.follow(START)
+        assert (await anext(entries))[0] == 1
+        with pytest.raises(UnknownEntry, match=r"journal\.db: entry 2: cause 'abducted' .* a newer program"):
+            await anext(entries)
 
 
 async def test_the_values_of_a_text_tag_in_the_order_of_their_times(journal: SqliteJournal, reader: ReadOnlyJournal):
