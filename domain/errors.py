@@ -54,7 +54,7 @@ class NewerFormat(DamagedFile):
 
 
 class UnknownEntry(NewerFormat):
-    """An entry is whole, and this program does not know its kind or a word of it: nothing is lost or goes on behind it."""
+    """An entry is whole, but its kind or a word of it is not known here: nothing is lost, nothing goes on behind it."""
 
 
 class DiskBudgetSpent(ThermowellError):

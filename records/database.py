@@ -13,6 +13,7 @@ from typing import Self
 from domain.alarms import Notice, Transition
 from domain.approvals import CLOSING, Proposal
 from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
+from domain.errors import NewerFormat, Refused
 from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from domain.ports import Person
@@ -21,6 +22,7 @@ from records.address import Address
 from records.audit import AuditHead, AuditRecord
 from records.engine import Database
 from records.lease import Lease
+from records.looking import look_at_records
 from records.memo import Memo
 from records.outbox import NoticeResult, WaitingNotice
 from records.people import Account
@@ -46,6 +48,19 @@ class SqlRecords:
         A file that cannot be had is RetryLater; a server that is away is looked for again by every call.
         """
         return cls(Database(Path(address) if isinstance(address, str) else address), wall_ns)
+
+    @classmethod
+    def as_they_are(cls, address: Address) -> "SqlRecords":
+        """Open for reading alone: nothing is made and nothing is migrated, also beside an older service.
+
+        Refused: there are none yet; NewerFormat: a newer program made them. What an older one did not have is missing.
+        """
+        seen = look_at_records(address)
+        if seen.format is None:
+            raise Refused(f"{address} has no records yet: the service has never run on them")
+        if seen.format > seen.known:
+            raise NewerFormat(f"{address} has format {seen.format}; this program knows up to {seen.known}")
+        return cls(Database(address, as_it_is=True), time.time_ns)
 
     def close(self) -> None:
         """Give every connection back."""

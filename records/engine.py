@@ -30,9 +30,12 @@ class Database:
     def __init__(self, address: Address, *, as_it_is: bool = False) -> None:
         """NewerFormat and DamagedFile as `records.schema` says; a server may be away, and is looked for again.
 
-        `as_it_is`: the schema is neither made nor migrated nor looked at; for who only reads, and looks itself.
+        `as_it_is`: the schema is neither made nor migrated nor looked at; for who only reads, and looks itself. A file
+        is opened so that nothing can be written.
         """
-        self._backend = PostgresServer(address) if isinstance(address, Server) else SqliteFile(address)
+        self._backend = (
+            PostgresServer(address) if isinstance(address, Server) else SqliteFile(address, read_only=as_it_is)
+        )
         self._engine = self._backend.engine()
         self._prepared = as_it_is
         self._preparing = Lock()

@@ -33,8 +33,10 @@ class SqliteFile:
     reading: Mapping[str, object] = {}
     writing: Mapping[str, object] = {"writes": True}
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """`read_only`: nothing is written, and no file is made; sqlite3's error says so where somebody tries."""
         self._path = path
+        self._read_only = read_only
         self._writes = 0
         self._counting = Lock()
 
@@ -43,15 +45,17 @@ class SqliteFile:
 
     def engine(self) -> Engine:
         """A pool of connections that are set up as wanted."""
+        plain = URL.create("sqlite", database=str(self._path))
+        as_it_is = URL.create("sqlite", database=self._path.absolute().as_uri(), query={"mode": "ro", "uri": "true"})
         engine = create_engine(
-            URL.create("sqlite", database=str(self._path)),
+            as_it_is if self._read_only else plain,
             connect_args={"timeout": _BUSY_MS / 1000},
             pool_size=4,
             max_overflow=8,
             pool_timeout=10,
             hide_parameters=True,
         )
-        event.listen(engine, "connect", _set_up)
+        event.listen(engine, "connect", _by_hand if self._read_only else _set_up)
         event.listen(engine, "begin", _begin)
         return engine
 
@@ -85,9 +89,14 @@ def checkpoint(engine: Engine) -> None:
         log.info("the records' checkpoint folded %s of %s frames; the next one goes on", folded, frames)
 
 
-def _set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _by_hand(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None  # `_begin` says when a transaction starts, and which kind
+
+
+def _set_up(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    _by_hand(connection, entry)
+    assert isinstance(connection, sqlite3.Connection)
     for pragma, wanted in _PRAGMAS:
         answer = connection.execute(f"PRAGMA {pragma}").fetchone()
         if wanted is not None and (answer is None or answer[0] != wanted):

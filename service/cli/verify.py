@@ -7,7 +7,7 @@ from pathlib import Path
 from records.database import SqlRecords
 from service.config.build import load
 from service.files import Files
-from service.keeping import open_records
+from service.keeping import address_of
 from service.proving import prove
 
 
@@ -18,14 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print each damage with its place; exit 1 if there is any."""
-    with closing(open_records(load(options.config)) if options.config else _in_file(options.data)) as records:
-        proof = prove(Files(options.data), records)
+    """Print each damage with its place; exit 1 if there is any. Nothing is written, also beside another release."""
+    files = Files(options.data)
+    address = address_of(load(options.config)) if options.config else files.records
+    with closing(SqlRecords.as_they_are(address)) as records:
+        proof = prove(files, records)
     for damage in proof.damages:
         print(damage)
     print(proof)
     return 1 if proof.damages else 0
-
-
-def _in_file(data: Path) -> SqlRecords:
-    return SqlRecords.open(Files(data).records)

@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from domain.entries import Position
+from domain.errors import NewerFormat, Refused, RetryLater
 from records.address import Address
 from records.database import SqlRecords
 from records.engine import Database
@@ -128,3 +129,29 @@ def test_transitions_of_a_batch_are_found_by_an_index(address: Address) -> None:
     database.close()
 
     assert "transitions_of_batch" in plan
+
+
+@pytest.mark.parametrize("dump", RELEASED, ids=lambda dump: dump.stem)
+def test_who_only_looks_migrates_nothing_and_writes_nothing(dump: Path, tmp_path: Path) -> None:
+    path = of_release(dump, tmp_path / "records.db")
+    before = path.read_bytes()
+
+    with SqlRecords.as_they_are(path) as records:
+        assert records.verify_audit().records == 1
+        with pytest.raises(RetryLater, match="readonly database"):
+            records.add_person("Ada", "operator")
+    assert path.read_bytes() == before
+
+
+def test_who_only_looks_makes_no_database_and_leaves_a_newer_one_alone(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    with pytest.raises(Refused, match="has no records yet"):
+        SqlRecords.as_they_are(path)
+    assert not path.exists()
+
+    SqlRecords.open(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE about SET value = '9' WHERE name = 'format'")
+    connection.close()
+    with pytest.raises(NewerFormat, match="has format 9"):
+        SqlRecords.as_they_are(path)
