@@ -166,7 +166,8 @@ def connect_reader(path: str) -> Connection:
         )
         connection.execute("PRAGMA query_only = ON")
     except sqlite3.OperationalError as error:
-        raise RetryLater(f"{path}: {error}") from error
+        why = str(error) if Path(path).exists() else "there is no journal: the service makes it at its first start"
+        raise RetryLater(f"{path}: {why}") from error
     return connection
 
 
