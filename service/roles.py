@@ -14,6 +14,10 @@ USUAL = ((CORE, DETECTORS, MIRROR), (WEB,))
 """The processes of `thermowell run`."""
 
 
+BEHIND_THE_CORE = 5
+"""The niceness of a process without the core: where processors are few, what reads much waits for what acknowledges."""
+
+
 def chosen(text: str) -> tuple[str, ...]:
     """The roles of a process in their order; ValueError: no such role, or web with others."""
     named = set(text.split(","))

@@ -2,11 +2,12 @@
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
 
 from service import logs
 from service.config.build import load
-from service.roles import CORE, ROLES, WEB, chosen
+from service.roles import BEHIND_THE_CORE, CORE, ROLES, WEB, chosen
 from service.supervise import SUPERVISED, Supervisor, die_with_parent
 
 
@@ -30,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
         return Supervisor(options.config).run()
     if options.supervised:
         die_with_parent()
+    if CORE not in options.role:
+        os.nice(BEHIND_THE_CORE)
     if options.role == (WEB,):
         from service.web import run_web  # noqa: PLC0415  the other processes do not need it
 

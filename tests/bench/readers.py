@@ -2,7 +2,8 @@
 
 Stretches of rest and of load take turns. Under load one process reads a month of ten tags from the record and makes JSON of
 it, again and again, as web does for pages; another follows the same journal from its first entry, again and again, as
-the detectors or a mirror do that have to catch up. The time of a commit is as in `commit_under_query`.
+the detectors or a mirror do that have to catch up; both as nice as the service makes them. The time of a commit is as
+in `commit_under_query`.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import numpy as np
 
 from domain.entries import START
 from historian.journal import ReadOnlyJournal, SqliteJournal
+from service.roles import BEHIND_THE_CORE
 from tests.bench.commit import _commits, _fill
 
 SECONDS, TAGS = 30 * 86_400, 10
@@ -64,7 +66,10 @@ class _Readers:
     def __enter__(self) -> Self:
         commands = (("tests.bench.commit", "ask"), ("tests.bench.readers", "follow"))
         self._processes = [
-            subprocess.Popen([sys.executable, "-m", module, what, str(self._folder)]) for module, what in commands
+            subprocess.Popen(
+                ["nice", "-n", str(BEHIND_THE_CORE), sys.executable, "-m", module, what, str(self._folder)]
+            )
+            for module, what in commands
         ]
         return self
 

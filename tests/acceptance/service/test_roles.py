@@ -1,6 +1,7 @@
 """Each role as a process of its own: killed in turns while samples flow, nothing is lost, told twice, or judged otherwise."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -62,6 +63,10 @@ class Processes:
     def kill(self, role: str) -> None:
         self._running[role].send_signal(signal.SIGKILL)
         assert self._running.pop(role).wait(10) == -signal.SIGKILL
+
+    def niceness(self) -> dict[str, int]:
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        return {role: os.getpriority(os.PRIO_PROCESS, each.pid) - own for role, each in self._running.items()}
 
     def stop(self) -> set[int]:
         for process in self._running.values():
@@ -131,6 +136,7 @@ def test_each_role_may_be_killed_and_nothing_is_lost_nor_told_twice(tmp_path: Pa
         until(lambda: len(mailbox.mails) == 1, START_S)
         until(lambda: mirrored(server) == plant.sent, START_S)
 
+        assert running.niceness() == {"core": 0, "web": 5, "detectors": 5, "mirror": 5}
         second = refused(running.command("detectors"))
 
         running.kill("detectors")
