@@ -147,7 +147,7 @@ class InfluxWriter:
                 return reason
             raise to_be_repeated(self._target.url, error) from error
         except Exception as error:  # urllib3's errors, which are not this package's to import
-            raise not_reached(self._target.url, error) from error
+            raise not_asked(self._target.url, error) from error
         if code != _TAKEN:  # somebody else answers here: a proxy, a page to log in
             raise RetryLater(f"InfluxDB at {self._target.url} answers {code}, which says of no line that it was taken")
         return None
@@ -183,9 +183,16 @@ def in_requests(lines: Lines) -> list[Lines]:
     return parts
 
 
-def not_reached(url: str, error: Exception) -> RetryLater:
-    """What hinders the connection, in the same words each time: urllib3 names addresses and fractions of a second."""
-    return RetryLater(f"InfluxDB at {url} cannot be reached: {_CHANGING.sub('', str(error))}")
+def not_asked(url: str, error: Exception) -> RetryLater:
+    """What hinders the connection, in the same words each time: urllib3 names addresses and fractions of a second.
+
+    What is no trouble of the connection is told by its kind: an answer that is not InfluxDB's, a token that no header
+    can hold.
+    """
+    if isinstance(error, OSError) or any(kind.__module__.startswith("urllib3.") for kind in type(error).__mro__):
+        return RetryLater(f"InfluxDB at {url} cannot be reached: {_CHANGING.sub('', str(error))}")
+    told = f"{type(error).__name__}: {error}"[:_REASON_CHARACTERS]
+    return RetryLater(f"InfluxDB at {url} cannot be asked, or answers as no InfluxDB does: {told}")
 
 
 def to_be_repeated(url: str, error: ApiException) -> RetryLater:

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
-from historian.influx import InfluxBucket, connect, not_reached
+from historian.influx import InfluxBucket, connect, not_asked
 from historian.influx_setup import keeps_ns
 
 _NOTHING_TO_WRITE = frozenset({400, 422})
 _MAY_NOT = {
     401: "the token is not known there",
     403: "the token may not",
-    404: "there is no such bucket or organization",
 }
 
 
@@ -41,7 +40,7 @@ def look_at_bucket(target: InfluxBucket) -> BucketSeen:
             service = WriteService(client.api_client)  # type: ignore[no-untyped-call]  # the library has no types
             return BucketSeen(version, _refusal(service, target), keeps_ns(client, target), time.monotonic() - begun_s)
         except Exception as error:  # urllib3's errors, which are not this package's to import
-            raise not_reached(target.url, error) from error
+            raise not_asked(target.url, error) from error
 
 
 def _refusal(service: WriteService, target: InfluxBucket) -> str:
@@ -50,5 +49,5 @@ def _refusal(service: WriteService, target: InfluxBucket) -> str:
     except ApiException as error:
         if error.status in _NOTHING_TO_WRITE:
             return ""
-        return _MAY_NOT.get(error.status, f"it answers {error.status}")
+        return _MAY_NOT.get(error.status, f"it answers {error.status} {error.message}")
     return ""

@@ -14,7 +14,7 @@ from influxdb_client.service.buckets_service import BucketsService
 from influxdb_client.service.dbr_ps_service import DBRPsService
 
 from domain.errors import Refused, RetryLater
-from historian.influx import InfluxBucket, connect, not_reached
+from historian.influx import InfluxBucket, connect, not_asked
 from historian.influx_sums import cannot
 
 POLICY = "autogen"
@@ -106,4 +106,4 @@ def _answers(target: InfluxBucket) -> Iterator[None]:
     except (Refused, RetryLater):
         raise
     except Exception as error:  # urllib3's errors, which are not this package's to import
-        raise not_reached(target.url, error) from error
+        raise not_asked(target.url, error) from error

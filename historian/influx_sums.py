@@ -1,6 +1,7 @@
 """What an InfluxDB says of its own points: counts and sums per tag and hour, by InfluxQL; and taking points away."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -8,13 +9,14 @@ from influxdb_client.rest import ApiException
 
 from domain.errors import Refused, RetryLater
 from domain.time import HOUR_NS, format_time
-from historian.influx import InfluxBucket, connect, not_reached, to_be_repeated
+from historian.influx import InfluxBucket, connect, not_asked, to_be_repeated
 from historian.line_protocol import stored_name
 
 _TIMEOUT_MS = 60_000
 _WHOLE = 2**64
 _EPSILON = 2.0**-52
 _INIT = "; `thermowell influx init` makes bucket and mapping"
+_NO_ORGANIZATION = re.compile(r"organization .* not found", re.DOTALL)
 _QUESTION = (
     'SELECT count("status"), sum("status"), count("value"), sum("value"), count("boolean"), '
     'count("integer"), sum("integer"), count("unsigned"), count("text") '
@@ -44,6 +46,9 @@ class Figures:
         rounding = 4 * (self.values + 1) * _EPSILON * self.absolute
         return counted == others and self.texts == other.texts and abs(self.total - other.total) <= rounding
 
+
+ORGANIZATION = "`org` has to name it as InfluxDB does (`influx org list`)"
+"""What to do where there is no such organization."""
 
 NOTHING = Figures()
 
@@ -105,7 +110,7 @@ class InfluxSums:
         except ApiException as error:
             raise cannot(self._target, error) from error
         except Exception as error:  # urllib3's errors, which are not this package's to import
-            raise not_reached(self._target.url, error) from error
+            raise not_asked(self._target.url, error) from error
         return answered
 
     def close(self) -> None:
@@ -113,12 +118,18 @@ class InfluxSums:
         self._client.close()  # type: ignore[no-untyped-call]  # the library has no types
 
 
+def is_of_the_organization(told: str) -> bool:
+    """Whether InfluxDB says that it has no organization of that name."""
+    return _NO_ORGANIZATION.search(told) is not None
+
+
 def cannot(target: InfluxBucket, error: ApiException) -> Refused | RetryLater:
     """What an answer to a question means to a person who asked it."""
     if error.status is None or error.status >= 500 or error.status == 429:
         return to_be_repeated(target.url, error)
-    hint = _INIT if error.status == 404 else ""
-    hint = "; the token may not do this" if error.status in (401, 403) else hint
+    hint = "; the token may not do this" if error.status in (401, 403) else ""
+    if error.status == 404:
+        hint = f"; {ORGANIZATION}" if is_of_the_organization(str(error.message)) else _INIT
     return Refused(f"InfluxDB at {target.url} answers {error.status} {error.message}{hint}")
 
 

@@ -59,9 +59,11 @@ class InfluxSite:
 
     def _write(self, _: list[str]) -> Answer:
         right = self.rights.get(str(self._server.tokens[-1]).removeprefix("Token "))
-        bucket = self._server.queries[-1]["bucket"][0]
+        bucket, org = (self._server.queries[-1][name][0] for name in ("bucket", "org"))
         if right is None:
             return 401, "unauthorized access"
+        if org != "site":
+            return 404, _no_organization(org)
         if not self._named(bucket):
             return 404, f'bucket "{bucket}" not found'
         return (403, "insufficient permissions for write") if right == "read" else TAKEN
@@ -81,7 +83,9 @@ class InfluxSite:
             return _UNAUTHORIZED
         match asked:
             case "GET /api/v2/orgs":
-                return 200, {"orgs": [{"id": _ORG, "name": "site"}]} if told["org"] == "site" else {"orgs": []}
+                if told["org"] == "site":
+                    return 200, {"orgs": [{"id": _ORG, "name": "site"}]}
+                return _missing(_no_organization(told["org"])) if right == "operator" else (200, {"orgs": []})
             case "GET /api/v2/buckets":
                 found = self._named(told["name"]) if right != "write" else []
                 return (200, {"buckets": found}) if found else _missing(f'bucket "{told["name"]}" not found')
@@ -182,6 +186,10 @@ def _unescaped(text: str) -> str:
 def _time_ns(text: str) -> int:
     whole, _, decimals = text.removesuffix("Z").partition(".")
     return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 10**9 + int(decimals.ljust(9, "0"))
+
+
+def _no_organization(name: str) -> str:
+    return f'organization name "{name}" not found'
 
 
 def _fault(code: str, message: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collector.opcua.looking import CertificateSeen, kept_certificates
 from domain.errors import ThermowellError
 from domain.time import format_time
 from historian.influx_looking import look_at_bucket
+from historian.influx_sums import ORGANIZATION, is_of_the_organization
 from records.looking import look_at_records
 from service.backup.contents import secret_files
 from service.config.build import Configuration
@@ -140,6 +141,7 @@ def mirrors(configuration: Configuration) -> Iterator[Row]:
             continue
         if seen.refusal:
             advice = f"thermowell influx init, and a token that may write {target.bucket}"
+            advice = ORGANIZATION if is_of_the_organization(seen.refusal) else advice
             yield wrong(check, f"{target.url} ({seen.version}): {seen.refusal}", advice)
         elif seen.keeps_ns is not None and seen.keeps_ns != target.retention:
             keeps = "for ever" if not seen.keeps_ns else f"{seen.keeps_ns / _DAY_NS:.1f} days"

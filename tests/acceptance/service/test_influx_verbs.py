@@ -125,6 +125,20 @@ def test_a_name_that_is_another_buckets_database_is_refused(plant: MirroredPlant
     assert "InfluxQL knows another bucket" in capsys.readouterr().err
 
 
+def test_an_organization_that_is_not_there_is_told_as_that(plant: MirroredPlant, capsys: pytest.CaptureFixture[str]):
+    plant.init()
+    text = plant.config.read_text(encoding="utf-8")
+    plant.config.write_text(text.replace(f'org: "{plant.target.org}"', "org: nowhere"), encoding="utf-8")
+    assert f'org: "{plant.target.org}"' in text
+    capsys.readouterr()
+
+    assert (plant.init(), plant.run("rebuild")) == (2, 75)
+    told = capsys.readouterr().err
+    assert told.count('404 organization name "nowhere" not found') == 2
+    assert "`org` has to name it" in told
+    assert "cannot be reached" not in told
+
+
 async def test_a_server_that_is_away_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     async for plant in loopback_plant(tmp_path):
         gone = plant

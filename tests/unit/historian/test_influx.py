@@ -11,6 +11,7 @@ import pytest
 
 from domain.errors import RetryLater
 from historian.influx import LONGEST_WAIT_S, MOST_BYTES, MOST_LINES, Busy, InfluxBucket, InfluxWriter, RefusedLines
+from historian.influx_setup import prepare
 from historian.line_protocol import Lines
 from historian.refused import RefusedFile
 from tests.influx_server import FORGETS, RESET, SILENT, TAKEN, Answer, InfluxServer
@@ -296,3 +297,13 @@ def test_refused_lines_never_take_more_room_than_two_files(tmp_path: Path):
     assert file.path.stat().st_size + file.predecessor.stat().st_size < 4500
     assert "(the first 72 of 200 lines)" in file.path.read_text()
     assert "a value=99 0" in file.path.read_text()
+
+
+def test_what_is_no_trouble_of_the_connection_is_not_told_as_one(server: InfluxServer):
+    beside = InfluxBucket(server.url, "site", "plant", "sesame…")
+    with InfluxWriter(beside) as writer, pytest.raises(RetryLater, match=r"cannot be asked.*UnicodeEncodeError"):
+        writer.write(lines_from(["north,tag=a value=1 1"]))
+
+    server.elsewhere = lambda *_: (200, {"orgs": [None]})  # somebody else answers
+    with pytest.raises(RetryLater, match="answers as no InfluxDB does: "):
+        prepare(InfluxBucket(server.url, "site", "plant", "sesame"), 0)

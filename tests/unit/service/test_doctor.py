@@ -182,6 +182,7 @@ class _Influx(BaseHTTPRequestHandler):
         "Token good": (400, "invalid"),
         "Token reads": (403, "forbidden"),
         "Token none": (401, "unauthorized"),
+        "Token elsewhere": (404, 'organization name "site" not found'),
     }
     asked: ClassVar[list[tuple[str, bytes]]] = []
 
@@ -219,6 +220,7 @@ class _Influx(BaseHTTPRequestHandler):
         ("good", "30d", State.LOOK, "keeps points 1.0 days"),
         ("reads", "1d", State.WRONG, "may not"),
         ("none", "1d", State.WRONG, "not known"),
+        ("elsewhere", "1d", State.WRONG, 'organization name "site" not found'),
     ],
 )
 def test_a_mirror_is_asked_whether_the_token_may_write_and_nothing_is_written(tmp_path, token, retention, state, word):
@@ -238,6 +240,7 @@ def test_a_mirror_is_asked_whether_the_token_may_write_and_nothing_is_written(tm
         server.server_close()
 
     assert (row.state, word in row.seen) == (state, True), row
+    assert ("`org` has to name it" in row.advice) == (token == "elsewhere")
     assert [body for _, body in _Influx.asked if body] == []
 
 
