@@ -13,6 +13,7 @@ from domain.figures import Reading
 from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader
 from domain.recipes import Recipe
 from domain.rules import Rulebook
+from domain.telling import AmountFault, any_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class Dependencies:
     time to another, the first of them at the start, as the detectors judge by them; `influx_databases` are the
     names by which InfluxQL may ask for the record: the mirrors' buckets beside our own, so that a data source of
     Grafana is turned from one to the other by its address; `judging` returns every recipe that judges or judged
-    (None: those of the files).
+    (None: those of the files); `amount_fault` judges the units of amounts that are told.
     """
 
     site: str
@@ -183,6 +184,7 @@ class Dependencies:
     judging: Callable[[], Sequence[Recipe]] | None = None
     set_points: Callable[[int, int, int], Sequence[SetPointStep]] = no_steps
     texts: TextReader | None = None
+    amount_fault: AmountFault = any_unit
     influx_databases: tuple[str, ...] = ("thermowell",)
     grafana: Elsewhere | None = None
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS

@@ -22,6 +22,7 @@ _WORDS = {
     "extra_forbidden": "is no member of this request",
     "missing": "is missing",
     "string_type": "must be text",
+    "string_unicode": "has half of a character (a lone surrogate), which no text may have",
 }
 """What is wrong in our words, where pydantic's are about Python."""
 
@@ -97,7 +98,7 @@ def _on_invalid(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where = [str(step) for step in first["loc"]]
     parameter = ".".join(where[1:]) or where[0]
-    detail = f"{parameter}: {_WORDS.get(first['type'], first['msg'])}"
+    detail = f"{parameter}: {_WORDS.get(first['type'], first['msg'].removeprefix('Value error, '))}"
     return problem_response(HTTPStatus.BAD_REQUEST, detail, instance=request.url.path, parameter=parameter)
 
 

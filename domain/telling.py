@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 
 from domain.entries import ActionKind, BatchEvent, EventKind, PersonAction
 from domain.errors import BadMessage
 from domain.time import MINUTE_NS, format_time, parse_time_ns
+from domain.words import odd_character
 
 MOST_NAME = 200
 MOST_RELATIVES = 64
@@ -56,8 +57,17 @@ CALIBRATION = "calibration"
 
 _CALIBRATION_KEYS = {"id", "event", "time", "tag", "result", "person", "comment"}
 _RESULTS = {"good": ActionKind.CALIBRATED, "failed": ActionKind.CALIBRATION_FAILED}
+AmountFault = Callable[[str, str], str]
+"""Of a material and the unit of its amount: what is wrong with that unit, as the end of a sentence, or nothing."""
+
 AHEAD_NS = 5 * MINUTE_NS
 """How far the clock of who tells something may be ahead: what is told as of tomorrow makes all until then late."""
+
+
+def any_unit(material: str, unit: str) -> str:
+    """Stand in where nobody knows units."""
+    del material, unit
+    return ""
 
 
 def told_ahead(time_ns: int, recorded_ns: int) -> str:
@@ -93,6 +103,8 @@ def read_calibration(told: Mapping[object, object], source: str, recorded_ns: in
     comment = told.get("comment")
     if not isinstance(comment, str) or not comment.strip() or len(comment) > MOST_COMMENT:
         raise BadMessage(f"'comment' must be text of 1 to {MOST_COMMENT} characters that says how it is known")
+    if wrong := odd_character(comment):
+        raise BadMessage(f"'comment' {wrong}")
     id_, tag, person = _name(told, "id"), _name(told, "tag"), _name(told, "person")
     words = hashlib.sha256("\0".join((result, str(time_ns), tag, person, comment)).encode("utf-8", "surrogatepass"))
     return PersonAction(
@@ -137,7 +149,9 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def read_event(told: object, source: str, recorded_ns: int, person: str = "") -> BatchEvent:
+def read_event(
+    told: object, source: str, recorded_ns: int, person: str = "", amount_fault: AmountFault = any_unit
+) -> BatchEvent:
     """The event that an object tells; BadMessage says which member is wrong. `source` and `person` as in BatchEvent."""
     if not isinstance(told, Mapping):
         raise BadMessage(f"an event is an object, not {type(told).__name__}")
@@ -156,6 +170,9 @@ def read_event(told: object, source: str, recorded_ns: int, person: str = "") ->
         **{field: _name(told, key) if told.get(key) is not None else "" for key, field in _TEXTS.items()},
     )
     _check(event)
+    wrong = amount_fault(event.material, event.amount_unit) if event.amount_unit else ""
+    if wrong:
+        raise BadMessage(f"'amount_unit' {event.amount_unit!r} {wrong}")
     return event
 
 

@@ -11,6 +11,7 @@ from domain.errors import Refused
 from domain.ports import Clock, Source
 from domain.tags import Tag
 from domain.time import SECOND_NS
+from service.config.amounts import amount_fault
 from service.config.build import Configuration
 from service.config.model import Mqtt, OpcUa
 from service.files import Files
@@ -84,6 +85,7 @@ def _mqtt_settings(configuration: Configuration, name: str, section: Mqtt) -> Mq
         broker_queue=section.broker_queue,
         event_topics=section.events,
         tag_names=frozenset(tag.name for tag in configuration.tags),
+        amount_fault=amount_fault(configuration.rulebook),
     )
 
 

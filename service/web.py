@@ -17,6 +17,7 @@ from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.database import SqlRecords
 from service.clock import make_clock
+from service.config.amounts import amount_fault
 from service.config.build import Configuration
 from service.deciding import hold
 from service.files import Files
@@ -79,6 +80,7 @@ async def run_web(configuration: Configuration) -> None:
         record=lambda: record_counts(read_report(files.run)),
         quarantine=journal.quarantined,
         refusal=lambda request: _refusal(records, request),
+        amount_fault=amount_fault(configuration.rulebook),
         allowed_hosts=configuration.http.names,
         front=configuration.http.front,
     )

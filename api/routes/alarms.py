@@ -15,6 +15,7 @@ from api.context import Context, Here, Time, answer
 from api.problems import Problem, bad, missing
 from api.shapes import transition_shape
 from api.times import TimeForm, parse_moment
+from api.words import Words
 from domain.alarms import Transition
 from domain.entries import ActionKind, PersonAction
 from domain.ports import Person
@@ -39,7 +40,7 @@ class Said(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    comment: str = Field(max_length=2_000, description="why, in words")
+    comment: Words = Field(description="why, in words")
 
     @field_validator("comment")
     @classmethod

@@ -41,7 +41,7 @@ async def tell(here: Here, request: Request, person: Somebody) -> Response:
     must_tell(person)
     told = _parsed(await request.body())
     try:
-        event = read_event(told, "", here.now_ns(), person.name)
+        event = read_event(told, "", here.now_ns(), person.name, here.deps.amount_fault)
     except BadMessage as problem:
         raise bad("body", str(problem)) from None
     wrong = told_ahead(event.time_ns, event.recorded_ns)

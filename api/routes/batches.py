@@ -17,6 +17,7 @@ from api.holds import budget_shapes, hold_shapes
 from api.problems import bad, missing
 from api.shapes import Shape, phase_shape
 from api.times import TimeForm, parse_open_span, parse_past
+from api.words import Words
 from domain.entries import ActionKind, PersonAction
 from domain.findings import PhaseRecord
 
@@ -139,7 +140,7 @@ class Correction(BaseModel):
     batch: str = Field(default="", max_length=200)
     start: str | None = None
     stop: str | None = None
-    comment: str = Field(min_length=1, max_length=2_000)
+    comment: Words = Field(min_length=1)
 
 
 @router.post("/holds/{hold}/correct")

@@ -13,6 +13,7 @@ from api.context import Context, Here, Time, answer, cut
 from api.problems import bad
 from api.shapes import Shape, tag_shape, unit_label
 from api.times import TimeForm, parse_past
+from api.words import Words
 from domain import status
 from domain.entries import ActionKind, PersonAction
 from domain.health import NOTHING
@@ -50,7 +51,7 @@ class Calibration(BaseModel):
 
     result: Literal["good", "failed"]
     time: str
-    comment: str = Field(min_length=1, max_length=2_000)
+    comment: Words = Field(min_length=1)
 
 
 @router.get("/tags/{name:path}/calibrations")

@@ -5,7 +5,15 @@ from collections.abc import Set as AbstractSet
 from collector.mqtt.frames import OVERSIZED, Publish
 from domain.entries import BatchEvent, PersonAction
 from domain.errors import BadMessage
-from domain.telling import is_calibration, parse, read_calibration, read_event, refuse_ahead
+from domain.telling import (
+    AmountFault,
+    any_unit,
+    is_calibration,
+    parse,
+    read_calibration,
+    read_event,
+    refuse_ahead,
+)
 
 MOST_EVENTS = 1_000
 """Events in one message."""
@@ -16,11 +24,15 @@ Told = BatchEvent | PersonAction
 
 
 def read_events(
-    message: Publish, source: str, received_ns: int, tag_names: AbstractSet[str] = frozenset()
+    message: Publish,
+    source: str,
+    received_ns: int,
+    tag_names: AbstractSet[str] = frozenset(),
+    amount_fault: AmountFault = any_unit,
 ) -> tuple[list[Told], list[str]]:
     """The events of a message, and why the others are none. One that is wrong does not take the others with it.
 
-    `tag_names`: all tags of the configuration, of which a calibration may be told.
+    `tag_names`: all tags of the configuration, of which a calibration may be told. `amount_fault` judges units.
     """
     topic, payload, _, flags = message
     named = f"topic {topic.decode('utf-8', 'backslashreplace')!r}"
@@ -37,15 +49,15 @@ def read_events(
     reasons: list[str] = []
     for each in several:
         try:
-            events.append(_read(each, source, received_ns, tag_names))
+            events.append(_read(each, source, received_ns, tag_names, amount_fault))
         except BadMessage as problem:
             reasons.append(f"{named}: {problem}")
     return events, reasons
 
 
-def _read(told: object, source: str, received_ns: int, tag_names: AbstractSet[str]) -> Told:
+def _read(told: object, source: str, received_ns: int, tag_names: AbstractSet[str], amount_fault: AmountFault) -> Told:
     if not isinstance(told, dict) or not is_calibration(told):
-        event = read_event(told, source, received_ns)
+        event = read_event(told, source, received_ns, amount_fault=amount_fault)
         refuse_ahead(event.time_ns, received_ns)
         return event
     calibration = read_calibration(told, source, received_ns)

@@ -28,6 +28,7 @@ from domain.errors import BadMessage
 from domain.samples import SampleBatch
 from domain.status import BAD, BAD_NO_DATA, GOOD, TIME_FROM_RECEIPT
 from domain.tags import Tag
+from domain.telling import AmountFault, any_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,11 @@ class PayloadReader:
         tags: Sequence[Tag],
         event_topics: Sequence[str] = (),
         tag_names: AbstractSet[str] = frozenset(),
+        amount_fault: AmountFault = any_unit,
     ) -> None:
-        """`tag_names`: of all sources, of which calibrations may be told."""
+        """`tag_names`: of all sources, of which calibrations may be told. `amount_fault` judges units of events."""
         self._source = source
+        self._amount_fault = amount_fault
         self._tag_names = tag_names
         self._event_topics = {topic.encode() for topic in event_topics}
         self._plans, self._routes = plan_topics(routes, tags)
@@ -159,7 +162,7 @@ class PayloadReader:
 
     def _read_events(self, message: Publish, reading: Reading, received_ns: int) -> None:
         """Take what a message tells of batches. One that comes again is known by its id later."""
-        events, reasons = read_events(message, self._source, received_ns, self._tag_names)
+        events, reasons = read_events(message, self._source, received_ns, self._tag_names, self._amount_fault)
         reading.events += events
         for reason in reasons:
             reading.refuse(Refusal(message[0].decode("utf-8", "backslashreplace"), "event", reason, message[1]))

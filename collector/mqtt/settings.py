@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from domain.telling import AmountFault, any_unit
+
 HOUR_S = 3600
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
@@ -35,6 +37,7 @@ class MqttSettings:
     broker_queue: int = 1_000
     packet_most_bytes: int = 1 << 20
     tag_names: frozenset[str] = frozenset()  # of all sources: calibrations of them may be told by events
+    amount_fault: AmountFault = any_unit  # judges the units of amounts that events tell
     event_topics: tuple[str, ...] = ()  # exact topics, whose messages tell what happens to batches
     pause_s: float = 0.005  # before each recv, so that one takes many messages
     reconnect_first_s: float = 0.2

@@ -79,7 +79,9 @@ class MqttSource:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._intake = Intake(
             settings,
-            PayloadReader(settings.name, routes, tags, settings.event_topics, settings.tag_names),
+            PayloadReader(
+                settings.name, routes, tags, settings.event_topics, settings.tag_names, settings.amount_fault
+            ),
             clock,
             saved,
             self._put,

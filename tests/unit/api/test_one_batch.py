@@ -14,7 +14,7 @@ from domain.genealogy import BatchLink, Kinship
 from domain.ports import Person
 from domain.time import HOUR_NS
 from tests.fakes import RecordsInMemory
-from tests.unit.api.conftest import LEAD, NOW_NS, VIEWER, World
+from tests.unit.api.conftest import LEAD, NOW_NS, VIEWER, World, a_client, a_world
 from tests.unit.api.test_batches import BREACH, CHARGE, DOSE, put_phases
 
 TOLD = {"id": "e1", "event": "batch_start", "time": "2026-03-02T11:00:00Z", "unit": "R101", "batch": "B1"}
@@ -85,6 +85,20 @@ async def test_what_is_no_event_is_refused(client: httpx.AsyncClient, body: str,
 
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith(words)
+
+
+async def test_an_amount_in_a_unit_that_means_nothing_is_refused() -> None:
+    world = a_world(amount_fault=lambda material, unit: "" if (material, unit) == ("SM-1", "kg") else "is odd")
+    charge = {**TOLD, "event": "charge", "material": "SM-1", "amount": "1", "amount_unit": "kg"}
+    world.records.event_states["e1"] = "done"
+    async with a_client(world) as client:
+        answers = [
+            await client.post("/v1/batches/events", json=body, headers=AS_LEAD)
+            for body in (charge, {**charge, "id": "e2", "amount_unit": "bag"})
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert answers[1].json()["detail"] == "body: 'amount_unit' 'bag' is odd"
 
 
 async def test_a_body_beyond_all_measure_is_refused(client: httpx.AsyncClient) -> None:

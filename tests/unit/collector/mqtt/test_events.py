@@ -52,6 +52,31 @@ def test_an_event_may_be_five_minutes_ahead_of_our_clock_and_no_more(ahead_ns: i
     assert told == [] if taken else "by more than 5 min: is its zone missing?" in told[0]
 
 
+def test_an_amount_in_a_unit_that_means_nothing_is_refused_with_the_reason():
+    def fault(material: str, unit: str) -> str:
+        return "" if (material, unit) == ("SM-1", "kg") else "is no known unit"
+
+    reader = PayloadReader("floor", (), (), ("batches",), amount_fault=fault)
+    charge = {**START, "event": "charge", "material": "SM-1", "amount": "1", "amount_unit": "kg"}
+    told = json.dumps([charge, {**charge, "id": "e2", "amount_unit": "kgs"}, {**START, "id": "e3"}]).encode()
+    reading = reader.read([(b"batches", told, 1, 0x32)], NOW_NS, {})
+
+    assert [event.id for event in reading.events] == ["e1", "e3"]
+    assert [refusal.reason for refusal in reading.refusals] == ["topic 'batches': 'amount_unit' 'kgs' is no known unit"]
+
+
+@pytest.mark.parametrize(("odd", "code"), [("\x00", "0000"), ("\x1a", "001A"), ("\ud800", "D800")])
+def test_a_comment_that_no_database_holds_is_refused_with_the_place(odd: str, code: str):
+    told = {"id": "c1", "event": "calibration", "time": START["time"], "tag": "T0", "result": "good", "person": "Ada"}
+    reader = PayloadReader("floor", (), (), ("batches",), frozenset({"T0"}))
+    payloads = [json.dumps({**told, "comment": comment}).encode() for comment in (f"so {odd}", "so\nand 😀 so")]
+    reading = reader.read([(b"batches", payload, 1, 0x32) for payload in payloads], NOW_NS, {})
+
+    assert len(reading.events) == 1
+    (refusal,) = reading.refusals
+    assert refusal.reason == f"topic 'batches': 'comment' has U+{code}, which no text may have, at character 4"
+
+
 def test_an_amount_keeps_its_digits():
     told = json.dumps({**START, "event": "charge", "material": "SM-1", "amount_unit": "kg", "amount": 0})
     (event,) = read(told.replace(": 0}", ": 12.50}").encode()).events

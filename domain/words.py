@@ -1,0 +1,14 @@
+"""What people and systems write in words: any character that a file, a database and a screen hold alike."""
+
+import unicodedata
+
+_KEPT = "\t\n\r"
+_NEVER = frozenset({"Cc", "Cs"})  # control characters, NUL among them; halves of a pair that is one character
+
+
+def odd_character(text: str) -> str:
+    """What stands in a text that is no word, with its place, as the end of a sentence; empty where all is well."""
+    for at, character in enumerate(text, start=1):
+        if character not in _KEPT and unicodedata.category(character) in _NEVER:
+            return f"has U+{ord(character):04X}, which no text may have, at character {at}"
+    return ""
