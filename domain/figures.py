@@ -83,6 +83,12 @@ FIGURES: Mapping[str, Figure] = {
     "thermowell_core_reporting": _gauge("1 while the core process tells of itself"),
     "thermowell_process_start_time_seconds": _gauge("When a process started, in seconds since 1970", "process"),
     "thermowell_process_restarts_total": _counter("Times that the supervisor started a process again", "process"),
+    "thermowell_process_failures_lately": _gauge(
+        "Times in the past ten minutes that a process began after one that had not ended in order", "process"
+    ),
+    "thermowell_role_taken_over_timestamp_seconds": _gauge(
+        "When a role was taken from a process elsewhere that had stopped to renew it, in seconds since 1970", "role"
+    ),
     "thermowell_process_cpu_seconds_total": _counter("Processor time that a process used", "process"),
     "thermowell_process_resident_memory_bytes": _gauge("Memory of a process that is in RAM", "process"),
     "thermowell_process_threads": _gauge("Threads of a process", "process"),
@@ -195,6 +201,10 @@ FIGURES: Mapping[str, Figure] = {
     "thermowell_clock_jumps_total": _counter("Times that this machine's clock was set by more than a second"),
     "thermowell_certificate_expiry_timestamp_seconds": _gauge(
         "When a certificate ends, in seconds since 1970: own, http (its file), http served, or a trusted file",
+        "certificate",
+    ),
+    "thermowell_certificate_renewal_timestamp_seconds": _gauge(
+        "From when on a certificate's end raises an alarm: two weeks before, or in the last third of a shorter life",
         "certificate",
     ),
     "thermowell_damaged_files": _gauge("Files of the data folder that were found damaged"),

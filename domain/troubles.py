@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from domain.rules import AlarmRule, Priority
 from domain.time import HOUR_NS, MINUTE_NS
 
-_DAY_S = 86_400.0
+LATELY_S = 600.0
+"""How long something that happened counts as news."""
 
 
 class Measure(enum.Enum):
@@ -43,6 +44,7 @@ class Trouble:
     measure: Measure = Measure.VALUE
     of: str = ""  # SHARE: the whole
     left: str = ""  # a figure of seconds that `{left}` tells
+    ends: str = ""  # a figure of a time, by the same label: `{days}` are those until then
     after_s: float = 0.0
     clear_after_s: float = 10.0
     stops: bool = False  # the sign of life is withheld at once while it is so
@@ -278,6 +280,37 @@ TROUBLES: tuple[Trouble, ...] = (
     ),
     Trouble(
         _alarm(
+            "keeps ending",
+            "service.restarts",
+            Priority.HIGH,
+            60,
+            "A defect of this program, memory that runs out, or an address that is taken.",
+            "While it starts, its part is not done: nothing is taken and judged, or no page is shown.",
+            "Look at the log for why it ended; tell the makers.",
+        ),
+        "thermowell_process_failures_lately",
+        on=3,
+        off=0,
+        text="The process of {subject} ended and was started again {value:.0f} times within ten minutes.",
+    ),
+    Trouble(
+        _alarm(
+            "role taken over",
+            "service.lease",
+            Priority.MEDIUM,
+            2 * _HOUR_MIN,
+            "Another machine's service had this role, and died, hung, or lost its way to the database.",
+            "What it took since then is in its journal alone; if it lives, it judges nothing any more.",
+            "See that one service alone is given these sources; the log names the machine of the other.",
+        ),
+        "thermowell_role_taken_over_timestamp_seconds",
+        on=-LATELY_S,
+        off=-LATELY_S - 1,
+        measure=Measure.UNTIL,
+        text="The role {subject} was taken over from a process on another machine that no longer renewed it.",
+    ),
+    Trouble(
+        _alarm(
             "clock set",
             "service.clock.jump",
             Priority.MEDIUM,
@@ -321,10 +354,11 @@ TROUBLES: tuple[Trouble, ...] = (
             "When it has ended, connections that need it fail.",
             "Replace it, and have the other side trust the new one.",
         ),
-        "thermowell_certificate_expiry_timestamp_seconds",
-        on=14 * _DAY_S,
-        off=15 * _DAY_S,
+        "thermowell_certificate_renewal_timestamp_seconds",
+        on=0,
+        off=3600,
         measure=Measure.UNTIL,
+        ends="thermowell_certificate_expiry_timestamp_seconds",
         text="The certificate {subject} ends in {days:.1f} days.",
     ),
     Trouble(
@@ -345,9 +379,6 @@ TROUBLES: tuple[Trouble, ...] = (
     ),
 )
 """Every trouble. A mirror's is told by its own watch: `mirror.away`."""
-
-LATELY_S = 600.0
-"""How long something that grew counts as news."""
 
 _RULES = frozenset({"mirror.away", "record.damaged", *(trouble.rule for trouble in TROUBLES)})
 

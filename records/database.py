@@ -76,6 +76,11 @@ class SqlRecords:
         """The right to run roles on this database; once taken, these records write nothing without it."""
         return Lease(self._database, roles, self._wall_ns)
 
+    @property
+    def taken_over_ns(self) -> Mapping[str, int]:
+        """When a lease of these records took a role from a process elsewhere that had not left it, ns since 1970."""
+        return self._database.taken_over_ns.copy()
+
     @contextmanager
     def unit_of_work(self) -> Iterator[SqlUnitOfWork]:
         """One transaction: committed and durable on leaving, rolled back on an error."""

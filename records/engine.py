@@ -41,6 +41,8 @@ class Database:
         self._preparing = Lock()
         self.fence: Callable[[Connection], None] | None = None
         """Called in every write transaction, before anything else: raises if this process may not write any more."""
+        self.taken_over_ns: dict[str, int] = {}
+        """When a role was taken from a process of another machine that had stopped to renew it, by the wall's clock."""
         try:
             self._prepare()
         except RetryLater:

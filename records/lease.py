@@ -6,6 +6,7 @@ machine and is dead. What the holder writes carries a fence: the same transactio
 own.
 """
 
+import logging
 import os
 import socket
 import time
@@ -20,6 +21,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, inse
 from domain.errors import InUse
 from records.engine import Database
 from records.tables import leases
+
+log = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 3.0
 FREE_AFTER_S = 15.0
@@ -76,13 +79,22 @@ class Lease:
     def attempt(self) -> bool:
         """Tell whether the roles are ours now; else ask again after `LOOK_EVERY_S`. InUse: somebody holds one."""
         with self._database.writing() as connection:
-            are_free = [self._is_free(row) for row in self._rows(connection)]  # of each: who is there is watched
+            rows = self._rows(connection)
+            are_free = [self._is_free(row) for row in rows]  # of each: who is there is watched
             if not all(are_free):
                 return False
             connection.execute(delete(leases).where(leases.c.role.in_(self.roles)))
             connection.execute(insert(leases), [self._as_row(role) for role in self.roles])
         self._database.fence = self._check
+        for row in rows:
+            self._note_taken(row)
         return True
+
+    def _note_taken(self, row: RowMapping) -> None:
+        """A holder elsewhere may live and not know yet that it lost the role: only who took it can tell."""
+        if _process(row).is_alive() is None and row["host"] != socket.gethostname():
+            log.warning("a role was taken over, as it was not renewed for %g s: %s", FREE_AFTER_S, self._held_by(row))
+            self._database.taken_over_ns[str(row["role"])] = self._wall_ns()
 
     def _is_free(self, row: RowMapping) -> bool:
         alive = _process(row).is_alive()

@@ -29,7 +29,7 @@ from service.deadman import Deadman, Way
 from service.deciding import Begun, Stop, decide, stopped, together
 from service.elsewhere import JudgeElsewhere, MirrorElsewhere, figures_of_others, one_configuration
 from service.files import Files
-from service.following import Ground, judging_on, opened_before
+from service.following import Ground, judging_on, opened_before, taken_over
 from service.gauges import Reporter, report_for_ever
 from service.judging import Judge
 from service.loop_delay import watch_loop
@@ -205,6 +205,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
             functools.partial(figures_of_others, run, others),
             *([] if deadman is None else [deadman.figures]),
             lambda: [core.loop_delays.reading()],
+            functools.partial(taken_over, core.records),
             parts.machine,
         ],
         troubles,

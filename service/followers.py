@@ -23,7 +23,7 @@ from service.config.build import Configuration
 from service.deciding import Begun, Stop, decide, stopped, together
 from service.elsewhere import hash_of
 from service.files import Files
-from service.following import Ground, Judging, Work, judging_on
+from service.following import Ground, Judging, Work, judging_on, taken_over
 from service.gauges import as_json, report_for_ever
 from service.judging import Followed
 from service.keeping import journal_there
@@ -144,11 +144,12 @@ def _detecting(beside: Beside, journal: Followed) -> list[Work]:
     history = HistoryView(beside.files.history, beside.reader)
     judging.judge.rows_as_of = Record(history, beside.reader, history.refresh).as_of
     delays = Histogram("thermowell_event_loop_delay_seconds", (DETECTORS,))
+    report = _JudgeReport(judging, beside.records, beside.configuration.hash, delays)
     return [
         *judging.works(),
         watch_loop(delays),
         take_notes(run, beside.records, judging.judge.note),
-        report_for_ever(run, _JudgeReport(judging, beside.configuration.hash, delays), parts.report_every_s, DETECTORS),
+        report_for_ever(run, report, parts.report_every_s, DETECTORS),
     ]
 
 
@@ -169,6 +170,7 @@ class _JudgeReport:
     """What the detectors' process tells: `service.elsewhere.JudgeElsewhere` reads it."""
 
     judging: Judging
+    records: SqlRecords
     configuration: str
     delays: Histogram
 
@@ -190,7 +192,14 @@ class _JudgeReport:
             },
             "holds": [row.as_json() for row in bank.running_holds()],
             "budgets": [row.as_json() for row in bank.running_budgets()],
-            "figures": as_json([*self.judging.figures(), *process_figures(DETECTORS), self.delays.reading()]),
+            "figures": as_json(
+                [
+                    *self.judging.figures(),
+                    *process_figures(DETECTORS),
+                    self.delays.reading(),
+                    *taken_over(self.records),
+                ]
+            ),
         }
 
 

@@ -85,6 +85,14 @@ def judging_on(ground: Ground) -> Judging:
     return Judging(judge, bank, outbox, waiting, told)
 
 
+def taken_over(records: SqlRecords) -> list[Reading]:
+    """When a role of this process was taken from another machine's."""
+    return [
+        Reading("thermowell_role_taken_over_timestamp_seconds", at_ns / 1e9, (role,))
+        for role, at_ns in sorted(records.taken_over_ns.items())
+    ]
+
+
 def opened_before(records: SqlRecords) -> Mapping[tuple[str, str], Finding]:
     """What is open, by rule and subject: what watches the service goes on from there."""
     return {(each.rule, each.subject): each for each in records.open_findings() if each.stage is Stage.OPEN}

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 
 from domain.figures import Reading
+from service.starts import failure_figures
 from service.version import VERSION
 
 RESTARTS = "THERMOWELL_RESTARTS"
@@ -24,6 +25,8 @@ _JUMP_NS = 1_000_000_000
 _LOOK_AGAIN_S = 600.0
 _TIME_ERROR = 5  # of adjtimex(2): the clock is not synchronised
 _MOST_CERTIFICATES = 50
+_DAY_S = 86_400.0
+_EARLIEST_WARNING_DAYS = 14
 
 
 def build_figures() -> Iterator[Reading]:
@@ -91,13 +94,14 @@ class Certificates:
         now_s = time.monotonic()
         if self._read_s is None or now_s - self._read_s > _LOOK_AGAIN_S:
             self._known = [
-                Reading("thermowell_certificate_expiry_timestamp_seconds", end_s, (name,))
-                for name, end_s in list(self._ends())[:_MOST_CERTIFICATES]
+                reading
+                for name, life in list(self._lives())[:_MOST_CERTIFICATES]
+                for reading in certificate_figures(name, *life)
             ]
             self._read_s = now_s
         return self._known
 
-    def _ends(self) -> Iterator[tuple[str, float]]:
+    def _lives(self) -> Iterator[tuple[str, tuple[float, float]]]:
         for name, place in self.places:
             if place.is_dir():
                 files = (file for file in sorted(place.iterdir()) if file.suffix.lower() in _SUFFIXES)
@@ -105,18 +109,26 @@ class Certificates:
             else:
                 named = [(name, place)]
             for told, file in named:
-                end_s = _end_of(file)
-                if end_s is not None:
-                    yield told, end_s
+                life = _life_of(file)
+                if life is not None:
+                    yield told, life
 
 
-def _end_of(file: Path) -> float | None:
-    """When the first certificate of a file ends, s since 1970; None if there is none to be read (a key, say)."""
+def certificate_figures(name: str, begin_s: float, end_s: float) -> Iterator[Reading]:
+    """When a certificate ends, and from when on its end is near: what lives for days is renewed in its last third."""
+    warning_s = min(_EARLIEST_WARNING_DAYS * _DAY_S, (end_s - begin_s) / 3)
+    yield Reading("thermowell_certificate_expiry_timestamp_seconds", end_s, (name,))
+    yield Reading("thermowell_certificate_renewal_timestamp_seconds", end_s - warning_s, (name,))
+
+
+def _life_of(file: Path) -> tuple[float, float] | None:
+    """Begin and end of a file's first certificate, s since 1970; None if there is none to be read (a key, say)."""
     try:
         content = file.read_bytes()
         is_pem = content.lstrip().startswith(b"-----BEGIN")
         load = x509.load_pem_x509_certificate if is_pem else x509.load_der_x509_certificate
-        return load(content).not_valid_after_utc.timestamp()
+        certificate = load(content)
+        return certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
     except (OSError, ValueError):
         return None
 
@@ -126,12 +138,14 @@ class Machine:
     """The machine under the core. Its methods block for a moment."""
 
     data: Path
+    run: Path
     certificates: Certificates
     clock: ClockWatch = field(default_factory=ClockWatch)
 
     def figures(self) -> Iterator[Reading]:
         """Process, disk, clock and certificates."""
         yield from process_figures("core")
+        yield from failure_figures(self.run, time.time())
         disk = os.statvfs(self.data)
         yield Reading("thermowell_disk_free_bytes", disk.f_bavail * disk.f_frsize)
         yield Reading("thermowell_disk_size_bytes", disk.f_blocks * disk.f_frsize)

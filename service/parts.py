@@ -147,4 +147,4 @@ def _machine(configuration: Configuration, files: Files) -> Callable[[], Iterabl
         for name, source in configuration.sources.items()
         if source.mqtt is not None and source.mqtt.ca_file
     ]
-    return Machine(files.data, Certificates(places)).figures
+    return Machine(files.data, files.run, Certificates(places)).figures

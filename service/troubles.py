@@ -64,7 +64,7 @@ class TroubleWatch:
                 continue
             for (rule, subject), followed in list(self._followed.items()):
                 if rule == trouble.rule and (followed.opened or followed.bad_since_s is not None):
-                    return _text(trouble, subject, followed.value, "")
+                    return _text(trouble, subject, followed.value)
         return None
 
     def figures(self) -> Iterator[Reading]:
@@ -131,19 +131,21 @@ def _since(since_s: float | None, now_s: float, *, holds: bool) -> float | None:
     return now_s if since_s is None else since_s
 
 
-def _value_of(readings: Sequence[Reading], name: str) -> float | None:
+def _value_of(readings: Sequence[Reading], name: str, label: str | None = None) -> float | None:
     for reading in readings:
-        if reading.name == name and not isinstance(reading.value, Spread):
+        if reading.name == name and not isinstance(reading.value, Spread) and label in (None, *reading.labels[-1:]):
             return reading.value
     return None
 
 
-def _text(trouble: Trouble, subject: str, value: float, left: str) -> str:
-    return trouble.text.format(subject=subject, value=value, left=left, days=value / 86_400)
+def _text(trouble: Trouble, subject: str, value: float, left: str = "", days: float = 0.0) -> str:
+    return trouble.text.format(subject=subject, value=value, left=left, days=days)
 
 
 def _finding(trouble: Trouble, subject: str, value: float, moment: Moment) -> Finding:
     left_s = _value_of(moment.readings, trouble.left)
+    end_s = _value_of(moment.readings, trouble.ends, subject)
+    days = 0.0 if end_s is None else (end_s - moment.wall_s) / 86_400
     left = "it does not grow now" if left_s is None else f"about {left_s / 3600:.1f} h left"
     evidence: dict[str, float | int | str | None] = {"figure": trouble.figure, "value": value, "limit": trouble.on}
     return Finding(
@@ -156,7 +158,7 @@ def _finding(trouble: Trouble, subject: str, value: float, moment: Moment) -> Fi
         end_ns=None,
         at_ns=moment.at_ns,
         detected=RowPosition(moment.position, 0),
-        message=_text(trouble, subject, value, left),
+        message=_text(trouble, subject, value, left, days),
         evidence={**evidence, "hours_left": left_s / 3600} if left_s is not None else evidence,
     )
 

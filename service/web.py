@@ -25,7 +25,7 @@ from service.gauges import figures_of, read_report, record_counts
 from service.https import Renewing, usable
 from service.keeping import journal_there, open_records
 from service.loop_delay import watch_loop
-from service.machine import build_figures, process_figures
+from service.machine import build_figures, certificate_figures, process_figures
 from service.ranges.standing import judging_recipes, standings_of
 from service.roles import WEB
 from service.set_points import recorded_steps
@@ -145,7 +145,7 @@ def _certificate(renewing: Renewing | None) -> list[Reading]:
     """When the certificate ends that is served; the core tells of the one in the file."""
     if renewing is None:
         return []
-    return [Reading("thermowell_certificate_expiry_timestamp_seconds", renewing.validity.end_s, ("http served",))]
+    return list(certificate_figures("http served", renewing.validity.begin_s, renewing.validity.end_s))
 
 
 @dataclass(frozen=True, slots=True)

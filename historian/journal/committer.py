@@ -75,7 +75,9 @@ class Committer:
         """
         try:
             if not self._is_over():
-                return self._step()
+                wait_s = self._step()
+                # What was taken as the intake closed was the last: nobody nudges any more.
+                return 0.0 if self._is_over() else wait_s
         except Exception as error:
             # The root of the lane: whatever it was, nobody may wait for it in vain, or believe that it was written.
             log.exception("the journal %s stopped", self._parts.path)

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from service import logs
-from service.config.build import load
+from service.config.build import Configuration, load
+from service.files import Files
 from service.roles import BEHIND_THE_CORE, CORE, ROLES, WEB, chosen
+from service.starts import noted
 from service.supervise import SUPERVISED, Supervisor, die_with_parent
 
 
@@ -33,16 +35,21 @@ def run(options: argparse.Namespace) -> int:
         die_with_parent()
     if CORE not in options.role:
         os.nice(BEHIND_THE_CORE)
-    if options.role == (WEB,):
+    with noted(Files(configuration.data).run, options.role):
+        _be(options.role, configuration)
+    return 0
+
+
+def _be(roles: tuple[str, ...], configuration: Configuration) -> None:
+    if roles == (WEB,):
         from service.web import run_web  # noqa: PLC0415  the other processes do not need it
 
         asyncio.run(run_web(configuration))
-    elif CORE in options.role:
+    elif CORE in roles:
         from service.core import run_core  # noqa: PLC0415
 
-        asyncio.run(run_core(configuration, options.role))
+        asyncio.run(run_core(configuration, roles))
     else:
         from service.followers import run_followers  # noqa: PLC0415
 
-        asyncio.run(run_followers(configuration, options.role))
-    return 0
+        asyncio.run(run_followers(configuration, roles))

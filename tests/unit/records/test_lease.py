@@ -124,6 +124,33 @@ def test_a_role_elsewhere_is_free_when_it_stood_still_and_its_old_holder_writes_
         assert second.list_findings(None, None, None, 9) == []
 
 
+def test_who_takes_a_role_from_another_machine_tells_when(
+    address: Address, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SqlRecords.open(address) as first, SqlRecords.open(address) as second:
+        assert elsewhere.lease(first).attempt()
+        monkeypatch.setattr(lease.socket, "gethostname", lambda: "another-machine")
+        wanted = elsewhere.lease(second, wall_ns=7)
+        assert not wanted.attempt()
+        elsewhere.now_s = FREE_AFTER_S
+        assert wanted.attempt()
+
+        assert (first.taken_over_ns, second.taken_over_ns) == ({}, {"core": 7})
+
+
+def test_what_a_process_of_this_machine_left_behind_is_no_role_of_another_machine(
+    address: Address, elsewhere: Elsewhere
+) -> None:
+    with SqlRecords.open(address) as first, SqlRecords.open(address) as second:
+        assert elsewhere.lease(first).attempt()
+        wanted = elsewhere.lease(second)
+        assert not wanted.attempt()
+        elsewhere.now_s = FREE_AFTER_S
+        assert wanted.attempt()
+
+        assert second.taken_over_ns == {}
+
+
 def test_a_wall_clock_that_steps_frees_nothing(address: Address, elsewhere: Elsewhere) -> None:
     with SqlRecords.open(address) as first, SqlRecords.open(address) as second:
         assert elsewhere.lease(first, wall_ns=1).attempt()

@@ -10,6 +10,7 @@ from domain.figures import FIGURES, Reading
 from domain.findings import RULES, Finding, Stage
 from domain.rules import Priority, Rulebook
 from domain.troubles import LATELY_S, TROUBLES, Measure, Trouble, is_of_the_service
+from service.machine import certificate_figures
 from service.troubles import Moment, TroubleWatch
 
 HERE = Position(7)
@@ -159,6 +160,22 @@ def test_the_journals_space_is_told_with_the_hours_that_are_left():
 
     assert "80% of its quota (about 2.0 h left)" in service.told[0].message
     assert (service.told[0].subject, service.told[0].evidence["hours_left"]) == ("journal", 2.0)
+
+
+def test_a_certificate_that_lives_for_days_is_told_of_in_the_last_third_of_its_life():
+    now_s, day_s = 1e9, 86_400.0
+    service = Service()
+    service.look(
+        *certificate_figures("six days, fresh", now_s - day_s, now_s + 5 * day_s),
+        *certificate_figures("six days, old", now_s - 4.5 * day_s, now_s + 1.5 * day_s),
+        *certificate_figures("a year", now_s - 352 * day_s, now_s + 13 * day_s),
+        *certificate_figures("a year, fresh", now_s - 349 * day_s, now_s + 16 * day_s),
+    )
+
+    assert {each.subject: each.message for each in service.told} == {
+        "six days, old": "The certificate six days, old ends in 1.5 days.",
+        "a year": "The certificate a year ends in 13.0 days.",
+    }
 
 
 def test_without_a_quota_nothing_is_told_of_it():

@@ -17,6 +17,7 @@ from domain.errors import DamagedFile, NewerFormat, Refused, RetryLater
 from domain.ports import Delivery, SourceLedger
 from domain.samples import SampleBatch
 from historian.journal import ReadOnlyJournal, SqliteJournal
+from historian.journal.lane import Turn
 from historian.journal.schema import Rows, SqlValue
 from tests.checks.journal import ACTION, GAP, LIMIT_S, TEXTS, all_until, samples, submitted, values_of
 from tests.unit.historian.journal.rig import Refusals, Refusing, opened, until
@@ -172,6 +173,33 @@ async def test_closing_commits_what_waits(tmp_path: Path):
     assert acknowledged.is_set()
     with opened(tmp_path / "journal.db") as reopened:
         assert values_of(await all_until(reopened, Position(2))) == [1.0]
+
+
+class LaneByHand:
+    """Takes a turn when it is told to; its time stands."""
+
+    turn: Turn
+
+    def now_s(self) -> float:
+        return 100.0
+
+    def start(self, turn: Turn) -> None:
+        self.turn = turn
+
+    def nudge(self) -> None:
+        pass
+
+    def join(self, limit_s: float) -> bool:
+        return limit_s > 0
+
+
+def test_a_journal_that_closes_with_its_last_commit_waits_for_nothing_more(tmp_path: Path):
+    lane = LaneByHand()
+    journal = SqliteJournal.open(tmp_path / "journal.db", lane=lane)
+    journal.submit(Delivery("train1", [samples([1.0])], 1, lambda: None))
+    journal.close()
+
+    assert [lane.turn(), lane.turn()] == [0.0, None]
 
 
 async def test_a_closed_journal_takes_nothing_and_says_so(tmp_path: Path):
