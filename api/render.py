@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from api.dependencies import Dependencies
 from api.shapes import Shape, unit_label
+from api.stream import Standstill
 from domain.equipment import UnitModel
 from domain.tags import Tag, TagTable
 from domain.time import format_time
@@ -83,6 +84,7 @@ class Pages:
             approved=deps.approval not in ("off", ""),
             judged=bool(deps.rulebook.recipes),
             grafana=deps.grafana,
+            standstill=_told(deps.feed.standstill),
             plan=plan,
             plan_json=_embedded(plan),
             **more,
@@ -93,6 +95,14 @@ class Pages:
         tags = self._deps.feed.tags
         units = [_unit_shape(unit, tags) for unit in self._deps.rulebook.units.values()]
         return units or _sources(list(tags))
+
+
+def _told(standstill: Standstill | None) -> str:
+    """What stands at the top of a page while nothing is judged; the page's script says it alike."""
+    if standstill is None:
+        return ""
+    since = format_time(standstill.since_ns)[11:16]
+    return f"The service does not judge since {since} UTC: {standstill.why}."
 
 
 def _embedded(plan: Shape) -> Markup:

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from api.frames import Frame, TagFilter, entry_frames, frame
@@ -28,8 +29,27 @@ HEARTBEAT_EVERY_S = 1.0
 DECISIONS_PER_READ = 200
 KEYS_REMEMBERED = 5_000
 
+STANDSTILL_EVERY_S = 1.0
+
 Noun = TypeVar("Noun")
 Built = Mapping[TagFilter, Sequence[Frame]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """Since when, by the plant's clock, nothing is judged, and why."""
+
+    since_ns: int
+    why: str
+
+    def as_json(self) -> Shape:
+        """By names."""
+        return {"since_ns": self.since_ns, "why": self.why}
+
+
+def no_standstill() -> Standstill | None:
+    """Stand in where nobody else judges."""
+    return None
 
 
 class News(Generic[Noun]):
@@ -56,8 +76,9 @@ class Feed:
     """The live side of the HTTP interface: one reader of the journal, any number of listeners.
 
     Set `woken` on the event loop after each commit; without it the feed looks once per `poll_s`. `refresh` is called in
-    a thread whenever there may be news, for a view of the history that follows the journal too. `run()` goes on until
-    it is cancelled; what fails is logged, told to the listeners and tried again.
+    a thread whenever there may be news, for a view of the history that follows the journal too. `standstill` is asked
+    once a second in a thread of its own whether anybody judges. `run()` goes on until it is cancelled; what fails is
+    logged, told to the listeners and tried again.
     """
 
     def __init__(
@@ -67,10 +88,12 @@ class Feed:
         clock: Clock,
         *,
         refresh: Callable[[], object] | None = None,
+        standstill: Callable[[], Standstill | None] = no_standstill,
         poll_s: float = 1.0,
     ) -> None:
         self._journal, self._records, self._clock = journal, records, clock
-        self._refresh, self._poll_s = refresh, poll_s
+        self._refresh, self._poll_s, self._look = refresh, poll_s, standstill
+        self.standstill: Standstill | None = None
         self.tags = TagTable()
         self.position = START
         self.sources: dict[str, Heartbeat] = {}
@@ -84,6 +107,7 @@ class Feed:
         self._journal_thread = ThreadPoolExecutor(1, thread_name_prefix="feed-journal")
         self._records_thread = ThreadPoolExecutor(1, thread_name_prefix="feed-records")
         self._replay_thread = ThreadPoolExecutor(1, thread_name_prefix="feed-replay")
+        self._standstill_thread = ThreadPoolExecutor(1, thread_name_prefix="feed-standstill")
         self._transitions = News[Transition](lambda transition: transition.id)
         self._findings = News[Finding](lambda finding: (finding.id, finding.version))
         self._phases = News[PhaseRecord](lambda phase: (phase.instance, phase.end_ns))
@@ -104,6 +128,7 @@ class Feed:
             tasks.create_task(self._forever("journal", self._samples_due, self._follow_journal))
             tasks.create_task(self._forever("records", self._decisions_due, self._follow_records))
             tasks.create_task(self._beat())
+            tasks.create_task(self._watch_standstill())
             tasks.create_task(self._share_wakes())
 
     def close(self) -> None:
@@ -116,6 +141,7 @@ class Feed:
         self._journal_thread.shutdown(wait=False, cancel_futures=True)
         self._records_thread.shutdown(wait=False, cancel_futures=True)
         self._replay_thread.shutdown(wait=False, cancel_futures=True)
+        self._standstill_thread.shutdown(wait=False, cancel_futures=True)
 
     # Listeners
 
@@ -224,6 +250,12 @@ class Feed:
             self._samples_due.set()
             self._decisions_due.set()
 
+    async def _watch_standstill(self) -> None:
+        """A look that hangs holds back no heartbeat."""
+        while True:
+            self.standstill = await self._in(self._standstill_thread, self._look)
+            await asyncio.sleep(STANDSTILL_EVERY_S)
+
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_EVERY_S)
@@ -236,6 +268,7 @@ class Feed:
             "simulated": self._clock.simulated,
             "speed": self._clock.speed,
             "faults": dict(self.faults),
+            "standstill": None if self.standstill is None else self.standstill.as_json(),
             "sources": [heartbeat_shape(heartbeat, TimeForm.NS) for heartbeat in self.sources.values()],
         }
         return frame("heartbeat", told, self.position)

@@ -133,6 +133,13 @@ def read_report(folder: Path, name: str = "core") -> dict[str, object] | None:
     return None
 
 
+def age_s(folder: Path, name: str = "core") -> float:
+    """How long ago a role reported last, however old that is; 0 if nothing is left of it."""
+    with contextlib.suppress(OSError):
+        return max(0.0, time.time() - (folder / f"{name}.json").stat().st_mtime)
+    return 0.0
+
+
 def record_counts(report: Mapping[str, object] | None) -> Mapping[str, int]:
     """Rows stored, duplicate and waiting; empty while the core does not report."""
     record = {} if report is None else report["record"]

@@ -29,6 +29,7 @@ from service.machine import build_figures, certificate_figures, process_figures
 from service.ranges.standing import judging_recipes, standings_of
 from service.roles import WEB
 from service.set_points import recorded_steps
+from service.standstill import StandstillWatch
 from service.version import VERSION
 from service.wake import Waker, listening
 
@@ -48,7 +49,8 @@ async def run_web(configuration: Configuration) -> None:
     history = HistoryView(files.history, journal)
     records = open_records(configuration)
     clock = make_clock(configuration.clock)
-    feed = Feed(journal, records, clock, refresh=history.refresh)
+    standing = StandstillWatch(files.run, clock)
+    feed = Feed(journal, records, clock, refresh=history.refresh, standstill=standing.look)
     waker = Waker(files.run, "core.sock")
     started_s, delays = time.time(), Histogram("thermowell_event_loop_delay_seconds", ("web",))
     pair = configuration.http.tls

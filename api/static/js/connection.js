@@ -13,6 +13,8 @@ export class Connection {
     this.heardAt = null; // performance.now() of the last event
     this.lostAt = null;
     this.faults = {};
+    this.standstill = null; // why nothing is judged, and since when
+    this.banner = document.getElementById("standstill");
     this.box = document.getElementById("connection");
     this.text = document.getElementById("connection-text");
     this.clock = document.getElementById("plant-time");
@@ -32,6 +34,8 @@ export class Connection {
       this.plantMs = told.now_ns / 1e6;
       this.speed = told.speed;
       this.faults = told.faults;
+      this.standstill = told.standstill;
+      this.showStandstill();
     }
   }
 
@@ -58,6 +62,14 @@ export class Connection {
     putTime(this.clock, nowMs, clockTime(nowMs));
     const today = `${day(nowMs)} UTC`;
     if (this.day.textContent !== today) this.day.textContent = today;
+  }
+
+  // What is shown may be right, and nobody looks whether it is in its limits.
+  showStandstill() {
+    const since = this.standstill && clockTime(this.standstill.since_ns / 1e6, false);
+    const text = this.standstill ? `The service does not judge since ${since} UTC: ${this.standstill.why}.` : "";
+    if (this.banner.textContent !== text) this.banner.textContent = text;
+    this.banner.hidden = !text;
   }
 
   // The page came, so the service answers: that its events do not is most often the work of something between.

@@ -1,6 +1,7 @@
 """A small plant for looking at the page: realistic records in memory, with a past, and alive while it is served.
 
-Start it by hand with `python -m tests.acceptance.page.plant [port]` and open the printed address.
+Start it by hand with `python -m tests.acceptance.page.plant [port [folder]]` and open the printed address. In the folder lies
+what a core would tell of itself, `core.json`; without one nothing is said of it.
 """
 
 import asyncio
@@ -10,13 +11,14 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from api.app import create_app
 from api.dependencies import BudgetRun, Dependencies, HoldRun
 from api.serve import serve
-from api.stream import Feed
+from api.stream import Feed, Standstill, no_standstill
 from domain.alarms import AlarmFacts, Notice, Transition
 from domain.entries import ActionKind, Gap, GapCause, Heartbeat, PersonAction, Position, RowPosition, TagDefined
 from domain.equipment import UnitModel
@@ -29,6 +31,7 @@ from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
 from domain.time import HOUR_NS, MINUTE_NS, SECOND_NS, parse_time_ns
 from historian.memory import MemoryStore
+from service.standstill import StandstillWatch
 from tests.fakes import JournalInMemory, RecordsInMemory, SetClock
 
 START_NS = parse_time_ns("2026-03-02T04:00:00Z")
@@ -319,8 +322,8 @@ class Plant:
             BudgetRun("cold", "T201", "API1-26-040", self.clock.now, 7 * HOUR_NS, 8 * HOUR_NS, 0, 0, 24 * HOUR_NS, 16 * HOUR_NS, used),
         ]  # fmt: skip
 
-    def dependencies(self) -> Dependencies:
-        feed = Feed(self.journal, self.records, self.clock)
+    def dependencies(self, standstill: Callable[[], Standstill | None] = no_standstill) -> Dependencies:
+        feed = Feed(self.journal, self.records, self.clock, standstill=standstill)
         loop = asyncio.get_running_loop()
 
         def wake_core() -> None:
@@ -348,9 +351,9 @@ class Plant:
             feed.woken.set()
 
 
-async def main(port: int) -> None:
+async def main(port: int, run: Path | None) -> None:
     plant = Plant()
-    deps = plant.dependencies()
+    deps = plant.dependencies(no_standstill if run is None else StandstillWatch(run, plant.clock).look)
     listening = socket.create_server(("127.0.0.1", port))
     print(f"http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)
     living = asyncio.create_task(plant.live(deps.feed))
@@ -361,4 +364,5 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 8099))
+    port, *more = sys.argv[1:] or ["8099"]
+    asyncio.run(main(int(port), Path(more[0]) if more else None))

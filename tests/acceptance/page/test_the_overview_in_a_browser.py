@@ -1,10 +1,12 @@
 """The overview as a shift lead uses it, in a real browser."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,21 +19,33 @@ from tests.acceptance.page.plant import TOKEN
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium here: the page is not looked at")
 
 READ = "document.getElementById('connection-text').textContent === 'live' && document.querySelectorAll('.alarm').length === 4"
+DAY_S = 86_400.0
 FIRST = "document.querySelector('.alarm')"
 
 
 class Server:
     """A small plant served by a process of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.core_tells()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.acceptance.page.plant", "0"],
+            [sys.executable, "-m", "tests.acceptance.page.plant", "0", str(run)],
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[3],
         )
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
+
+    def core_tells(self, why: str = "ready", *, ago_s: float = -DAY_S) -> None:
+        """What the core wrote of itself, and when; in the future: it keeps writing."""
+        at_s = time.time() - ago_s
+        report = {"wall_ns": round(at_s * 1e9), "healthy": why == "ready", "why": why, "figures": []}
+        new = self.run / "core.new"
+        new.write_text(json.dumps(report))
+        os.utime(new, (at_s, at_s))
+        new.replace(self.run / "core.json")
 
     def freeze(self) -> None:
         os.kill(self.process.pid, signal.SIGSTOP)
@@ -47,8 +61,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("run"))
     yield server
     server.end()
 
@@ -150,6 +164,34 @@ def test_a_dead_stream_is_visible_and_heals(server: Server, page: Browser) -> No
     page.wait_for("document.querySelector('#connection.is-live') !== null")
 
     assert "stale since" in str(stale)
+
+
+def test_every_page_says_that_nothing_is_judged_while_the_core_is_dead_and_stops_saying_so(
+    server: Server, browser: Browser
+) -> None:
+    shown = "(() => { const it = document.getElementById('standstill'); return !it.hidden && it.innerText; })()"
+    said: dict[str, str] = {}
+    colours: set[object] = set()
+    try:
+        server.core_tells(ago_s=60)
+        for path in ("", "recipes", "batches/API1-26-041", "alarms/R101.TT/high", "batches/of-nobody"):
+            browser.open(f"{server.url}{path}", 1600, 1000)
+            said[path] = str(browser.wait_for(shown))
+            colours.add(browser.evaluate("getComputedStyle(document.getElementById('standstill')).backgroundColor"))
+        server.core_tells("what is judged cannot be written: the disk is full", ago_s=-DAY_S)
+        browser.wait_for("document.getElementById('standstill').innerText.includes('the disk is full')")
+        server.core_tells()
+        browser.wait_for("document.getElementById('standstill').hidden")
+    finally:
+        server.core_tells()
+
+    assert len(said) == 5
+    assert all(
+        re.fullmatch(r"The service does not judge since \d\d:\d\d UTC: its core process does not report\.", each)
+        for each in said.values()
+    ), said
+    assert len(set(said.values())) == 1
+    assert colours == {"rgb(196, 22, 28)"}
 
 
 def test_a_phone_shows_everything_without_scrolling_sideways(page: Browser) -> None:

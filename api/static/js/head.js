@@ -1,4 +1,4 @@
-// Versions of the ranges: as the service told them when the page was made; the head shows whether it still answers.
+// A page whose words were told when it was made: its head shows whether the service still answers, and still judges.
 
 import { exactMoments } from "./alarms.js";
 import { Connection } from "./connection.js";
