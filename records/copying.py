@@ -5,7 +5,7 @@ transaction, of which nothing that is written meanwhile is seen, and which delay
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +35,15 @@ class Standing:
     snapshots: Mapping[str, Position]
 
 
-def copy_server(server: Server, file: Path) -> None:
-    """Write a server's records into a new file. Refused while its schema is not this program's: nothing is migrated."""
+def _unheard() -> None:
+    """Nobody waits for it."""
+
+
+def copy_server(server: Server, file: Path, went_on: Callable[[], None] = _unheard) -> None:
+    """Write a server's records into a new file. Refused while its schema is not this program's: nothing is migrated.
+
+    `went_on` is called after each thousand rows.
+    """
     database = Database(server, as_it_is=True)
     try:
         with database.reading() as connection:
@@ -44,7 +51,7 @@ def copy_server(server: Server, file: Path) -> None:
             _demand_ours(str(server), 0 if found is None else int(found))
             with _told_of(file), _opened(file) as target:
                 metadata.create_all(target)
-                _copy_rows(connection, target, without=_NOT_COPIED)
+                _copy_rows(connection, target, without=_NOT_COPIED, went_on=went_on)
     finally:
         database.close()
 
@@ -94,7 +101,9 @@ def _demand_ours(name: str, found: int) -> None:
         raise Refused(message)
 
 
-def _copy_rows(source: Connection, target: Connection, without: tuple[object, ...]) -> None:
+def _copy_rows(
+    source: Connection, target: Connection, without: tuple[object, ...], went_on: Callable[[], None] = _unheard
+) -> None:
     """Every row of every table, some at a time."""
     for table in metadata.sorted_tables:
         if table in without:
@@ -103,6 +112,7 @@ def _copy_rows(source: Connection, target: Connection, without: tuple[object, ..
         found = source.execute(select(table).order_by(*keys), execution_options={"yield_per": _ROWS_AT_ONCE})
         for rows in found.mappings().partitions():
             target.execute(insert(table), [dict(row) for row in rows])
+            went_on()
 
 
 def _number_on(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from historian.chunks.store import ChunkStore
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
 from records.database import SqlRecords
-from service.backup.holding import trimming
+from service.backup.holding import Trimming
 from service.clock import make_clock
 from service.config.build import Configuration
 from service.deadman import FileSink, Sink, UrlSink, url_in
@@ -113,7 +113,7 @@ def usual_parts(
         make_source=partial(make_source, configuration),
         listening=partial(listening, files.run, "core.sock"),
         channels=channels_of(configuration),
-        trimming=partial(trimming, files.trimming),
+        trimming=Trimming(files.trimming),
         machine=_machine(configuration, files),
         troubles=TROUBLES,
         sign=_sink(configuration),

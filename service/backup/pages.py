@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -17,16 +18,23 @@ _BYTES_AT_ONCE = 1 << 22
 _BUSY_S = 30.0
 
 
+def nobody_waits() -> None:
+    """Nothing is held."""
+
+
 class Pace:
     """So many bytes a second at most, synced as they come. One thread."""
 
-    def __init__(self, bytes_per_s: float) -> None:
+    def __init__(self, bytes_per_s: float, went_on: Callable[[], None] = nobody_waits) -> None:
         self._bytes_per_s = bytes_per_s
+        self.went_on = went_on
+        """Called after each piece."""
         self._next_s = time.monotonic()
 
     def took(self, size: int, target: int) -> None:
         """Note that so many bytes went into an open file: put them on the disk, and wait until the next may follow."""
         os.fdatasync(target)
+        self.went_on()
         now_s = time.monotonic()
         self._next_s = max(self._next_s, now_s) + size / self._bytes_per_s
         time.sleep(max(0.0, min(self._next_s - now_s - size / self._bytes_per_s, 5.0)))

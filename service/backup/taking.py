@@ -31,9 +31,9 @@ from historian.journal.schema import FORMAT as JOURNAL_FORMAT
 from records.address import Server
 from records.copying import Standing, copy_server, forget_holder, standing_of
 from service.backup import contents
-from service.backup.holding import held
+from service.backup.holding import Hold, held
 from service.backup.manifest import FORMAT, Manifest, sealed_files, write_manifest
-from service.backup.pages import Pace, Snapshot, copy_file, sync_folder
+from service.backup.pages import Pace, Snapshot, copy_file, nobody_waits, sync_folder
 from service.config.build import Configuration
 from service.files import Files
 from service.judging import NAME as JUDGING
@@ -146,7 +146,8 @@ class _Copying:
 
     def _of_one_moment(self, snapshots: ExitStack) -> tuple[list[Snapshot], Position, Standing]:
         """All that has positions; the sealed files as snapshots that are still to be copied."""
-        with held(self.files.trimming):
+        with held(self.files.trimming) as hold:
+            self.pace.went_on = hold.moved
             begun_s = time.monotonic()
             standing = self._copy_records()
             state = self.files.history / STATE_NAME
@@ -159,7 +160,8 @@ class _Copying:
             self.step("journal.db")
             copy = self.work / contents.JOURNAL
             self.moment_ns = time.time_ns()
-            last = copy_journal(self.files.journal, copy, lambda: self._copied_some(copy))
+            last = copy_journal(self.files.journal, copy, lambda: self._copied_some(copy, hold))
+            self.pace.went_on = nobody_waits
             self.held_s = time.monotonic() - begun_s
         _sync(copy)
         self._demand_whole(standing, last)
@@ -168,8 +170,9 @@ class _Copying:
             _sync(self._state)
         return sealed, last, standing
 
-    def _copied_some(self, journal: Path) -> None:
+    def _copied_some(self, journal: Path, hold: Hold) -> None:
         _sync(journal)
+        hold.moved()
         self.moment_ns = time.time_ns()
 
     @property
@@ -180,7 +183,7 @@ class _Copying:
         self.step("records")
         address, copy = address_of(self.configuration), self.work / contents.RECORDS
         if isinstance(address, Server):
-            copy_server(address, copy)
+            copy_server(address, copy, self.pace.went_on)
         elif address.exists():
             with Snapshot(address) as one:
                 one.copy(copy, self.pace)

@@ -11,7 +11,7 @@ import pytest
 
 from domain.entries import GapCause
 from domain.errors import DamagedFile, Refused
-from service.backup.holding import trimming
+from service.backup.holding import Trimming
 from service.backup.manifest import read_manifest
 from service.backup.restoring import check_backup, restore
 from service.config.build import load
@@ -85,7 +85,7 @@ def site(tmp_path_factory):
         with core(config):
             until(lambda: has_more(folder, {}), 90, 0.5)
             kill_in_the_middle(config, folder / "killed")
-            with trimming(folder / "data" / "run" / "trimming.lock") as freed:
+            with Trimming(folder / "data" / "run" / "trimming.lock")() as freed:
                 pass
             done = backup_process(config, folder / "whole")
             told = done.communicate(timeout=120)

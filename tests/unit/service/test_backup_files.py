@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,8 @@ from historian.view import HistoryView
 from records.address import Server
 from records.copying import copy_server, load_server, standing_of
 from records.database import SqlRecords
-from service.backup import taking
-from service.backup.holding import held, trimming
+from service.backup import holding, taking
+from service.backup.holding import Trimming, held
 from service.backup.restored import demand_whole, gaps_since
 from service.backup.restoring import check_backup, restore
 from service.backup.taking import take_backup
@@ -116,9 +115,7 @@ async def test_nothing_leaves_the_journal_while_a_backup_holds_it(tmp_path):
             flushes += 1
             return Position(10)
 
-    following = StoreFollower(
-        journal, Store(), lambda: Position(10), flush_every_s=0.01, trimming=partial(trimming, lock)
-    )
+    following = StoreFollower(journal, Store(), lambda: Position(10), flush_every_s=0.01, trimming=Trimming(lock))
     with held(lock):
         for number in range(10):
             await journal.append(batch(number))
@@ -132,6 +129,62 @@ async def test_nothing_leaves_the_journal_while_a_backup_holds_it(tmp_path):
     journal.close()
 
     assert kept == 10
+
+
+def may_trim(trimming: Trimming) -> bool:
+    with trimming() as allowed:
+        return allowed
+
+
+def test_a_backup_that_hangs_is_passed_over_told_once_and_fails(tmp_path, caplog):
+    times = iter([1000.0, 1599.0, 1600.0, 1630.0])
+    trimming = Trimming(tmp_path / "lock", lambda: next(times))
+    seen: list[bool] = []
+    with (
+        pytest.raises(RetryLater, match="no backup was made: it stood still for more than 10 min"),
+        held(tmp_path / "lock"),
+    ):
+        seen.extend(may_trim(trimming) for _ in range(4))
+
+    assert seen == [False, False, True, True]
+    assert [record.message for record in caplog.records if "backup has not moved" in record.message] == [
+        "a backup has not moved for 10 min: the journal is trimmed on, the backup fails"
+    ]
+    assert may_trim(trimming)
+
+
+def test_a_backup_that_moves_holds_as_long_as_it_takes_and_the_next_one_is_not_blamed(tmp_path):
+    now_s = 1000.0
+    trimming = Trimming(tmp_path / "lock", lambda: now_s)
+    with held(tmp_path / "lock") as hold:
+        for step in range(20):
+            now_s += 300
+            os.utime(tmp_path / "lock", ns=(step, step))  # as `moved` does, whatever this disk's clock counts in
+            assert not may_trim(trimming)
+        hold.moved()
+
+    (tmp_path / "lock").write_bytes(b"passed over")  # what an earlier one was told
+    with held(tmp_path / "lock"):
+        assert not may_trim(trimming)
+
+
+async def test_every_piece_of_a_backup_says_that_it_moves(site, tmp_path, monkeypatch):
+    steps, moved = ["taken"], []
+    monkeypatch.setattr(holding.Hold, "moved", lambda _: moved.append(steps[-1]))
+    await asyncio.to_thread(take_backup, site, tmp_path / "backup", step=steps.append)
+
+    assert set(moved) == {"taken", "records", "history/state.db", "journal.db"}  # what comes then is not held
+
+
+async def test_a_backup_that_was_passed_over_leaves_nothing_that_looks_whole(site, tmp_path):
+    def hangs(step: str) -> None:
+        if step == "journal.db":
+            Files(site.data).trimming.write_bytes(b"passed over")
+
+    with pytest.raises(RetryLater, match="it stood still"):
+        await asyncio.to_thread(take_backup, site, tmp_path / "backup", step=hangs)
+
+    assert not list(tmp_path.glob("backup*"))
 
 
 def test_two_backups_at_once_are_refused(tmp_path):
