@@ -60,8 +60,8 @@ MEANINGS: Final[Mapping[str, frozenset[str]]] = {
 }
 """The classes of rules (or whole rules) that can mean a fault, by the fault's domain."""
 
-NOBODYS: Final = frozenset(("ranges", "mirror"))
-"""Classes that mean no fault: what they say is wrong with the configuration, or with what stands beside the record."""
+NOBODYS: Final = frozenset(("ranges", "mirror", "service", "record"))
+"""Classes that mean no fault of the plant: they tell of the configuration, of the service, and of its files."""
 
 _CLASSES: Final = NOBODYS | {rule.partition(".")[0] for rules in MEANINGS.values() for rule in rules}
 _SIDES: Final = ("high", "low")
