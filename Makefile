@@ -14,7 +14,7 @@ run: setup    ## the service: make run CONFIG=thermowell.yaml
 
 test:         ## all tests
 	@sh setup.sh dev
-	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check:        ## style, types, layers, spelling, dependencies
 	@sh setup.sh dev

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 
 from records.address import Server
+from tests.patience import LIMIT_S
 
 PORT = 5432  # names the socket in the server's own folder; nobody listens on the network
 PASSWORD = "not-in-any-message"
-_STARTS_WITHIN_S = 60
 _USER = "postgres"  # whom Debian's package makes: the server refuses to run as root
 
 
@@ -49,7 +49,7 @@ class PostgresForTests:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            self._as_user(program, *arguments), check=False, capture_output=True, text=True, timeout=120, cwd="/"
+            self._as_user(program, *arguments), check=False, capture_output=True, text=True, timeout=LIMIT_S, cwd="/"
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -69,7 +69,7 @@ class PostgresForTests:
         with (self.folder / "log").open("ab") as log:
             command = self._as_user("postgres", "-D", str(self.folder / "cluster"), *flags)
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
-        until_s = time.monotonic() + _STARTS_WITHIN_S
+        until_s = time.monotonic() + LIMIT_S
         while True:
             try:
                 self.admin("SELECT 1")
@@ -109,7 +109,7 @@ class PostgresForTests:
         """Stop at once, if it runs: its folder goes with it."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(30)
+            self._process.wait(LIMIT_S)
             self._process = None
 
     def admin(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:

@@ -20,7 +20,9 @@ from historian.journal import ReadOnlyJournal
 from tests.acceptance.mqtt.broker import Publisher, needs_mosquitto, publishing, running
 from tests.acceptance.mqtt.journaling import MQTT_TAGS, OPCUA_TAGS
 from tests.acceptance.mqtt.traces import STRACE, MqttWire, OpcUaWire, Verdict, judge
-from tests.acceptance.opcua.plant import CounterServer, free_port
+from tests.acceptance.opcua.plant import CounterServer
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 
 def _can_trace() -> str:
@@ -28,7 +30,7 @@ def _can_trace() -> str:
     if shutil.which("strace") is None:
         return "strace is not installed: the order of system calls is not checked"
     command = [*STRACE, "-o", "/dev/null", "true"]
-    tried = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     return f"strace cannot trace here: {tried.stderr.strip()[:200]}" if tried.returncode else ""
 
 
@@ -36,7 +38,7 @@ PROBLEM = _can_trace()
 pytestmark = [needs_mosquitto, pytest.mark.skipif(bool(PROBLEM), reason=PROBLEM)]
 
 
-async def until(true: Callable[[], object], longest_s: float = 40.0) -> None:
+async def until(true: Callable[[], object], longest_s: float = LIMIT_S) -> None:
     async with asyncio.timeout(longest_s):
         while not true():  # noqa: ASYNC110 (it happens in another process)
             await asyncio.sleep(0.05)

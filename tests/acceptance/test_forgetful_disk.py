@@ -162,7 +162,6 @@ def lost(machine: Machine) -> list[int]:
     ]
 
 
-@pytest.mark.timeout(240)
 def test_no_acknowledged_entry_is_lost_in_hundreds_of_power_cuts(tmp_path: Path):
     machine = Machine(tmp_path / "journal.db", Plain, random.Random(3))
     for cut in range(1, CUTS + 1):
@@ -175,7 +174,6 @@ def test_no_acknowledged_entry_is_lost_in_hundreds_of_power_cuts(tmp_path: Path)
     assert positions == sorted(set(positions))
 
 
-@pytest.mark.timeout(240)
 def test_without_the_sync_of_each_commit_acknowledged_entries_are_lost(tmp_path: Path):
     machine = Machine(tmp_path / "journal.db", Careless, random.Random(3))
     losses = 0

@@ -29,8 +29,8 @@ from domain.entries import (
 from domain.ports import Delivery, Journal
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
+from tests.patience import LIMIT_S
 
-LIMIT_S = 10.0
 T0_NS = 1_760_000_400_000_000_000
 
 GAP = Gap("g1", "train1", None, T0_NS, None, GapCause.DISCONNECT, "the server closed the channel")

@@ -14,6 +14,7 @@ from api.app import create_app
 from api.serve import serve
 from domain.ports import Rows
 from domain.time import SECOND_NS
+from tests.patience import LIMIT_S
 from tests.unit.api.conftest import NOW_NS, World, a_world
 
 ROWS = 1_500_000
@@ -43,19 +44,19 @@ async def served(world: World) -> AsyncIterator[httpx.AsyncClient]:
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     stop, started = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(serve(create_app(world.deps), "", 0, sockets=[listening], stop=stop, started=started))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         await started.wait()
-    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=LIMIT_S) as client:
         yield client
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_S):
             await serving
 
 
 async def hear(lines: AsyncIterator[str], event: str) -> tuple[str | None, dict[str, object]]:
     """The next event of a name: its id and what it tells."""
     name, id_ = "", None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         async for line in lines:
             field, _, value = line.partition(": ")
             if field == "event":
@@ -68,7 +69,7 @@ async def hear(lines: AsyncIterator[str], event: str) -> tuple[str | None, dict[
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         while not true():  # noqa: ASYNC110 - what it waits for has no event
             await asyncio.sleep(0.01)
 

@@ -33,8 +33,6 @@ faults:
   - {kind: cut, on: opcua, start: 12min, lasts: 1min}
 """
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture(scope="module")
 def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:

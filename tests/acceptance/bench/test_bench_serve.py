@@ -12,10 +12,7 @@ import pytest
 from service.cli import main
 from service.config.build import load
 from tests.acceptance.service.running import ROOT
-
-START_WITHIN_S = 90.0
-
-pytestmark = pytest.mark.timeout(300)
+from tests.patience import LIMIT_S
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +29,12 @@ def ready(folder: Path) -> Iterator[dict]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
     assert process.stdout is not None
     try:
-        readable, _, _ = select.select([process.stdout], [], [], START_WITHIN_S)
+        readable, _, _ = select.select([process.stdout], [], [], LIMIT_S)
         assert readable, (folder / "log").read_text()
         yield json.loads(process.stdout.readline())
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(LIMIT_S)
         process.stdout.close()
 
 

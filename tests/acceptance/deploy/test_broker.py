@@ -18,11 +18,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from simulators.servers.broker import find_mosquitto
-from tests.acceptance.mqtt.broker import free_port
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 from tests.unit.deploy.reading import compose_file, text_of
 
 PASSWORD = "not-in-any-message"
-LONGEST_S = 30.0
 MORE_THAN_USUAL = 3000  # mosquitto keeps 1,000 unless told otherwise
 pytestmark = pytest.mark.skipif(
     find_mosquitto() is None or shutil.which("mosquitto_passwd") is None,
@@ -55,13 +55,13 @@ class Broker:
         (folder / "passwords").touch(mode=0o600)
         for user in ("thermowell", "plant", "stranger"):
             command = ["mosquitto_passwd", "-b", str(folder / "passwords"), user, PASSWORD]
-            subprocess.run(command, check=True, timeout=10)
+            subprocess.run(command, check=True, timeout=LIMIT_S)
 
     def start(self) -> None:
         with (self._folder / "log").open("ab") as log:
             command = [str(find_mosquitto()), "-c", str(self._folder / "mosquitto.conf")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        until_s = time.monotonic() + LONGEST_S
+        until_s = time.monotonic() + LIMIT_S
         while True:
             with contextlib.suppress(paho.socket.error), paho.socket.create_connection(("127.0.0.1", self.port), 1):
                 return
@@ -71,7 +71,7 @@ class Broker:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(LONGEST_S)
+        self._process.wait(LIMIT_S)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ class Someone:
 
     def until(self, condition) -> None:
         with self._changed:
-            assert self._changed.wait_for(condition, LONGEST_S)
+            assert self._changed.wait_for(condition, LIMIT_S)
 
     def subscribe(self, topic: str) -> None:
         self._client.subscribe(topic, options=SubscribeOptions(qos=1))
@@ -210,4 +210,4 @@ def test_the_simulated_plant_publishes_under_its_name(broker: Broker, tmp_path: 
             service.until(lambda: any(text.startswith("plant/t201/level ") for text in service.heard))
         finally:
             process.terminate()
-            process.wait(LONGEST_S)
+            process.wait(LIMIT_S)

@@ -16,6 +16,7 @@ import pytest
 from domain.errors import RetryLater
 from records.address import Server
 from records.database import SqlRecords
+from tests.patience import LIMIT_S
 from tests.postgres_server import PASSWORD, PORT, PostgresForTests, programs, running
 from tests.unit.deploy.reading import compose_file, text_of
 
@@ -53,7 +54,7 @@ def _psql(server: PostgresForTests, text: str) -> subprocess.CompletedProcess[st
                "-U", "thermowell", "-d", "postgres"]  # fmt: skip
     return subprocess.run(
         command, input=text, env={**os.environ, "PGPASSWORD": PASSWORD}, check=False, capture_output=True, text=True,
-        timeout=60,
+        timeout=LIMIT_S,
     )  # fmt: skip
 
 
@@ -125,7 +126,7 @@ def test_initdb_and_the_server_know_every_option_that_they_are_given(home: Path)
     told = made._as_user(
         str(Path("postgres")), "-D", str(cluster), *service["command"][1:], "-C", "password_encryption"
     )
-    done = subprocess.run(told, check=False, capture_output=True, text=True, timeout=60, cwd="/")
+    done = subprocess.run(told, check=False, capture_output=True, text=True, timeout=LIMIT_S, cwd="/")
     rules = re.findall(r"^(?:local|host)\s.*\s(\S+)$", (cluster / "pg_hba.conf").read_text(), re.MULTILINE)
 
     assert done.stdout.strip() == "scram-sha-256", done.stderr

@@ -11,7 +11,9 @@ import pytest
 
 from service.exits import REFUSED
 from service.supervise import _STOP_WITHIN_S
-from tests.acceptance.service.running import Api, free_port, until
+from tests.acceptance.service.running import Api, until
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 from tests.unit.deploy.reading import ROOT, project, text_of
 
 UNIT = "deploy/systemd/thermowell.service"
@@ -27,7 +29,7 @@ def setting(name: str) -> str:
 
 
 def analyze(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["systemd-analyze", *words], check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(["systemd-analyze", *words], check=False, capture_output=True, text=True, timeout=LIMIT_S)
 
 
 def complaints(folder: Path, text: str) -> str:
@@ -124,13 +126,13 @@ def test_the_service_makes_no_system_call_that_the_unit_forbids(tmp_path: Path) 
     with (tmp_path / "log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:
-        until(Api(port).ready, 90)
+        until(Api(port).ready)
         Api(port).get("/v1/ledger")
         process.terminate()
-        process.wait(60)
+        process.wait(LIMIT_S)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(LIMIT_S)
 
     assert "mount" in names
     assert "openat" not in names.split(",")

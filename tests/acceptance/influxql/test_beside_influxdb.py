@@ -13,6 +13,7 @@ from api.dependencies import Dependencies
 from historian.line_protocol import LineProtocol, TextRow, joined
 from tests.acceptance.influxql.plant import RULEBOOK, SITE, TAGS, batches, texts
 from tests.acceptance.influxql.queries import SHOWN, difference, random_query
+from tests.patience import LIMIT_S
 
 _URL, _TOKEN, _ORG = (os.environ.get(f"THERMOWELL_TEST_INFLUX_{name}", "") for name in ("URL", "TOKEN", "ORG"))
 _BUCKET = "thermowell-influxql-test"
@@ -44,7 +45,6 @@ async def _prepared(influx: httpx.AsyncClient) -> None:
     not (_URL and _TOKEN and _ORG),
     reason="THERMOWELL_TEST_INFLUX_URL, _TOKEN and _ORG are not given: nothing was compared with a real InfluxDB",
 )
-@pytest.mark.timeout(300)
 async def test_the_answers_are_those_of_a_real_influxdb(deps: Dependencies) -> None:
     rng = random.Random(int(os.environ.get("THERMOWELL_TEST_SEED", "20260301")))
     asked = [*SHOWN, *(random_query(rng) for _ in range(_QUERIES))]
@@ -52,7 +52,7 @@ async def test_the_answers_are_those_of_a_real_influxdb(deps: Dependencies) -> N
     found = []
     async with (
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as ours,
-        httpx.AsyncClient(base_url=_URL, headers={"Authorization": f"Token {_TOKEN}"}, timeout=30) as influx,
+        httpx.AsyncClient(base_url=_URL, headers={"Authorization": f"Token {_TOKEN}"}, timeout=LIMIT_S) as influx,
     ):
         await _prepared(influx)
         for number, query in enumerate(asked):

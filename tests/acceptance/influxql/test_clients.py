@@ -15,6 +15,7 @@ from api.app import create_app
 from api.dependencies import Dependencies
 from api.serve import serve
 from tests.acceptance.influxql.plant import SITE, START_NS, TOKEN
+from tests.patience import LIMIT_S
 
 _COUNT = f'SELECT count(value) FROM "{SITE}" WHERE "tag" = \'T7 level, raw\''
 
@@ -37,16 +38,16 @@ async def served(deps: Dependencies, *, at_the_root: bool = False) -> AsyncItera
     listening = socket.create_server(("127.0.0.1", 0))
     stop, started = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(serve(app, "", 0, sockets=[listening], stop=stop, started=started))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         await started.wait()
     yield listening.getsockname()[1]
     stop.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         await serving
 
 
 def _a_client(port: int, password: str = TOKEN) -> InfluxDBClient:
-    return InfluxDBClient("127.0.0.1", port, "ada", password, "thermowell", path="influx", timeout=20, retries=1)
+    return InfluxDBClient("127.0.0.1", port, "ada", password, "thermowell", path="influx", timeout=LIMIT_S, retries=1)
 
 
 async def test_the_python_client_asks_what_it_can(deps: Dependencies) -> None:
@@ -108,7 +109,7 @@ async def test_the_influx_shell_shows_a_table(deps: Dependencies) -> None:
             "-precision", "ns", "-format", "json", "-execute", f'{_COUNT}; SHOW TAG VALUES WITH KEY = "unit"',
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             out, err = await shell.communicate()
 
     assert (shell.returncode, err) == (0, b"")

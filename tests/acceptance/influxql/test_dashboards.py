@@ -14,6 +14,7 @@ from dashboards.build import build_dashboards, panels_of
 from tests.acceptance.influxql.deciding import busy
 from tests.acceptance.influxql.plant import END_NS, NOW_NS, RULEBOOK, SITE, START_NS, TAGS
 from tests.acceptance.influxql.test_beside_influxdb import _BUCKET, _ORG, _TOKEN, _URL, _prepared
+from tests.patience import LIMIT_S
 
 _MS = 1_000_000
 _FROM, _TO = START_NS // _MS, NOW_NS // _MS
@@ -89,10 +90,9 @@ def test_there_are_questions_to_both_data_sources() -> None:
     not (_URL and _TOKEN and _ORG),
     reason="THERMOWELL_TEST_INFLUX_URL, _TOKEN and _ORG are not given: no InfluxDB was asked what the panels ask",
 )
-@pytest.mark.timeout(300)
 async def test_a_real_influxdb_answers_what_is_asked_of_samples_alike(record: httpx.AsyncClient) -> None:
     headers = {"Authorization": f"Token {_TOKEN}"}
-    async with httpx.AsyncClient(base_url=_URL, headers=headers, timeout=30) as influx:
+    async with httpx.AsyncClient(base_url=_URL, headers=headers, timeout=LIMIT_S) as influx:
         await _prepared(influx)
         for board, name, uid, query in QUERIES:
             if uid != "${store}":

@@ -13,6 +13,7 @@ from api.influxql.budget import Budget
 from api.influxql.faults import Unanswered
 from tests.acceptance.influxql.conftest import Ask
 from tests.acceptance.influxql.plant import SITE, START_NS, TOKEN
+from tests.patience import LIMIT_S
 
 _ALL = f'SELECT "value" FROM "{SITE}" WHERE "tag" = \'R1.TT\''
 
@@ -227,7 +228,7 @@ async def test_a_disconnect_ends_the_reading(deps: Dependencies) -> None:
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/influx/query",
         "raw_path": b"/influx/query", "query_string": query, "headers": [(b"host", b"localhost")], "root_path": "",
     }  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         await app(scope, receive, send)
 
     assert len(read) == 1

@@ -12,16 +12,12 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
+from tests.patience import LIMIT_S
+from tests.ports import free_port
+
 needs_mosquitto = pytest.mark.skipif(
     shutil.which("mosquitto") is None, reason="mosquitto is not installed: the MQTT collector is not tested against it"
 )
-LONGEST_S = 10.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Mosquitto:
@@ -47,7 +43,7 @@ class Mosquitto:
             self._process = subprocess.Popen(
                 ["mosquitto", "-c", str(self._folder / "broker.conf")], stdout=log, stderr=log
             )
-        until_s = time.monotonic() + LONGEST_S
+        until_s = time.monotonic() + LIMIT_S
         while time.monotonic() < until_s:
             if self._process.poll() is not None:
                 raise RuntimeError((self._folder / "broker.log").read_text())
@@ -75,7 +71,7 @@ class Mosquitto:
             return
         self._process.send_signal(signal.SIGCONT)
         self._process.send_signal(how)
-        self._process.wait(LONGEST_S)
+        self._process.wait(LIMIT_S)
         self._process = None
 
 
@@ -102,7 +98,7 @@ class Publisher:
     def send(self, topic: str, *payloads: str | bytes, qos: int = 1, retain: bool = False) -> None:
         sent = [self._client.publish(topic, payload, qos, retain) for payload in payloads]
         for item in sent:
-            item.wait_for_publish(LONGEST_S)
+            item.wait_for_publish(LIMIT_S)
             assert item.is_published()
 
     def close(self) -> None:

@@ -14,8 +14,8 @@ from domain.entries import Gap, Quarantined, SourceState, TextBatch
 from domain.ports import Delivery
 from domain.samples import SampleBatch
 from domain.tags import Tag
+from tests.patience import LIMIT_S
 
-LONGEST_S = 10.0
 ROUTES = (
     Route(0, "plant/a", "/v", "/t", "ms"),
     Route(1, "plant/b", "/v", "/t", "ms"),
@@ -97,14 +97,14 @@ class Collecting:
     def beat(self):
         return self.source.heartbeat(time.time_ns())
 
-    async def until(self, true: Callable[[], object], longest_s: float = LONGEST_S) -> None:
+    async def until(self, true: Callable[[], object], longest_s: float = LIMIT_S) -> None:
         until_s = time.monotonic() + longest_s
         while not true():
             if time.monotonic() > until_s:
                 raise AssertionError(f"not within {longest_s} s; {self.beat()}, {len(self.rows())} rows, {self.gaps()}")
             await asyncio.sleep(0.01)
 
-    async def until_subscribed(self, longest_s: float = LONGEST_S) -> None:
+    async def until_subscribed(self, longest_s: float = LIMIT_S) -> None:
         await self.until(lambda: self.beat().connected, longest_s)
 
 

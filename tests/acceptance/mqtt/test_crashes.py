@@ -8,8 +8,9 @@ import threading
 import time
 from pathlib import Path
 
-from tests.acceptance.mqtt.broker import LONGEST_S, Mosquitto, Publisher, needs_mosquitto
+from tests.acceptance.mqtt.broker import Mosquitto, Publisher, needs_mosquitto
 from tests.acceptance.mqtt.committing import read
+from tests.patience import LIMIT_S
 
 pytestmark = needs_mosquitto
 
@@ -22,10 +23,10 @@ def process(port: int, file: Path, acknowledge_until: int = -1):
         yield running
     finally:
         running.kill()
-        running.wait(LONGEST_S)
+        running.wait(LIMIT_S)
 
 
-def until(true, longest_s: float = LONGEST_S) -> None:
+def until(true, longest_s: float = LIMIT_S) -> None:
     until_s = time.monotonic() + longest_s
     while not true():
         assert time.monotonic() < until_s, f"not within {longest_s} s"
@@ -83,7 +84,7 @@ def test_killed_at_random_moments_nothing_is_lost_and_what_has_no_time_is_not_do
         with process(broker.port, file):
             time.sleep(dice.uniform(0.4, 1.2))
     stop.set()
-    thread.join(LONGEST_S)
+    thread.join(LIMIT_S)
     with process(broker.port, file):
         until(lambda: len(set(values(file, 2))) >= sent)
 

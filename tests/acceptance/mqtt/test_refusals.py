@@ -16,8 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.acceptance.mqtt.broker import free_port, needs_mosquitto, publishing, running
+from tests.acceptance.mqtt.broker import needs_mosquitto, publishing, running
 from tests.acceptance.mqtt.collecting import collecting, point
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ async def test_tls_carries_every_message_and_an_unknown_authority_is_refused(
 async def test_a_wrong_password_is_told_and_a_corrected_file_needs_no_restart(tmp_path: Path):
     passwords, secret = tmp_path / "passwords", tmp_path / "secret"
     command = ["mosquitto_passwd", "-c", "-b", str(passwords), "hist", "right"]
-    await asyncio.to_thread(subprocess.run, command, check=True, timeout=10)
+    await asyncio.to_thread(subprocess.run, command, check=True, timeout=LIMIT_S)
     passwords.chmod(0o644)
     secret.write_text("wrong\n")
     with running(tmp_path / "closed", "allow_anonymous false", f"password_file {passwords}") as broker:
@@ -115,7 +117,7 @@ class Nonsense:
         self._stopped = True
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        self._thread.join(10)
+        self._thread.join(LIMIT_S)
 
 
 CONNACK = b"\x20\x03\x00\x00\x00"

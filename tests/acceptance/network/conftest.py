@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from tests.acceptance.network.plant import NAMES
-from tests.acceptance.service.running import ROOT, free_port, listens, until
+from tests.acceptance.service.running import ROOT, listens, until
 from tests.certificates import Made, make
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 CADDY = shutil.which("caddy")
@@ -34,13 +36,13 @@ class Site:
     def client(self, from_address: str | None = None) -> httpx.Client:
         """Calls the site by its name; its address is the loopback."""
         if self.certificate is None:
-            return httpx.Client(base_url=f"http://127.0.0.1:{self.port}{self.prefix}", timeout=30)
+            return httpx.Client(base_url=f"http://127.0.0.1:{self.port}{self.prefix}", timeout=LIMIT_S)
         context = ssl.create_default_context(cafile=str(self.certificate))
         return httpx.Client(
             base_url=f"https://127.0.0.1:{self.port}{self.prefix}",
             headers={"Host": f"{self.name}:{self.port}"},
             transport=httpx.HTTPTransport(verify=context, local_address=from_address),
-            timeout=30,
+            timeout=LIMIT_S,
             event_hooks={"request": [self._named]},
         )
 
@@ -62,11 +64,11 @@ def services() -> Iterator[dict[str, int]]:
     assert process.stdout is not None
     try:
         ports: dict[str, int] = json.loads(process.stdout.readline())
-        until(lambda: all(_answers(port) for port in ports.values()), 60)
+        until(lambda: all(_answers(port) for port in ports.values()))
         yield ports
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(LIMIT_S)
         process.stdout.close()
 
 
@@ -84,12 +86,12 @@ def running(command: list[str], folder: Path, ports: list[int]) -> Iterator[None
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, cwd=folder, env={**os.environ, "HOME": str(folder)})
         try:
-            until(lambda: process.poll() is not None or all(map(listens, ports)), 60)
+            until(lambda: process.poll() is not None or all(map(listens, ports)))
             assert process.poll() is None, log.read_text()
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(LIMIT_S)
 
 
 def replaced(text: str, changes: Mapping[str, str]) -> str:

@@ -69,4 +69,4 @@ def test_a_page_whose_events_are_held_back_says_so(nginx: Nginx, browser: Browse
     """Never `connecting` without end: who looks at it hears what to look for."""
     browser.open(f"http://localhost:{nginx.holding.port}/recipes", 1200, 800)
 
-    assert browser.wait_for("document.getElementById('connection-text').textContent.includes('a proxy')", 30)
+    assert browser.wait_for("document.getElementById('connection-text').textContent.includes('a proxy')")

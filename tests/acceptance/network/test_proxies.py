@@ -12,6 +12,7 @@ import pytest
 from tests.acceptance.network.conftest import Nginx, Site
 from tests.acceptance.network.plant import PREFIX
 from tests.acceptance.page.plant import TOKEN
+from tests.patience import LIMIT_S
 
 BOTH = pytest.mark.parametrize("proxy", ["nginx", "caddy"])
 SITES = ("root", "prefixed")
@@ -75,7 +76,7 @@ def test_a_page_and_all_that_it_links_to_come_through(request: pytest.FixtureReq
 def test_an_answer_is_the_direct_one(
     request: pytest.FixtureRequest, services: dict[str, int], proxy: str, path: str
 ) -> None:
-    direct = httpx.get(f"http://127.0.0.1:{services['prefixed']}{PREFIX}{path}", timeout=30)
+    direct = httpx.get(f"http://127.0.0.1:{services['prefixed']}{PREFIX}{path}", timeout=LIMIT_S)
     with site(request, proxy, "prefixed").client() as client:
         through = client.get(path)
 
@@ -132,7 +133,7 @@ def test_a_person_acknowledges_and_hears_of_it(request: pytest.FixtureRequest, p
 
 def test_a_long_export_streams_through_and_no_file_is_made_of_it(nginx: Nginx, services: dict[str, int]) -> None:
     query = "/v1/samples?tag=R101.TT&start=0&end=300000000000000&limit=300000"
-    direct = hashlib.sha256(httpx.get(f"http://127.0.0.1:{services['long']}{query}", timeout=60).content)
+    direct = hashlib.sha256(httpx.get(f"http://127.0.0.1:{services['long']}{query}", timeout=LIMIT_S).content)
     through, size = hashlib.sha256(), 0
     with nginx.long.client() as client, client.stream("GET", query) as stream:
         for piece in stream.iter_bytes():

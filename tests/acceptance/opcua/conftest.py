@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import LIMIT_S
+
 SOURCE = Path(__file__).parent / "node_server"
 INSTALLED = Path(__file__).parents[3] / "build" / "node_opcua_server"
 
@@ -32,7 +34,7 @@ def _install(npm: str) -> None:
         shutil.copy(SOURCE / name, INSTALLED)
     command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
     try:
-        subprocess.run(command, cwd=INSTALLED, check=True, capture_output=True, timeout=100)
+        subprocess.run(command, cwd=INSTALLED, check=True, capture_output=True, timeout=LIMIT_S)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         told = (error.stderr or b"").decode(errors="replace")[-300:]
         pytest.skip(f"node-opcua part skipped: npm could not install it ({type(error).__name__}: {told})")

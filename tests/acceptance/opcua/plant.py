@@ -1,7 +1,6 @@
 """A real asyncua server of consecutive counters, a sink that remembers, and the judgement: once, or inside a gap."""
 
 import asyncio
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,6 +16,7 @@ from collector.opcua.source import OpcUaSource
 from domain.entries import Entry, Gap, SourceState, TagDefined, TextBatch
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
+from tests.patience import LIMIT_S
 
 URI = "urn:test:counters"
 PUBLISHING_NS = 100_000_000
@@ -34,12 +34,6 @@ class WallClock:
 
     async def sleep_until(self, when_ns: int) -> None:
         await asyncio.sleep(max(0, when_ns - time.time_ns()) / SECOND_NS)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class CounterServer:
@@ -144,7 +138,7 @@ class Sink:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def until(self, condition: Callable[["Sink"], object], limit_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[["Sink"], object], limit_s: float = LIMIT_S) -> None:
         """Wait until something is so; fails after the limit."""
         async with asyncio.timeout(limit_s):
             while not condition(self):  # noqa: ASYNC110  # the condition is the test's

@@ -3,7 +3,8 @@
 from asyncua import ua
 
 from collector.opcua.browse import BrowsedNode, browse
-from tests.acceptance.opcua.plant import CounterServer, free_port, settings
+from tests.acceptance.opcua.plant import CounterServer, settings
+from tests.ports import free_port
 
 
 async def test_variables_are_listed_by_path_with_unit_range_and_an_address_that_stays():

@@ -12,7 +12,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from collector.opcua.settings import Security
 from collector.opcua.source import OpcUaSource
-from tests.acceptance.opcua.plant import CounterServer, Sink, WallClock, counter_tags, free_port, settings
+from tests.acceptance.opcua.plant import CounterServer, Sink, WallClock, counter_tags, settings
+from tests.ports import free_port
 
 
 class OneUser(UserManager):
@@ -54,9 +55,9 @@ async def test_a_secured_server_is_read_once_a_person_trusts_it_and_the_password
         distrusted = source.heartbeat(1).detail
         (rejected,) = (tmp_path / "trusted" / "rejected").glob("*.der")
         shutil.move(rejected, tmp_path / "trusted" / rejected.name)
-        await sink.until(lambda _: "BadUserAccessDenied" in source.heartbeat(1).detail, 20.0)
+        await sink.until(lambda _: "BadUserAccessDenied" in source.heartbeat(1).detail)
         password.write_text("s3cret\n")
-        await sink.until(lambda sink: len(sink.values(1)) > 10, 20.0)
+        await sink.until(lambda sink: len(sink.values(1)) > 10)
 
     assert f"mv '{rejected}'" in distrusted
     assert stat.S_IMODE((tmp_path / "own" / "thermowell.key.pem").stat().st_mode) == 0o600

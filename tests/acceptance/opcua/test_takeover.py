@@ -15,7 +15,8 @@ from domain.entries import Gap, Position
 from domain.errors import RetryLater
 from domain.samples import SampleBatch
 from historian.journal import ReadOnlyJournal
-from tests.acceptance.opcua.plant import free_port
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 TAGS = 5
 KILLS = 3
@@ -30,7 +31,7 @@ def running(command: list[str], ready: str = "") -> Iterator[subprocess.Popen[by
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(LIMIT_S)
         process.stdout.close()
 
 
@@ -49,7 +50,7 @@ def rows_and_gaps(journal: Path) -> tuple[Counter[tuple[int, float, int, int]], 
     return rows, [gap for gap in gaps.values() if gap.end_ns != gap.start_ns]
 
 
-def wait_for(journal: Path, more_than: int, limit_s: float = 20.0) -> int:
+def wait_for(journal: Path, more_than: int, limit_s: float = LIMIT_S) -> int:
     """Wait until the journal has more rows; how many it has."""
     count = 0
     deadline = time.monotonic() + limit_s

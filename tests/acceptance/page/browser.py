@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.patience import LIMIT_S
+
 PROGRAM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
@@ -62,7 +64,7 @@ class Browser:
             raise PageError(f"{script}: {told['exceptionDetails']['exception'].get('description')}")
         return told["result"].get("value")
 
-    def wait_for(self, script: str, limit_s: float = 15) -> object:
+    def wait_for(self, script: str, limit_s: float = LIMIT_S) -> object:
         """The value of a script, once it is true."""
         deadline = time.monotonic() + limit_s
         fault = ""
@@ -82,7 +84,7 @@ class Browser:
         told = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(told["data"]))
 
-    def _call(self, method: str, limit_s: float = 20, **params: object) -> dict:
+    def _call(self, method: str, limit_s: float = LIMIT_S, **params: object) -> dict:
         self._number += 1
         message: dict[str, object] = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -149,4 +151,4 @@ def browsing(profile: Path, *flags: str) -> Iterator[Browser]:
         os.close(from_browser)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
-        process.wait(10)
+        process.wait(LIMIT_S)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.page.browser import PROGRAM, Browser, browsing
 from tests.acceptance.page.plant import TOKEN
+from tests.patience import LIMIT_S
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium here: the page is not looked at")
 
@@ -55,7 +56,7 @@ class Server:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(LIMIT_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -329,7 +330,7 @@ def test_batches_that_left_the_time_shown_are_not_shown_any_longer(page: Browser
 
 
 def test_nothing_is_said_to_be_none_before_it_was_read(server: Server) -> None:
-    with urllib.request.urlopen(server.url, timeout=30) as answer:
+    with urllib.request.urlopen(server.url, timeout=LIMIT_S) as answer:
         served = answer.read().decode()
 
     assert served.count("Reading the ") == 5

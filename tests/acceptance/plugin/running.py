@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tests.patience import LIMIT_S
+
 PLUGIN: Final = Path(__file__).parents[3] / "plugins" / "pytest-thermowell"
-_WITHIN_S: Final = 110
 
 
 def run_foreign(
@@ -29,7 +30,7 @@ def run_foreign(
         },
         capture_output=True,
         text=True,
-        timeout=_WITHIN_S,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -37,6 +37,7 @@ from service.tag_table import define
 from simulators.campaign import Campaign
 from tests.fake_records import MemoryRecords
 from tests.influx_server import FORGETS, RESET, SILENT, TAKEN, Answer, InfluxServer, Point
+from tests.patience import LIMIT_S
 
 IMPATIENT = Rhythm(poll_s=0.01, first_pause_s=0.01, longest_pause_s=0.05, cursor_every_s=0.1)
 PART = 200  # entries between two looks of the store
@@ -228,12 +229,12 @@ async def through_a_bad_server(folder: Path, hours: float) -> Day:
                 running = running or asyncio.create_task(mirror.run())
         server.kill()
         retries = mirror.counts.retries
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LIMIT_S):
             while mirror.counts.retries == retries and mirror.position < stored[0]:  # noqa: ASYNC110  on another thread
                 await asyncio.sleep(0.01)
         server.start_again()
         kills += 1
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(LIMIT_S):
             while mirror.position < stored[0]:  # noqa: ASYNC110  what it waits for happens on another thread
                 await asyncio.sleep(0.01)
         assert running is not None

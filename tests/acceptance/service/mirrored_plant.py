@@ -16,6 +16,7 @@ from historian.influx import InfluxBucket, InfluxWriter
 from service.cli import main
 from tests.influx_server import InfluxServer
 from tests.influx_site import InfluxSite
+from tests.patience import LIMIT_S
 from tests.unit.historian.test_influx import lines_from
 from tests.unit.service.mirrored_site import END_NS, START_NS, make_site
 
@@ -81,7 +82,7 @@ class MirroredPlant:
             method=method,
         )
         try:
-            with urllib.request.urlopen(asked, timeout=30) as answer:
+            with urllib.request.urlopen(asked, timeout=LIMIT_S) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             if error.code == 404:

@@ -14,17 +14,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.patience import LIMIT_S
+
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 ROOT = Path(__file__).parents[3]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(condition: Callable[[], object], within_s: float = 30.0, every_s: float = 0.1) -> object:
+def until(condition: Callable[[], object], within_s: float = LIMIT_S, every_s: float = 0.1) -> object:
     """The first true answer; fails when there is none in time."""
     deadline_s = time.monotonic() + within_s
     while time.monotonic() < deadline_s:
@@ -45,7 +41,7 @@ def python_process(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(LIMIT_S)
         process.stdout.close()
 
 
@@ -63,11 +59,11 @@ def broker(folder: Path, port: int) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        until(lambda: listens(port), 10)
+        until(lambda: listens(port))
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(LIMIT_S)
 
 
 def listens(port: int) -> bool:
@@ -82,7 +78,7 @@ class Api:
         self.port = port
 
     def get(self, path: str) -> dict:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=LIMIT_S) as answer:
             return json.loads(answer.read())
 
     def post(self, path: str, body: dict, token: str) -> tuple[int, dict]:
@@ -92,7 +88,7 @@ class Api:
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
@@ -127,13 +123,13 @@ class Service(Api):
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(LIMIT_S)
         self._process = None
 
     def stop(self) -> int:
         assert self._process is not None
         self._process.terminate()
-        code = self._process.wait(40)
+        code = self._process.wait(LIMIT_S)
         self._process = None
         return code
 

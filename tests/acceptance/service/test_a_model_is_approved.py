@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tests.acceptance.mqtt.broker import Publisher, publishing
-from tests.acceptance.service.running import MOSQUITTO, ROOT, Service, broker, free_port, service, until
+from tests.acceptance.service.running import MOSQUITTO, ROOT, Service, broker, service, until
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed"),
-    pytest.mark.timeout(300),  # a dozen processes, one after the other
 ]
 
 BEGAN = (datetime.now(UTC) - timedelta(minutes=30)).replace(microsecond=0)
@@ -94,14 +94,14 @@ def test_a_trained_model_judges_once_a_second_person_approved_it_and_a_replay_sa
     config, file = configuration(tmp_path, mqtt_port, http_port), str(tmp_path / "dose.npz")
     with broker(tmp_path / "broker", mqtt_port), service(config, http_port) as running:
         running.start()
-        until(running.ready, 120)
-        until(lambda: any(each["connected"] for each in running.get("/v1/ledger")["heartbeats"]), 120)
+        until(running.ready)
+        until(lambda: any(each["connected"] for each in running.get("/v1/ledger")["heartbeats"]))
         with publishing(mqtt_port) as plant:
             for number in range(NORMAL):
                 starts(plant, number)
                 cells(plant, number, 0, CELLS)
                 ends(plant, number)
-            until(lambda: batch_ended(running, NORMAL - 1), 120)
+            until(lambda: batch_ended(running, NORMAL - 1))
             people = {}
             for name, role in (("Ada", "process engineer"), ("Ruth", "QA")):
                 told = thermowell("token", "--config", str(config), "add", name, "--role", role)
@@ -123,14 +123,14 @@ def test_a_trained_model_judges_once_a_second_person_approved_it_and_a_replay_sa
             starts(plant, NORMAL)
             cells(plant, NORMAL, 0, 15)
             cells(plant, NORMAL, 15, 25, off=0.1)
-            before = until(lambda: said(running), 120)
+            before = until(lambda: said(running))
             running.kill()
             cells(plant, NORMAL, 25, CELLS, off=0.1)
             ends(plant, NORMAL)
         running.start()
-        until(running.ready, 120)
-        until(lambda: batch_ended(running, NORMAL), 120)
-        after = until(lambda: [each for each in said(running) if each["stage"] == "cleared"], 120)
+        until(running.ready)
+        until(lambda: batch_ended(running, NORMAL))
+        after = until(lambda: [each for each in said(running) if each["stage"] == "cleared"])
         running.kill()
 
     assert [each["rule"] for each in before if "PT" in each["message"]] == ["model.spe"]

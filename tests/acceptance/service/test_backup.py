@@ -15,12 +15,13 @@ from service.backup.holding import Trimming
 from service.backup.manifest import read_manifest
 from service.backup.restoring import check_backup, restore
 from service.config.build import load
-from tests.acceptance.service.running import MOSQUITTO, ROOT, broker, free_port, python_process, until
+from tests.acceptance.service.running import MOSQUITTO, ROOT, broker, python_process, until
 from tests.acceptance.service.test_nothing_is_lost import LONGEST_NS, Evidence, configuration
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; the broker's part cannot run"),
-    pytest.mark.timeout(300),
 ]
 
 TAGS = 5
@@ -35,7 +36,7 @@ def kill_in_the_middle(config: Path, target: Path) -> None:
     """SIGKILL a backup while it copies, and nothing may leave the journal."""
     slow = backup_process(config, target, "--rate", "0.001")  # waits for seconds after each piece
     try:
-        until((target.with_name(target.name + ".partial") / "data" / "records.db").exists, 60, 0.002)
+        until((target.with_name(target.name + ".partial") / "data" / "records.db").exists, every_s=0.002)
     finally:
         slow.send_signal(signal.SIGKILL)
         slow.communicate()
@@ -60,7 +61,7 @@ def core(config: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(LIMIT_S)
 
 
 def has_more(folder: Path, than: dict[str, list[tuple[int, float, int]]]) -> bool:
@@ -83,24 +84,24 @@ def site(tmp_path_factory):
         python_process("tests.acceptance.service.counter_publisher", str(mqtt_port), str(folder / "messages")),
     ):
         with core(config):
-            until(lambda: has_more(folder, {}), 90, 0.5)
+            until(lambda: has_more(folder, {}), every_s=0.5)
             kill_in_the_middle(config, folder / "killed")
             with Trimming(folder / "data" / "run" / "trimming.lock")() as freed:
                 pass
             done = backup_process(config, folder / "whole")
-            told = done.communicate(timeout=120)
+            told = done.communicate(timeout=LIMIT_S)
             assert done.returncode == 0, told
             backed_up = rows_of(Evidence(folder), 2**40)
-            until(lambda: has_more(folder, backed_up), 60, 0.5)
+            until(lambda: has_more(folder, backed_up), every_s=0.5)
         again = folder / "again"
         again.mkdir()
         anew = configuration(again, opcua_port, mqtt_port, http_port)
         restored = restore(folder / "whole", load(anew))
         before = rows_of(Evidence(again), 2**40)
         with core(anew) as second:
-            until(lambda: has_more(again, before), 90, 0.5)
+            until(lambda: has_more(again, before), every_s=0.5)
             second.terminate()
-            assert second.wait(40) == 0
+            assert second.wait(LIMIT_S) == 0
     return folder, freed, restored, before
 
 

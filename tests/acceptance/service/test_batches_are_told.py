@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.mqtt.broker import publishing
-from tests.acceptance.service.running import MOSQUITTO, ROOT, Service, broker, free_port, service, until
+from tests.acceptance.service.running import MOSQUITTO, ROOT, Service, broker, service, until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
@@ -83,8 +84,8 @@ def test_parallel_reactors_feed_a_tank_and_its_batch_knows_them(tmp_path: Path):
     config = configuration(tmp_path, mqtt_port, http_port)
     with broker(tmp_path / "broker", mqtt_port), service(config, http_port) as running:
         running.start()
-        until(running.ready, 60)
-        until(lambda: any(each["connected"] for each in running.get("/v1/ledger")["heartbeats"]), 30)
+        until(running.ready)
+        until(lambda: any(each["connected"] for each in running.get("/v1/ledger")["heartbeats"]))
         with publishing(mqtt_port) as plant:
             plant.send("plant/batches", json.dumps(told("m", "batch_start", 0, unit="T201", batch="M-1")))
             plant.send("plant/batches", *map(json.dumps, reactor("R101", "B-1", 1)))
@@ -94,7 +95,7 @@ def test_parallel_reactors_feed_a_tank_and_its_batch_knows_them(tmp_path: Path):
             plant.send("plant/batches", *map(json.dumps, [*reactor("R101", "B-1", 1), *reactor("R102", "B-2", 2)]))
             plant.send("plant/batches", '{"id": "x"}', "no event")
         running.start()
-        until(running.ready, 60)
+        until(running.ready)
         until(lambda: batch(running, "B-2").get("end_ns"))
         key = token(config)
         rework = told("rw", "rework", 20, parents=["M-1"], children=["M-1R"])

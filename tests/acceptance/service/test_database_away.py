@@ -20,13 +20,14 @@ from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.address import Server
 from records.database import SqlRecords
-from tests.acceptance.service.running import MOSQUITTO, ROOT, broker, free_port, service, until
+from tests.acceptance.service.running import MOSQUITTO, ROOT, broker, service, until
 from tests.acceptance.telling.servers import Mailbox, mail_server
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 from tests.postgres_server import PASSWORD, PostgresForTests
 
 pytestmark = [
     pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; nothing sends samples"),
-    pytest.mark.timeout(300),
 ]
 
 
@@ -121,7 +122,7 @@ def still_to_tell(server: Server) -> int:
 
 def run_to_its_end(config: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "service.cli", "run", "--role", "core", "--config", str(config)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, cwd=ROOT)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT)
 
 
 def test_a_database_that_is_killed_costs_neither_samples_nor_alarms(tmp_path: Path, postgres: PostgresForTests) -> None:
@@ -140,25 +141,25 @@ def test_a_database_that_is_killed_costs_neither_samples_nor_alarms(tmp_path: Pa
             with postgres.away():
                 running.start()
                 plant.says(20.0, retain=True)
-                until(lambda: recorded(folder) == plant.sent, 60)
-                until(lambda: "nothing is judged yet" in why_not_ready(ports["http"]), 60)
-            until(running.ready, 60)
+                until(lambda: recorded(folder) == plant.sent)
+                until(lambda: "nothing is judged yet" in why_not_ready(ports["http"]))
+            until(running.ready)
             plant.says(60.0)
-            until(lambda: len(mailbox.mails) == 1, 60)
+            until(lambda: len(mailbox.mails) == 1)
 
             second = run_to_its_end(configuration(tmp_path / "second", server, ports | {"http": free_port()}))
 
             with postgres.away():
                 plant.says(40.0, 70.0)
-                until(lambda: "cannot be written" in why_not_ready(ports["http"]), 60)
+                until(lambda: "cannot be written" in why_not_ready(ports["http"]))
                 plant.says(30.0, 80.0)
-                until(lambda: recorded(folder) == plant.sent, 60)
-            until(running.ready, 60)
-            until(lambda: len(said_of(server)) == 5, 60)
+                until(lambda: recorded(folder) == plant.sent)
+            until(running.ready)
+            until(lambda: len(said_of(server)) == 5)
             running.kill()
             running.start()
             plant.says(10.0)
-            until(lambda: len(said_of(server)) == 6, 60)
+            until(lambda: len(said_of(server)) == 6)
             until(lambda: still_to_tell(server) == 0)
             assert running.stop() == 0
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.service.running import ROOT, Api, free_port, until
+from tests.acceptance.service.running import ROOT, Api, until
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 TWO_MINUTES_S = 120.0
-
-pytestmark = pytest.mark.timeout(300)
 
 
 class Demo(Api):
@@ -37,8 +37,8 @@ class Demo(Api):
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(60)
-        self._reader.join(10)
+        self.process.wait(LIMIT_S)
+        self._reader.join(LIMIT_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -58,7 +58,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
     running = Demo(folder)
     try:
-        until(lambda: "token  " in running.output() or running.process.poll() is not None, 120)
+        until(lambda: "token  " in running.output() or running.process.poll() is not None)
         running.started_s = time.monotonic()  # the plant's clock has stood until now
         yield running
     finally:

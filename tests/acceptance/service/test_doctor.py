@@ -19,8 +19,9 @@ from paho.mqtt.properties import PacketTypes, Properties
 from collector.mqtt.looking import look_at_broker
 from collector.mqtt.settings import MqttSettings
 from tests.acceptance.mqtt.broker import Mosquitto, needs_mosquitto
-from tests.acceptance.opcua.plant import CounterServer, free_port
+from tests.acceptance.opcua.plant import CounterServer
 from tests.acceptance.service.running import ROOT, until
+from tests.ports import free_port
 
 
 def expired(folder):
@@ -59,7 +60,7 @@ def overflow(broker: Mosquitto) -> None:
     granted = []
     waiting.on_subscribe = lambda *_: granted.append(True)
     waiting.loop_start()
-    until(lambda: granted, 10)
+    until(lambda: granted)
     waiting.disconnect()
     waiting.loop_stop()
     sender = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
@@ -81,7 +82,6 @@ def broker(tmp_path):
 
 
 @needs_mosquitto
-@pytest.mark.timeout(180)
 async def test_a_plant_with_everything_wrong_is_told_row_by_row(broker, tmp_path):
     plant = CounterServer(free_port(), tags=2)
     plant.certificate = expired(tmp_path)

@@ -7,8 +7,10 @@ from pathlib import Path
 from domain.tags import TagTable
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
-from tests.acceptance.service.running import free_port, python_process, service, until
+from tests.acceptance.service.running import python_process, service, until
 from tests.influx_server import TAKEN, InfluxServer
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 LATEST_NS = 2**62
 POINT = re.compile(r"counters,tag=(C\d),unit=R1 value=([\d.]+),status=0i (\d+)")
@@ -51,7 +53,7 @@ def mirrored(server: InfluxServer) -> set[tuple[str, float, int]]:
 
 
 def metrics(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=LIMIT_S) as answer:
         return answer.read().decode()
 
 

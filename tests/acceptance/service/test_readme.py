@@ -10,6 +10,7 @@ import pytest
 
 from service.cli import VERBS, _parser
 from tests.acceptance.service.running import ROOT
+from tests.patience import LIMIT_S
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line]
@@ -19,7 +20,9 @@ TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf
 def thermowell(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "service.cli", *words]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S, env=environment, check=False
+    )
 
 
 def test_every_make_command_is_a_target():

@@ -13,18 +13,16 @@ from pathlib import Path
 import pytest
 
 from records.database import SqlRecords
-from tests.acceptance.service.running import MOSQUITTO, ROOT, Api, broker, free_port, until
+from tests.acceptance.service.running import MOSQUITTO, ROOT, Api, broker, until
 from tests.acceptance.service.test_database_away import plant_at, recorded
 from tests.acceptance.telling.servers import Mailbox, mail_server
 from tests.influx_server import InfluxServer
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; nothing sends samples"),
-    pytest.mark.timeout(600),
 ]
-
-START_S = 180.0
-"""Of four processes at once on a loaded machine."""
 
 
 def configuration(folder: Path, ports: dict[str, int], influx: str) -> Path:
@@ -62,7 +60,7 @@ class Processes:
 
     def kill(self, role: str) -> None:
         self._running[role].send_signal(signal.SIGKILL)
-        assert self._running.pop(role).wait(10) == -signal.SIGKILL
+        assert self._running.pop(role).wait(LIMIT_S) == -signal.SIGKILL
 
     def niceness(self) -> dict[str, int]:
         own = os.getpriority(os.PRIO_PROCESS, 0)
@@ -71,7 +69,7 @@ class Processes:
     def stop(self) -> set[int]:
         for process in self._running.values():
             process.terminate()
-        codes = {process.wait(40) for process in self._running.values()}
+        codes = {process.wait(LIMIT_S) for process in self._running.values()}
         self._running.clear()
         return codes
 
@@ -111,7 +109,7 @@ def mirrored(server: InfluxServer) -> list[float]:
 
 
 def refused(command: list[str]) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, cwd=ROOT)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT)
     assert done.returncode == 2, done.stderr
     return done.stderr
 
@@ -128,13 +126,13 @@ def test_each_role_may_be_killed_and_nothing_is_lost_nor_told_twice(tmp_path: Pa
         running = stack.enter_context(processes(configuration(tmp_path, ports, server.url)))
         running.start("core", "web")
         plant.says(20.0, retain=True)
-        until(lambda: recorded(tmp_path) == plant.sent, START_S)
-        until(lambda: not api.ready(), START_S)
+        until(lambda: recorded(tmp_path) == plant.sent)
+        until(lambda: not api.ready())
         running.start("detectors", "mirror")
-        until(api.ready, START_S)
+        until(api.ready)
         plant.says(60.0)
-        until(lambda: len(mailbox.mails) == 1, START_S)
-        until(lambda: mirrored(server) == plant.sent, START_S)
+        until(lambda: len(mailbox.mails) == 1)
+        until(lambda: mirrored(server) == plant.sent)
 
         assert running.niceness() == {"core": 0, "web": 5, "detectors": 5, "mirror": 5}
         second = refused(running.command("detectors"))
@@ -147,11 +145,11 @@ def test_each_role_may_be_killed_and_nothing_is_lost_nor_told_twice(tmp_path: Pa
         running.kill("core")
         plant.says(20.0)
         running.start("core")
-        until(lambda: recorded(tmp_path) == plant.sent, START_S)
-        until(lambda: len(said_by_alarm(tmp_path)) == 6, START_S)
-        until(lambda: mirrored(server) == plant.sent, START_S)
-        until(lambda: still_to_tell(tmp_path) == 0, START_S)
-        until(api.ready, START_S)
+        until(lambda: recorded(tmp_path) == plant.sent)
+        until(lambda: len(said_by_alarm(tmp_path)) == 6)
+        until(lambda: mirrored(server) == plant.sent)
+        until(lambda: still_to_tell(tmp_path) == 0)
+        until(api.ready)
         assert running.stop() == {0}
 
     assert said_by_alarm(tmp_path) == ["activated", "returned"] * 3
@@ -159,6 +157,6 @@ def test_each_role_may_be_killed_and_nothing_is_lost_nor_told_twice(tmp_path: Pa
     assert not any("repeat" in text for text in mailbox.texts)
     assert "runs the role 'detectors' since" in second
     command = [sys.executable, "-m", "service.cli", "replay", str(tmp_path / "thermowell.yaml"), "--format", "json"]
-    replay = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, cwd=ROOT)
+    replay = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT)
     told = json.loads(replay.stdout)
     assert (replay.returncode, told["differ"], told["compared"] > 0) == (0, 0, True), replay.stdout

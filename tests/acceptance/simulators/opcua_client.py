@@ -15,8 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from domain.time import SECOND_NS
 from simulators.faults.spec import AtTime, FaultChange, FaultSpec
 from simulators.servers.opcua import NAMESPACE, NodeSpec
+from tests.patience import LIMIT_S
 
-WITHIN_S = 30.0
 PLANT_NS = 1_790_000_000 * SECOND_NS
 
 SPECS = (
@@ -54,9 +54,9 @@ async def node_of(client: Client, name: str) -> Node:
 
 async def until(condition: Callable[[], object], what: str) -> None:
     """Wait until something is so; fails after the limit."""
-    give_up_s = time.monotonic() + WITHIN_S
+    give_up_s = time.monotonic() + LIMIT_S
     while not condition():
-        assert time.monotonic() < give_up_s, f"not within {WITHIN_S} s: {what}"
+        assert time.monotonic() < give_up_s, f"not within {LIMIT_S} s: {what}"
         await asyncio.sleep(0.02)
 
 

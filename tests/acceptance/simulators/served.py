@@ -11,7 +11,8 @@ from simulators.recipe import USUAL
 from simulators.scenario import CampaignPlan, Scenario, Servers
 from simulators.servers.control_client import ControlClient
 from simulators.serving import ServeOptions, serve
-from tests.acceptance.simulators.opcua_client import PLANT_NS, WITHIN_S
+from tests.acceptance.simulators.opcua_client import PLANT_NS
+from tests.patience import LIMIT_S
 
 LAYOUT = Layout(("R101",), (Line("T101", "C101", "D101"),), (0,))
 
@@ -56,7 +57,7 @@ async def served(one: Scenario, **options: object) -> AsyncIterator[Bench]:
     settings = ServeOptions(**{"paused": True, **options})
     serving = asyncio.create_task(serve(one, settings, lambda told: ready.set_result(dict(told)), stop))
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             await asyncio.wait((ready, serving), return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             await serving
@@ -64,5 +65,5 @@ async def served(one: Scenario, **options: object) -> AsyncIterator[Bench]:
         yield Bench(told, ControlClient(str(told.get("control", "http://127.0.0.1:1")), settings.token))
     finally:
         stop.set()
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             await asyncio.gather(serving, return_exceptions=True)

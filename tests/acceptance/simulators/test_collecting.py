@@ -17,13 +17,13 @@ from domain.tags import Tag, TagId
 from domain.time import SECOND_NS
 from simulators.servers.network import NetworkProxy
 from simulators.servers.opcua import NAMESPACE, OpcUaServer, Security, Update
-from simulators.servers.ports import free_port
 from tests.acceptance.opcua.plant import Sink, WallClock, judge, settings
 from tests.acceptance.simulators.opcua_client import SPECS, change
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 NAMES = ("R101.TT", "R101.PT")
 TAGS = [Tag(TagId(i), f"uuid-{i}", 1, name, "plant", f"nsu={NAMESPACE};s={name}") for i, name in enumerate(NAMES)]
-LIMIT_S = 30.0
 
 
 class Plant:
@@ -127,7 +127,7 @@ async def test_a_jumping_server_clock_is_seen_as_skew():
             await fresh(sink, one)
             usual_ns = source.heartbeat(1).skew_ns
             await one.server.fault(change("clock_jump", step=3600.0))
-            await sink.until(lambda _: (source.heartbeat(1).skew_ns or 0) > 3000 * SECOND_NS, LIMIT_S)
+            await sink.until(lambda _: (source.heartbeat(1).skew_ns or 0) > 3000 * SECOND_NS)
 
     assert usual_ns is not None
     assert abs(usual_ns) < 60 * SECOND_NS
@@ -159,7 +159,7 @@ async def secured(tmp_path: Path) -> AsyncIterator[tuple[Plant, OpcUaSource, Sin
 async def test_an_expired_certificate_is_refused_until_the_server_has_its_usual_one_again(tmp_path: Path):
     async with secured(tmp_path) as (one, source, sink):
         await one.server.fault(change("certificate_expired"))
-        await sink.until(lambda _: "certificate" in source.heartbeat(1).detail, LIMIT_S)
+        await sink.until(lambda _: "certificate" in source.heartbeat(1).detail)
         last = tag_values(sink, 0)[-1]
         await asyncio.sleep(0.5)
         meanwhile = tag_values(sink, 0)[-1]
@@ -173,8 +173,8 @@ async def test_an_expired_certificate_is_refused_until_the_server_has_its_usual_
 async def test_a_server_that_refuses_our_certificate_is_asked_again_until_it_trusts_us(tmp_path: Path):
     async with secured(tmp_path) as (one, source, sink):
         await one.server.fault(change("certificate_refused"))
-        await sink.until(lambda _: not source.heartbeat(1).connected, LIMIT_S)
-        await sink.until(lambda _: "Security" in source.heartbeat(1).detail, LIMIT_S)
+        await sink.until(lambda _: not source.heartbeat(1).connected)
+        await sink.until(lambda _: "Security" in source.heartbeat(1).detail)
         detail = source.heartbeat(1).detail
         await one.server.fault(change("certificate_refused", active=False))
         await fresh(sink, one)
@@ -190,9 +190,9 @@ async def test_a_node_that_is_gone_is_bad_and_the_others_go_on():
         async with sink.collecting(source):
             await fresh(sink, one)
             await one.server.fault(change("nodes_invalid", target="R101.TT"))
-            await sink.until(lambda sink: any(status & SEVERITY == BAD for _, _, _, status in sink.rows()), LIMIT_S)
+            await sink.until(lambda sink: any(status & SEVERITY == BAD for _, _, _, status in sink.rows()))
             before = len(tag_values(sink, 1))
-            await sink.until(lambda sink: len(tag_values(sink, 1)) > before + 20, LIMIT_S)
+            await sink.until(lambda sink: len(tag_values(sink, 1)) > before + 20)
 
     assert {tag for tag, _, _, status in sink.rows() if status & SEVERITY == BAD} == {0}
 

@@ -10,8 +10,7 @@ import pytest
 
 from simulators.servers.network import NetworkProxy, Side
 from tests.acceptance.simulators.opcua_client import change
-
-WITHIN_S = 10.0
+from tests.patience import LIMIT_S
 
 
 class Echo:
@@ -56,7 +55,7 @@ class Peer:
     async def echoes(self, text: bytes) -> bool:
         """Send, and tell whether the same comes back."""
         self.writer.write(text)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             return await self.reader.readexactly(len(text)) == text
 
     async def hears_nothing(self, for_s: float = 0.2) -> bool:
@@ -69,7 +68,7 @@ class Peer:
     async def end(self) -> str:
         """How the connection ends: reset or closed."""
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(LIMIT_S):
                 return "closed" if await self.reader.read() == b"" else "data"
         except ConnectionResetError:
             return "reset"
@@ -139,7 +138,7 @@ async def test_a_blackhole_takes_connections_and_delivers_nothing_until_it_ends(
         silent = [await peer.hears_nothing() for peer in (old, new)]
         got = echo.bytes
         await proxy.fault(change("blackhole", active=False))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             late = [await peer.reader.readexactly(5) for peer in (old, new)]
         old.close()
         new.close()
@@ -158,7 +157,7 @@ async def test_nobody_is_told_of_an_end_during_a_blackhole():
         await asyncio.sleep(0.2)
         open_meanwhile = echo.open
         await proxy.fault(change("blackhole", active=False))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             while echo.open:  # noqa: ASYNC110 - the server's own state
                 await asyncio.sleep(0.01)
 
@@ -173,7 +172,7 @@ async def test_a_slow_network_delays_each_way_and_keeps_the_order():
         for number in range(20):
             peer.writer.write(bytes([number]))
             await asyncio.sleep(0.002)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             came = await peer.reader.readexactly(20)
         took_s = time.monotonic() - started_s
         await proxy.fault(change("slow", active=False))

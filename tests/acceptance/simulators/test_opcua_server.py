@@ -10,7 +10,6 @@ from domain.status import OVERFLOW
 from domain.time import SECOND_NS
 from simulators.servers.opcua import Limits, OpcUaServer, Security, Update
 from simulators.servers.opcua_nodes import unit_of
-from simulators.servers.ports import free_port
 from tests.acceptance.simulators.opcua_client import (
     PLANT_NS,
     SPECS,
@@ -20,6 +19,7 @@ from tests.acceptance.simulators.opcua_client import (
     subscribed,
     until,
 )
+from tests.ports import free_port
 
 
 def update(name: str, value, second: int = 0, status: int = 0) -> Update:

@@ -19,16 +19,16 @@ from domain.time import SECOND_NS, ScaledTime
 from simulators.clock import ScaledClock
 from simulators.servers import broker, mailbox
 from simulators.servers.mqtt import MqttPublisher
-from simulators.servers.ports import free_port
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
-WITHIN_S = 20.0
 PLANT_NS = 1_790_000_000 * SECOND_NS
 
 
 def wait_until(condition, what: str) -> None:
-    give_up_s = time.monotonic() + WITHIN_S
+    give_up_s = time.monotonic() + LIMIT_S
     while not condition():
-        assert time.monotonic() < give_up_s, f"not within {WITHIN_S} s: {what}"
+        assert time.monotonic() < give_up_s, f"not within {LIMIT_S} s: {what}"
         time.sleep(0.02)
 
 
@@ -52,7 +52,7 @@ def test_published_values_reach_a_subscriber_each_once(running_broker: broker.Br
     subscriber.connect("127.0.0.1", running_broker.port)
     subscriber.loop_start()
     subscriber.subscribe("plant/#", 1)
-    assert subscribed.wait(WITHIN_S)
+    assert subscribed.wait(LIMIT_S)
     with MqttPublisher("127.0.0.1", running_broker.port, running_broker.protocol) as publisher:
         for number in range(300):
             publisher.publish("plant/t201/level", number / 10, PLANT_NS + number * SECOND_NS)
@@ -97,7 +97,7 @@ def test_a_mail_is_kept_and_shown(shift_mail: tuple[mailbox.Mailbox, io.StringIO
     mail = EmailMessage()
     mail["Subject"], mail["From"], mail["To"] = "R101 pH über 7.8", "thermowell@plant.example", "lead@plant.example"
     mail.set_content("first line\n.a line with a dot\nlast line\n")
-    with smtplib.SMTP("127.0.0.1", running.port, timeout=WITHIN_S) as client:
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=LIMIT_S) as client:
         client.send_message(mail)
     kept = sorted(running.directory.glob("*.eml"))
 
@@ -119,9 +119,9 @@ def test_the_mailbox_takes_what_apprise_sends(shift_mail: tuple[mailbox.Mailbox,
 
 def test_nonsense_does_not_stop_the_mailbox(shift_mail: tuple[mailbox.Mailbox, io.StringIO]) -> None:
     running, _ = shift_mail
-    with socket.create_connection(("127.0.0.1", running.port), WITHIN_S) as raw:
+    with socket.create_connection(("127.0.0.1", running.port), LIMIT_S) as raw:
         raw.sendall(os.urandom(200_000))
-    with smtplib.SMTP("127.0.0.1", running.port, timeout=WITHIN_S) as client:
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=LIMIT_S) as client:
         refused = client.docmd("DATA")[0], client.docmd("EXPN staff")[0]
         alive = client.noop()[0]
 

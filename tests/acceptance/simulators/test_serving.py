@@ -20,7 +20,6 @@ from simulators.serving import ServeOptions, serve
 from simulators.truth.files import read_truth
 from tests.acceptance.simulators.opcua_client import (
     PLANT_NS,
-    WITHIN_S,
     node_of,
     seconds,
     secured_client,
@@ -28,6 +27,7 @@ from tests.acceptance.simulators.opcua_client import (
     until,
 )
 from tests.acceptance.simulators.served import scenario, served
+from tests.patience import LIMIT_S
 
 
 async def value_of(client: Client, name: str) -> ua.DataValue:
@@ -72,7 +72,7 @@ async def test_the_plant_stands_while_it_is_paused_and_runs_on_at_the_speed_that
         await bench.ask("set_speed", 5000)
         still = await bench.ask("status")
         running = await bench.ask("resume")
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             while (await bench.ask("status"))["second"] == 0:  # noqa: ASYNC110 - the bench is asked
                 await asyncio.sleep(0.05)
         stopped = await bench.ask("pause")
@@ -267,7 +267,7 @@ async def test_a_scenario_that_this_bench_cannot_show_is_not_begun():
 async def test_a_plant_that_is_told_to_stop_stops_in_the_middle_of_an_advance():
     async with served(scenario()) as bench:
         advance = asyncio.create_task(bench.ask("advance", "30 d"))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             while (await bench.ask("status"))["second"] == 0:  # noqa: ASYNC110 - the bench is asked
                 await asyncio.sleep(0.05)
     stopped = await advance
@@ -323,7 +323,7 @@ async def test_what_is_on_mqtt_comes_through_its_proxy():
         await asyncio.to_thread(client.connect, "127.0.0.1", bench.ready["mqtt_port"])
         client.loop_start()
         client.subscribe("plant/t101/level", 1)
-        assert await asyncio.to_thread(subscribed_to.wait, WITHIN_S)
+        assert await asyncio.to_thread(subscribed_to.wait, LIMIT_S)
         await bench.ask("advance", "2min")
         await until(lambda: len(heard) >= 6, "two minutes of messages")
         client.disconnect()

@@ -9,7 +9,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-WITHIN_S = 30.0
+from tests.patience import LIMIT_S
 
 
 class Listener:
@@ -29,17 +29,17 @@ class Listener:
         properties.SessionExpiryInterval = expiry_s
         self._client.connect("127.0.0.1", port, clean_start=expiry_s == 0, properties=properties)
         self._client.loop_start()
-        assert self._subscribed.wait(WITHIN_S)
+        assert self._subscribed.wait(LIMIT_S)
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish something and wait until the broker has it."""
-        self._client.publish(topic, payload, 1, retain).wait_for_publish(WITHIN_S)
+        self._client.publish(topic, payload, 1, retain).wait_for_publish(LIMIT_S)
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for something to have been heard."""
-        give_up_s = time.monotonic() + WITHIN_S
+        give_up_s = time.monotonic() + LIMIT_S
         while not condition():
-            assert time.monotonic() < give_up_s, f"not within {WITHIN_S} s: {what}; heard {self.heard[-5:]}"
+            assert time.monotonic() < give_up_s, f"not within {LIMIT_S} s: {what}; heard {self.heard[-5:]}"
             time.sleep(0.02)
 
     def leave(self) -> None:

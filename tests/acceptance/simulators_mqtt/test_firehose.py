@@ -22,8 +22,9 @@ from simulators.servers.broker import Broker
 from simulators.servers.firehose_direct import DirectFirehose
 from simulators.servers.firehose_mqtt import MqttLoad
 from simulators.servers.firehose_opcua import NAMESPACE, OpcUaFirehose, OpcUaLoad, tag_name
-from simulators.servers.ports import free_port
-from tests.acceptance.simulators_mqtt.listening import WITHIN_S, Listener
+from tests.acceptance.simulators_mqtt.listening import Listener
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 TAGS = 60
 
@@ -57,7 +58,7 @@ async def test_stock_clients_get_every_tag_with_times_that_move_on() -> None:
         heard, also = Heard(10 * TAGS), Heard(TAGS)
         await subscribed(client, heard, queuesize=100)
         await subscribed(other, also)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             await heard.enough.wait()
             await also.enough.wait()
         assert hose.sent >= 11 * TAGS
@@ -78,7 +79,7 @@ async def test_the_channel_is_really_encrypted_where_a_client_asks_for_it(tmp_pa
         async with client:
             heard = Heard(20 * TAGS)
             await subscribed(client, heard)
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(LIMIT_S):
                 await heard.enough.wait()
 
     assert len({at for _, _, at in heard.values}) >= 20
@@ -88,7 +89,7 @@ async def test_services_of_subscriptions_answer_honestly() -> None:
     async with OpcUaFirehose(OpcUaLoad(free_port(), TAGS, rate=TAGS * 10.0)) as hose, Client(hose.url) as client:
         heard = Heard(TAGS)
         subscription = await subscribed(client, heard)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             await heard.enough.wait()
         unknown = client.get_node(ua.NodeId("V999999", await client.get_namespace_index(NAMESPACE)))
         with pytest.raises(ua.uaerrors.BadNodeIdUnknown):
@@ -124,7 +125,7 @@ async def test_items_can_be_silenced_changed_and_deleted() -> None:
         silent = list(heard.values)
         heard.enough.clear()
         await subscription.set_monitoring_mode(ua.MonitoringMode.Reporting)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(LIMIT_S):
             await heard.enough.wait()
         with pytest.raises(ua.uaerrors.BadMonitoredItemIdInvalid):
             await subscription.unsubscribe(999)
@@ -148,7 +149,7 @@ def test_subscribers_get_messages_directly(protocol: paho.MQTTProtocolVersion, q
         client.on_connect = lambda client, *_: client.subscribe("firehose/t07" if qos else "firehose/#", 1)
         client.connect("127.0.0.1", hose.port)
         client.loop_start()
-        assert enough.wait(WITHIN_S)
+        assert enough.wait(LIMIT_S)
         client.disconnect()
         client.loop_stop()
     of_one = [at for topic, at in payloads if topic == payloads[0][0]]
@@ -173,7 +174,7 @@ def test_a_paced_publisher_sends_at_its_rate_and_tells_its_counts(mosquitto: Bro
     with running("--mqtt", f"mqtt://127.0.0.1:{mosquitto.port}", "--rate", "600") as (ready, process):
         listener.until(lambda: len(listener.heard) >= 600, "600 messages")
         process.send_signal(signal.SIGTERM)
-        done = json.loads(process.communicate(timeout=WITHIN_S)[0])
+        done = json.loads(process.communicate(timeout=LIMIT_S)[0])
 
     assert ready["ready"]
     assert len({topic for topic, *_ in listener.heard}) == TAGS
@@ -184,7 +185,7 @@ def test_a_paced_publisher_sends_at_its_rate_and_tells_its_counts(mosquitto: Bro
 def test_a_broker_that_is_not_there_is_named_in_one_line() -> None:
     port = free_port()
     command = [sys.executable, "-m", "simulators.servers.firehose", "--mqtt", f"127.0.0.1:{port}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
     assert done.returncode == 1
     assert "Connection refused" in done.stderr

@@ -10,7 +10,8 @@ from asyncua import Client, ua
 
 from simulators.servers.broker import Broker
 from simulators.servers.opcua import NAMESPACE
-from tests.acceptance.simulators_mqtt.listening import WITHIN_S, Listener
+from tests.acceptance.simulators_mqtt.listening import Listener
+from tests.patience import LIMIT_S
 
 ROWS = 300
 
@@ -29,7 +30,7 @@ def replay(*words: object) -> subprocess.Popen[str]:
 
 def test_a_file_is_published_whole_at_any_speed(tmp_path: Path, mosquitto: Broker, listener: Listener) -> None:
     process = replay(recorded(tmp_path), "--speed", 0, "--mqtt", f"mqtt://127.0.0.1:{mosquitto.port}")
-    said, _ = process.communicate(timeout=WITHIN_S)
+    said, _ = process.communicate(timeout=LIMIT_S)
     listener.until(lambda: len(listener.heard) == 2 * ROWS, "every value")
     temperatures = [json.loads(payload) for topic, payload, _ in listener.heard if topic == "plant/r101/tt"]
 
@@ -45,7 +46,7 @@ async def test_a_file_is_served_over_opcua_with_the_times_that_were_asked_for(tm
         ready = json.loads(await asyncio.to_thread(process.stdout.readline))
         async with Client(ready["opcua"]) as client:
             node = client.get_node(ua.NodeId("R101.TT", await client.get_namespace_index(NAMESPACE)))
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(LIMIT_S):
                 value = await node.read_data_value(raise_on_bad_status=False)
                 while value.Value.Value in (None, 0.0):
                     await asyncio.sleep(0.02)
@@ -63,7 +64,7 @@ def test_every_bad_line_is_named_and_nothing_is_served(tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("time,T.TT\n2026-01-01,1\nyesterday,2\n2026-01-02,3,4\n")
     process = replay(file)
-    said, told = process.communicate(timeout=WITHIN_S)
+    said, told = process.communicate(timeout=LIMIT_S)
 
     assert process.returncode == 1
     assert said == ""

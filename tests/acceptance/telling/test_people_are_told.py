@@ -21,11 +21,12 @@ from tests.acceptance.telling.servers import (
     TIMEOUT_S,
     Mailbox,
     Webhook,
-    free_port,
     mail_server,
     only,
     web_server,
 )
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 from tests.unit.alarms.shift import finding
 
 # apprise loads all of its plugins at once, and some import modules that Python will drop.
@@ -34,7 +35,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS"),  # the test's own server, on loopback
 ]
 
-LIMIT_S = 20
 QUICK = Patience(first_s=0.2, longest_s=0.5, attempts=30, deadline_s=10, poll_s=0.05)
 PASSWORD = "tOp-secret-4711"
 

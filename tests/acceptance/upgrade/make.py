@@ -18,8 +18,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.acceptance.service.running import Api, broker, free_port, until
+from tests.acceptance.service.running import Api, broker, until
 from tests.acceptance.service.test_database_away import Plant, plant_at
+from tests.patience import LIMIT_S
+from tests.ports import free_port
 
 FOLDERS = Path(__file__).parent / "folders"
 BROKER_PORT = 1  # where nobody listens: in the folder that is kept
@@ -68,11 +70,11 @@ def _run(folder: Path, program: Path) -> list[float]:
     def service() -> Iterator[None]:
         process = subprocess.Popen(command("run"), cwd=program, env=environment)
         try:
-            until(api.ready, 90)
+            until(api.ready)
             yield
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(LIMIT_S)
 
     api = Api(ports["http"])
     with broker(folder.parent / "broker", ports["mqtt"]), plant_at(ports["mqtt"]) as plant, service():

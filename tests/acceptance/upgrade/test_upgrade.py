@@ -27,6 +27,7 @@ from service.judging import NAME as JUDGING
 from service.parts import usual_parts
 from tests.acceptance.service.running import ROOT
 from tests.acceptance.upgrade.make import FOLDERS
+from tests.patience import LIMIT_S
 
 PACKED = sorted(FOLDERS.glob("*.tar.xz"))
 
@@ -45,7 +46,7 @@ async def run(folder: Path, *, until_judged: bool = True) -> None:
     with opened(configuration, files, usual_parts(configuration, files)) as core:
         last = core.journal.last()
         running = asyncio.ensure_future(run_until(core, stop))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LIMIT_S):
             while until_judged and not running.done() and core.records.cursor_of(JUDGING) <= last:  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.05)
         stop.set()
@@ -179,7 +180,7 @@ def test_the_command_says_which_file_is_newer_and_is_not_to_be_started_again(tmp
     journal = tmp_path / "data" / "journal.db"
     change(journal, "PRAGMA user_version = 99")
     command = [sys.executable, "-m", "service.cli", "run", "--config", str(tmp_path / "thermowell.yaml")]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, cwd=ROOT)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT)
 
     assert done.returncode == 2
     assert f"thermowell: {journal} has format 99; this program knows" in done.stderr

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from api.exposition import exposition
 from domain.figures import FIGURES, Figure, Histogram, Reading, Spread
+from tests.patience import LIMIT_S
 from tests.unit.api.conftest import World
 
 PROMTOOL = shutil.which("promtool")
@@ -46,7 +47,7 @@ def test_promtool_finds_nothing_to_say_of_any_figure() -> None:
         input=told(*one_of_each()),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
     )
 
     assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")

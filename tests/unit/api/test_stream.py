@@ -14,6 +14,7 @@ from domain.entries import Gap, GapCause, Heartbeat, Position, TagDefined, TextB
 from domain.findings import PhaseRecord
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId, TagTable
+from tests.patience import LIMIT_S
 from tests.unit.api.conftest import NOW_NS, TAGS, World, a_world
 
 
@@ -41,7 +42,7 @@ class Listener:
         self.heard: list[Event] = []
 
     async def hears(self, wanted: Callable[[Event], bool]) -> Event:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT_S):
             while True:
                 for event in self.heard:
                     if wanted(event):
@@ -201,7 +202,7 @@ async def test_a_closed_stream_ends_after_what_waits() -> None:
     client.offer(frame("samples", {"value": 1}, Position(1)))
     client.close()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_S):
         chunks = [chunk async for chunk in client.chunks()]
 
     assert len(chunks) == 1

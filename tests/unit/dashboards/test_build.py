@@ -21,6 +21,7 @@ from domain.equipment import UnitModel
 from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import Rulebook
 from domain.tags import Tag, TagId
+from tests.patience import LIMIT_S
 from tests.unit.dashboards.sdk_types import complaints
 
 NOR, VALIDATED = RangeKind.NOR, RangeKind.VALIDATED
@@ -211,7 +212,7 @@ def test_prometheus_can_read_every_expression(expressions: list[str], tmp_path: 
     file = tmp_path / "rules.yaml"
     file.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}), encoding="utf-8")
     checked = subprocess.run(
-        ["promtool", "check", "rules", file], capture_output=True, text=True, timeout=60, check=False
+        ["promtool", "check", "rules", file], capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
 
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -11,6 +11,7 @@ import pytest
 from dashboards.provisioning import FOLDER, MirrorSource, data_sources
 from service.config.build import Configuration, load
 from simulators.plant_process import parser
+from tests.patience import LIMIT_S
 from tests.unit.deploy.reading import (
     NEEDED,
     ROOT,
@@ -213,16 +214,21 @@ def test_the_compose_schema_takes_the_file(tmp_path: Path) -> None:
     command = ["docker-compose", "--file", str(tmp_path / "docker-compose.yml"), "config"]
 
     done = subprocess.run(
-        command, env={"PATH": "/usr/bin:/bin", **variables}, check=False, capture_output=True, text=True, timeout=60
+        command,
+        env={"PATH": "/usr/bin:/bin", **variables},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
     )
     shutil.copy(ROOT / "deploy/compose-https.yml", tmp_path)
     secured = subprocess.run(
         [*command[:3], "--file", str(tmp_path / "compose-https.yml"), "config"],
         env={"PATH": "/usr/bin:/bin", **variables, "THERMOWELL_TLS": "/srv/tls"},
-        check=False, capture_output=True, text=True, timeout=60,
+        check=False, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     without = subprocess.run(
-        command, env={"PATH": "/usr/bin:/bin"}, check=False, capture_output=True, text=True, timeout=60
+        command, env={"PATH": "/usr/bin:/bin"}, check=False, capture_output=True, text=True, timeout=LIMIT_S
     )
 
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.figures import FIGURES
+from tests.patience import LIMIT_S
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "prometheus"
 PROMTOOL = shutil.which("promtool")
@@ -21,7 +22,7 @@ def test_promtool_takes_the_example_and_its_alerts() -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
     )
 
     assert (ran.returncode, "rules found" in ran.stdout) == (0, True), ran.stderr

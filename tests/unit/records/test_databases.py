@@ -16,6 +16,7 @@ from records import sqlite
 from records.address import Address, Server
 from records.database import SqlRecords
 from tests.checks.records import action, finding, notice, phase, transition
+from tests.patience import LIMIT_S
 
 
 def change(address: Address, statement: str) -> None:
@@ -84,7 +85,7 @@ def test_writers_take_turns_so_that_rows_are_numbered_in_the_order_of_their_comm
             with core.unit_of_work() as work:
                 work.transitions([transition("first")])
                 first_wrote.set()
-                may_commit.wait(30)
+                may_commit.wait(LIMIT_S)
 
         def write_second() -> None:
             with web.unit_of_work() as work:
@@ -93,7 +94,7 @@ def test_writers_take_turns_so_that_rows_are_numbered_in_the_order_of_their_comm
 
         threads = [threading.Thread(target=write_first), threading.Thread(target=write_second)]
         threads[0].start()
-        first_wrote.wait(30)
+        first_wrote.wait(LIMIT_S)
         threads[1].start()
         # A reader that goes on from the newest it has seen would never see the first, were the second there alone.
         assert not second_done.wait(0.3)
@@ -168,7 +169,7 @@ def test_two_processes_write_at_once_and_the_chain_holds(address: Address, monke
                     written += 1
                     work.cursor("core", Position(written))
                 time.sleep(0.001)  # a writer without any pause may keep SQLite's lock from the other for ever
-            web.wait(30)
+            web.wait(LIMIT_S)
 
             assert web.returncode == 0
             assert written > 0

@@ -9,6 +9,7 @@ import pytest
 from domain.errors import Refused
 from domain.time import SECOND_NS, ScaledTime
 from service.clock import ScaledClock, SystemClock, make_clock
+from tests.patience import LIMIT_S
 
 
 async def test_a_scaled_clock_reaches_an_hour_of_the_plant_in_a_fraction_of_a_second():
@@ -50,7 +51,7 @@ async def test_a_followed_clock_goes_along_when_the_plant_is_set_ahead(tmp_path)
     assert not waiting.done()
     _write(file, plant_origin=600 * SECOND_NS, speed=1.0)
 
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, LIMIT_S)
     assert clock.now_ns() >= 600 * SECOND_NS
 
 

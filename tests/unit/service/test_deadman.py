@@ -20,6 +20,7 @@ from historian.journal.schema import connect_writer
 from service.deadman import Deadman, FileSink, UrlSink, Way
 from service.judging import Judge, Rhythm
 from tests.fake_records import MemoryRecords
+from tests.patience import LIMIT_S
 from tests.unit.detectors.plant import rulebook
 
 
@@ -152,7 +153,7 @@ async def running(folder: Path, url: str) -> AsyncIterator[Core]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         while not condition():  # noqa: ASYNC110  it looks at what threads do
             await asyncio.sleep(0.01)
 

@@ -24,6 +24,7 @@ from service.gauges import read_report
 from service.mirror_watch import NOTHING_WAITS, Hold, MirrorWatch
 from service.notes import Notes, take_notes
 from service.storing import StoreFollower
+from tests.patience import LIMIT_S
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ class PromptStore:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)
 
@@ -224,4 +225,4 @@ async def test_the_core_starts_again_with_the_configuration_that_another_process
     says[0] = "new"
 
     with pytest.raises(RetryLater, match="the core starts again with it"):
-        await asyncio.wait_for(watching, 30)
+        await asyncio.wait_for(watching, LIMIT_S)

@@ -10,6 +10,7 @@ from domain.errors import ConfigError, DiskBudgetSpent, InUse, MayHaveArrived, N
 from service import cli, supervise
 from service.exits import code_of
 from service.supervise import Supervisor
+from tests.patience import LIMIT_S
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def supervised(script: Script, monkeypatch: pytest.MonkeyPatch, enough: object =
     supervisor._command = [sys.executable, str(script.program)]
     for child in supervisor._children:
         child.pause_s = 0.01
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + LIMIT_S
 
     def look(pause_s: float) -> None:
         assert time.monotonic() < deadline_s

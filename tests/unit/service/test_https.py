@@ -21,6 +21,7 @@ from service.cli import main
 from service.config.network import Pair
 from service.https import Renewing, faults_of, usable, validity_of
 from tests.certificates import Made, make
+from tests.patience import LIMIT_S
 from tests.unit.api.conftest import a_world
 from tests.unit.deploy.reading import stages
 
@@ -140,7 +141,7 @@ async def test_the_page_waits_for_a_usable_pair_and_says_why(tmp_path: Path, cap
     while not caplog.records:  # noqa: ASYNC110  a log has no event
         await asyncio.sleep(0.01)
     made.key.write_bytes(key)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         found = await waiting
 
     assert isinstance(found, Renewing)
@@ -160,7 +161,7 @@ async def test_an_expired_pair_is_served_all_the_same_and_told(
 async def test_who_is_told_to_stop_waits_no_longer(tmp_path: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(0.05, stop.set)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         found = await usable(Pair(tmp_path / "none", tmp_path / "none"), stop, time.time, every_s=60)
 
     assert found is None
@@ -187,7 +188,7 @@ class Served:
 
     def client(self) -> httpx.AsyncClient:
         context = ssl.create_default_context(cafile=str(self.made.certificate))
-        return httpx.AsyncClient(base_url=f"https://localhost:{self.port}", verify=context, timeout=30)
+        return httpx.AsyncClient(base_url=f"https://localhost:{self.port}", verify=context, timeout=LIMIT_S)
 
 
 @pytest.fixture
@@ -200,11 +201,11 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     serving = asyncio.create_task(
         serve(app, "", 0, sockets=[listening], stop=stop, started=started, tls=renewing.context)
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         await started.wait()
     yield Served(made, renewing, listening.getsockname()[1])
     stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         await serving
 
 
@@ -212,7 +213,7 @@ async def test_pages_and_events_come_by_tls(served: Served) -> None:
     async with served.client() as client:
         told = (await client.get("/v1/connection")).json()
         async with client.stream("GET", "/v1/stream") as stream:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(LIMIT_S):
                 lines = [line async for line in _until(stream.aiter_lines(), "event: heartbeat")]
 
     assert told["scheme"] == "https"
@@ -235,7 +236,7 @@ async def test_the_images_health_check_asks_by_https_too(served: Served) -> None
         "https_proxy": "http://127.0.0.1:9",
     }
     checking = await asyncio.create_subprocess_exec(*command, env=environment)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         code = await checking.wait()
 
     assert code == 0
@@ -245,12 +246,12 @@ async def test_a_renewed_pair_is_shown_to_new_connections_and_old_ones_go_on(ser
     before = await asyncio.to_thread(served.certificate)
     async with served.client() as client, client.stream("GET", "/v1/stream") as stream:
         lines = stream.aiter_lines()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_S):
             await anext(lines)
         make(served.made.certificate.parent)
         served.renewing.look()
         after = [await asyncio.to_thread(served.certificate, name) for name in ("localhost", None)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_S):
             heard = [line async for line in _until(lines, "event: heartbeat")]
 
     new = ssl.PEM_cert_to_DER_cert(served.made.certificate.read_text())

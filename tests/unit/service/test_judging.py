@@ -19,6 +19,7 @@ from service.judging import NAME, Judge
 from service.verdicts import source_limits
 from tests.fake_records import MemoryRecords
 from tests.fakes import MemoryJournal
+from tests.patience import LIMIT_S
 from tests.unit.detectors.plant import BATCH as BATCH_TAG
 from tests.unit.detectors.plant import (
     HOLDS,
@@ -41,7 +42,6 @@ from tests.unit.detectors.plant import (
 from tests.unit.detectors.streams import stream
 
 H = HOUR / SECOND
-LONGEST_S = 20.0
 
 
 class _Crash(Exception):
@@ -105,7 +105,7 @@ class Core:
         )
         following = asyncio.create_task(judge.run())
         waiting = asyncio.create_task(done.wait())
-        await asyncio.wait({following, waiting}, timeout=LONGEST_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({following, waiting}, timeout=LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
         failed = following.done()
         for task in (following, waiting):
             task.cancel()
@@ -141,7 +141,7 @@ class _Until:
                 if position >= self._until:
                     break
         self._done.set()
-        await asyncio.sleep(LONGEST_S)
+        await asyncio.sleep(LIMIT_S)
 
 
 def with_limits(nor_high: float = 62.0, hold_hours: int = 72, **changed: object) -> Rulebook:

@@ -25,6 +25,7 @@ from service.mirroring import LineWriter, MirrorFollower, Rhythm, StoredHistory,
 from tests.fake_records import MemoryRecords
 from tests.fakes import HistoryInMemory, JournalInMemory
 from tests.influx_server import TAKEN, Answer, InfluxServer
+from tests.patience import LIMIT_S
 
 IMPATIENT = Rhythm(poll_s=0.01, first_pause_s=0.01, longest_pause_s=0.05, cursor_every_s=0.0)
 
@@ -107,12 +108,12 @@ async def running(mirror: MirrorFollower) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        await asyncio.wait([task], timeout=10)
+        await asyncio.wait([task], timeout=LIMIT_S)
         assert task.cancelled()
 
 
 async def until(condition: Callable[[], bool]):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         while not condition():  # noqa: ASYNC110  what it waits for happens on other threads
             await asyncio.sleep(0.005)
 
@@ -136,9 +137,9 @@ async def test_what_is_in_the_journal_and_what_comes_arrives_in_order(
 async def test_it_goes_on_where_it_stood(
     server: InfluxServer, journal: JournalInMemory, records: MemoryRecords, mirror: MirrorFollower, folder: Path
 ):
-    journal.put(samples(1.0, at=10))
+    first = journal.put(samples(1.0, at=10))
     async with running(mirror):
-        await until(lambda: len(server.taken) == 1)
+        await until(lambda: mirror.position == first)
     last = journal.put(samples(2.0, at=20))
     again = make_mirror(server, journal, HistoryInMemory(journal), records, folder)
     async with running(again):
@@ -146,6 +147,27 @@ async def test_it_goes_on_where_it_stood(
 
     assert server.taken == [line(1.0, 10), line(2.0, 20)]
     assert records.cursor_of("mirror:plant") == last
+
+
+async def test_what_was_under_way_when_it_stopped_is_written_again_and_is_the_same_point(
+    server: InfluxServer, journal: JournalInMemory, records: MemoryRecords, mirror: MirrorFollower, folder: Path
+):
+    def answer(_: list[str]) -> Answer:
+        assert mirror._stopping.wait(LIMIT_S)
+        return TAKEN
+
+    server.answer = answer
+    last = journal.put(samples(1.0, at=10))
+    async with running(mirror):
+        await until(lambda: len(server.bodies) == 1)
+    stood = records.cursor_of("mirror:plant")
+    server.answer = lambda _: TAKEN
+    again = make_mirror(server, journal, HistoryInMemory(journal), records, folder)
+    async with running(again):
+        await until(lambda: again.position == last)
+
+    assert (stood, server.taken) == (0, [line(1.0, 10)] * 2)
+    assert len(server.points()) == 1
 
 
 async def test_while_influxdb_is_away_the_cursor_stays_and_nothing_is_skipped(

@@ -13,6 +13,7 @@ from historian.chunks.store import ChunkStore
 from historian.journal.writer import SqliteJournal
 from historian.scrub import Mark, Scrub
 from service.scrubbing import Damages, _read, scrub_for_ever
+from tests.patience import LIMIT_S
 from tests.unit.historian.chunks import writer
 from tests.unit.historian.chunks.test_verify import NAME, make
 
@@ -158,7 +159,7 @@ async def test_it_goes_on_where_the_last_process_was_and_nothing_ends_it(data: P
     monkeypatch.setattr("service.scrubbing._LEAST_PAUSE_S", 0.0)
     place = data / "scrubbed.json"
     task = asyncio.create_task(scrub_for_ever(scrub, damages, place, 1e12))
-    await asyncio.wait_for(found.wait(), 60)
+    await asyncio.wait_for(found.wait(), LIMIT_S)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

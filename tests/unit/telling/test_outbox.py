@@ -14,9 +14,9 @@ from domain.ports import Receipt
 from domain.rules import Priority
 from service.telling.outbox import REPEATED, Outbox, Patience
 from tests.fake_records import MemoryRecords
+from tests.patience import LIMIT_S
 
 QUICK = Patience(first_s=0.01, longest_s=0.05, attempts=4, deadline_s=5, poll_s=0.01)
-LIMIT_S = 10
 
 
 def notice(id_: str = "a.1", channel: str = "leads") -> Notice:

@@ -12,6 +12,7 @@ from collector.opcua.source import OpcUaSource
 from domain.entries import Gap, GapCause, SourceState
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
+from tests.patience import LIMIT_S
 from tests.unit.collector.opcua.script import OVERFLOW, ScriptClock, ScriptLink, ScriptServer
 
 TAGS = [Tag(TagId(i), f"uuid-{i}", 1, f"T{i}", "s", f"nsu=urn:t;s=T{i}") for i in range(3)]
@@ -53,7 +54,7 @@ class Reader:
             self.server.publish()
 
     async def until(self, condition) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT_S):
             while not condition():  # noqa: ASYNC110  # the condition is the test's
                 await asyncio.sleep(0.005)
 

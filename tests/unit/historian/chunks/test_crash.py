@@ -12,11 +12,11 @@ from historian.chunks.store import ChunkStore
 from historian.memory import MemoryStore
 from historian.verify import verify
 from tests.checks.store import T0_NS, S, batch
+from tests.patience import LIMIT_S
 from tests.properties.test_store import same
 from tests.unit.historian.chunks import writer
 
 KILLS = 5
-LIMIT_S = 30
 LONGEST_RUN_S = 1.2
 
 

@@ -10,9 +10,8 @@ from historian.chunks.readiness import Policy
 from historian.chunks.store import ChunkStore
 from historian.view import HistoryView
 from tests.checks.store import T0_NS, S, all_of, batch, shown
+from tests.patience import LIMIT_S
 from tests.unit.historian.chunks.rigs import SMALL, ListedJournal
-
-LIMIT_S = 30
 
 
 @pytest.fixture

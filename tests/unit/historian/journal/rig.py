@@ -8,7 +8,7 @@ from pathlib import Path
 
 from historian.journal import SqliteJournal
 from historian.journal.schema import Connection, Rows, SqlValue, connect_writer
-from tests.checks.journal import LIMIT_S
+from tests.patience import LIMIT_S
 
 
 @contextmanager

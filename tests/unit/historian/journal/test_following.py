@@ -7,7 +7,8 @@ from domain.entries import START, Position
 from domain.errors import DamagedFile, RetryLater
 from domain.ports import Delivery
 from historian.journal import SqliteJournal
-from tests.checks.journal import GAP, HEARTBEAT, LIMIT_S, all_until, samples, submitted, take, values_of
+from tests.checks.journal import GAP, HEARTBEAT, all_until, samples, submitted, take, values_of
+from tests.patience import LIMIT_S
 from tests.unit.historian.journal.rig import Refusals, opened, until
 
 

@@ -19,7 +19,8 @@ from domain.samples import SampleBatch
 from historian.journal import ReadOnlyJournal, SqliteJournal
 from historian.journal.lane import Turn
 from historian.journal.schema import Rows, SqlValue
-from tests.checks.journal import ACTION, GAP, LIMIT_S, TEXTS, all_until, samples, submitted, values_of
+from tests.checks.journal import ACTION, GAP, TEXTS, all_until, samples, submitted, values_of
+from tests.patience import LIMIT_S
 from tests.unit.historian.journal.rig import Refusals, Refusing, opened, until
 
 SLOW_FLUSH_S = 30.0
