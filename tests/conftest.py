@@ -1,5 +1,6 @@
 """What tests of several rooms share."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +8,16 @@ import pytest
 
 from records.address import Address
 from tests.postgres_server import PostgresForTests, running
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command that was run in this process sets its own handler, to a standard error that ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
