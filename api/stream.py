@@ -15,6 +15,7 @@ from api.subscription import Subscription, cut_frame
 from api.times import TimeForm
 from domain.alarms import Transition
 from domain.entries import START, Entry, Heartbeat, Position, TagDefined
+from domain.errors import DamagedEntry, DamagedFile
 from domain.findings import Finding, PhaseRecord
 from domain.ports import Clock, JournalReader, RecordsReader
 from domain.tags import TagTable
@@ -25,6 +26,9 @@ ENTRIES_PER_READ = 64
 ENTRIES_TO_REPLAY = 2_000
 MOST_CLIENTS = 200
 DECISIONS_EVERY_S = 0.1
+USUAL_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 300.0
+"""Between attempts at what will hardly be otherwise the next time: a file that is damaged, or of a newer program."""
 HEARTBEAT_EVERY_S = 1.0
 DECISIONS_PER_READ = 200
 KEYS_REMEMBERED = 5_000
@@ -170,7 +174,14 @@ class Feed:
     def _replayed(self, after: Position, through: Position, chosen: TagFilter) -> bytes:
         wire: list[bytes] = []
         first, seen = after, 0
-        while after < through and (entries := self._journal.read(after, ENTRIES_PER_READ)):
+        while after < through:
+            try:
+                entries = self._journal.read(after, ENTRIES_PER_READ)
+            except DamagedEntry as damaged:  # then some are missing, which is told below
+                after = Position(damaged.last)
+                continue
+            if not entries:
+                break
             for position, entry in entries:
                 if position > through:
                     break
@@ -178,17 +189,31 @@ class Feed:
                 wire.extend(built.wire for built in entry_frames(position, entry, chosen, self.tags))
             after = entries[-1][0]
         if seen < through - first:
-            reason = "some samples have left the journal; ask /v1/samples for them"
+            reason = "some samples are not in the journal any more; ask /v1/samples for them"
             wire.insert(0, cut_frame(Position(first + 1), through, None, reason).wire)
         return b"".join(wire)
 
     # The journal
 
     async def _follow_journal(self) -> None:
-        while entries := await self._in(self._journal_thread, self._read):
+        while True:
+            try:
+                entries = await self._in(self._journal_thread, self._read)
+            except DamagedEntry as damaged:
+                self._pass(damaged)
+                continue
+            if not entries:
+                return
             for position, entry, built in entries:
                 self._tell_all(position, entry, built)
                 self.position = position
+
+    def _pass(self, damaged: DamagedEntry) -> None:
+        """Tell the listeners what cannot be read, and go on behind it: the gap that tells of it comes later."""
+        logger.warning("the journal's followers miss what cannot be read: %s", damaged)
+        first, last = Position(damaged.first), Position(damaged.last)
+        self._broadcast(cut_frame(first, last, None, f"they cannot be read: {damaged.why}"))
+        self.position = last
 
     def _read(self) -> list[tuple[Position, Entry, Built]]:
         filters = {client.chosen for client in tuple(self._clients)}
@@ -294,7 +319,8 @@ class Feed:
                     logger.warning("the %s cannot be followed, trying again in %g s: %s", what, pause_s, error)
                 self.faults[what] = str(error)
                 await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, 2.0)
+                longest_s = LONGEST_PAUSE_S if isinstance(error, DamagedFile) else USUAL_PAUSE_S
+                pause_s = min(2 * pause_s, longest_s)
             else:
                 self.faults.pop(what, None)
                 pause_s = 0.1

@@ -38,6 +38,7 @@ class GapCause(enum.StrEnum):
     STOPPED = "stopped"  # this service was not running
     POSSIBLE = "possible"  # a broker's queue may have dropped messages; nobody can tell
     RESTORED = "restored"  # what was taken between a backup and the first start after it was restored
+    DAMAGED = "damaged"  # they were journaled, and their entry cannot be read any more
     UNKNOWN = "unknown"
 
 

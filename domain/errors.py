@@ -2,7 +2,8 @@
 
 ThermowellError
 ├── RetryLater            the same call may succeed later: a broker is away, a disk is slow
-│   └── MayHaveArrived    nobody can tell whether it succeeded: the answer did not come in time
+│   ├── MayHaveArrived    nobody can tell whether it succeeded: the answer did not come in time
+│   └── DamagedEntry      entries of the journal cannot be read, and no gap tells of it yet
 ├── Refused               it will never succeed as it is: a bad message, a wrong password
 │   ├── InUse             somebody else runs what may run once
 │   ├── BadMessage        a payload that cannot become a sample; it is quarantined with this reason
@@ -27,6 +28,17 @@ class RetryLater(ThermowellError):
 
 class MayHaveArrived(RetryLater):
     """The call may have succeeded although no answer came; doing it again may do it twice."""
+
+
+class DamagedEntry(RetryLater):
+    """Entries `first` to `last` of the journal cannot be read: who follows passes them once a gap tells of it.
+
+    `source` is the one that they are of, as far as that can be told, else empty; `why` what is wrong with them.
+    """
+
+    def __init__(self, message: str, first: int, last: int, source: str, why: str) -> None:
+        super().__init__(message)
+        self.first, self.last, self.source, self.why = first, last, source, why
 
 
 class Refused(ThermowellError):

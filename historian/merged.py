@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.entries import Entry, Heartbeat, Position, TagDefined
+from domain.errors import DamagedEntry, DamagedFile
 from domain.samples import SampleBatch
 from historian.chunks.placed import PlacedRows
 from historian.chunks.places import ROW_BITS, entries_of, rows_of
 from historian.chunks.rows import Columns, join_columns
+from historian.journal.damage import tells_of_damage
 from historian.journal.echoes import NEVER_NS, Echoes
 from historian.journal.reader import ReadOnlyJournal
 
@@ -49,9 +51,11 @@ class MergedJournal:
         while after < through:
             until = Position(min(after + window, through))
             # The journal first: what is trimmed meanwhile is in the store by then.
-            kept = list(self._kept(after, until))
+            damaged: list[DamagedEntry] = []
+            kept = list(self._kept(after, until, damaged))
             echoes = self._journal.kept_echoes(after, until)
             rows = _with_echoes(self._rows.between(after, until), echoes)
+            _demand_stored(damaged, rows)
             yield from self._merged(kept, rows)
             window = self._next_window(window, len(rows))
             after = until
@@ -64,12 +68,17 @@ class MergedJournal:
         fitting = window * self._rows_at_once // max(rows, 1)
         return max(1, min(fitting, 4 * window, _MOST_ENTRIES))
 
-    def _kept(self, after: Position, until: Position) -> Iterator[tuple[Position, Entry]]:
+    def _kept(self, after: Position, until: Position, damaged: list[DamagedEntry]) -> Iterator[tuple[Position, Entry]]:
         beats: Sequence[tuple[Position, Heartbeat]] = self._journal.kept_beats(after, until)
         found: dict[Position, Entry] = {}
         at = after
         while at < until:
-            entries = self._journal.read(at, _JOURNAL_AT_ONCE)
+            try:
+                entries = self._journal.read(at, _JOURNAL_AT_ONCE)
+            except DamagedEntry as error:
+                damaged.append(error)
+                at = Position(error.last)
+                continue
             found.update((position, entry) for position, entry in entries if position <= until)
             if not entries or entries[-1][0] >= until:
                 break
@@ -79,8 +88,11 @@ class MergedJournal:
         return iter(sorted(found.items()))
 
     def _merged(self, kept: list[tuple[Position, Entry]], rows: "_Rows") -> Iterator[tuple[Position, Entry]]:
-        there = {position for position, _ in kept}
         entry_of = entries_of(rows.rows.place)
+        stored_at = set(entry_of.tolist())
+        # What cannot be read in the journal, and was taken before, is as it was taken.
+        kept = [each for each in kept if each[0] not in stored_at or not tells_of_damage(each[1], each[0])]
+        there = {position for position, _ in kept}
         starts = np.flatnonzero(np.diff(entry_of, prepend=-1))
         ends = np.append(starts, len(rows))[1:]  # none, where there are no rows
         stored = [
@@ -127,6 +139,14 @@ class _Rows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def _demand_stored(damaged: Sequence[DamagedEntry], rows: _Rows) -> None:
+    """Raise what cannot be read, of which no gap tells and of which the record has nothing."""
+    stored = set(entries_of(rows.rows.place).tolist())
+    for error in damaged:
+        if not stored.issuperset(range(error.first, error.last + 1)):
+            raise DamagedFile(str(error)) from error
 
 
 def _with_echoes(stored: Columns, echoes: Echoes) -> _Rows:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.entries import START, Position
-from domain.errors import RetryLater
+from domain.entries import START, Entry, Position
+from domain.errors import DamagedEntry, RetryLater
 from domain.ports import Buckets, JournalReader, Latest, Rows
 from domain.samples import SampleBatch
 from historian.chunks.aggregate import aggregate
@@ -166,7 +166,7 @@ class HistoryView:
         return generation, tuple(sorted(loaded, key=lambda block: block.high_place))
 
     def _follow_journal(self) -> None:
-        while entries := self._journal.read(self._position, _ENTRIES_AT_ONCE):
+        while entries := self._next_entries():
             arrived: list[Columns] = []
             for at, entry in entries:
                 if isinstance(entry, SampleBatch) and len(entry):
@@ -178,3 +178,11 @@ class HistoryView:
                     self._latest.take(sort_by_tag(columns))
             if len(entries) < _ENTRIES_AT_ONCE:
                 return
+
+    def _next_entries(self) -> Sequence[tuple[Position, Entry]]:
+        """What follows in the journal. What cannot be read there is seen once the store has it, if it took it."""
+        while True:
+            try:
+                return self._journal.read(self._position, _ENTRIES_AT_ONCE)
+            except DamagedEntry as error:
+                self._position = Position(error.last)

@@ -39,7 +39,7 @@ from service.parts import Bell, Parts, usual_parts
 from service.rechecking import Rechecker, Record
 from service.roles import DETECTORS, MIRROR, USUAL, elsewhere
 from service.scrubbing import RULE as DAMAGED
-from service.scrubbing import Damages, scrub_for_ever
+from service.scrubbing import Damages, scrub_for_ever, tell_for_readers
 from service.storing import StoreFollower
 from service.tag_table import define
 from service.tally import SourceTally, TalliedIntake
@@ -220,6 +220,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         report_for_ever(run, reporter, parts.report_every_s),
         *(mirror.run() for mirror in mirrors),
         *_scrubbing(core, judge, open_before),
+        tell_for_readers(core.journal, core.reader, [lambda: judge.position, *(mirror.passed for mirror in mirrors)]),
         *([] if deadman is None else [deadman.run()]),
         *([one_configuration(run, others, core.configuration.file, core.configuration.hash)] if others else []),
     ]
@@ -270,12 +271,13 @@ def _mirrors(
 def _scrubbing(
     core: Core, judge: Judge | JudgeElsewhere, open_before: Mapping[tuple[str, str], Finding]
 ) -> list[Coroutine[None, None, None]]:
-    """The task that looks for damage in what is stored."""
+    """The task that looks for damage in what is stored; what followers meet of it is told at once."""
     parts, files = core.parts, core.files
-    if not parts.scrub_bytes_per_s:
-        return []
     opened = {subject: finding for (rule, subject), finding in open_before.items() if rule == DAMAGED}
     damages = Damages(judge.note, parts.clock.now_ns, lambda: judge.position, opened)
+    core.journal.passes_damage = damages.found
+    if not parts.scrub_bytes_per_s:
+        return []
     return [scrub_for_ever(Scrub(files.journal, files.history), damages, files.scrubbed, parts.scrub_bytes_per_s)]
 
 

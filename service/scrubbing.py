@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import orjson
 
 from domain.entries import Position, RowPosition
-from domain.errors import RetryLater
+from domain.errors import DamagedEntry, DamagedFile, RetryLater
 from domain.findings import Finding, FindingId, Stage
+from historian.journal.reader import ReadOnlyJournal
+from historian.journal.writer import SqliteJournal
 from historian.scrub import Mark, Piece, Scrub
 
 log = logging.getLogger(__name__)
@@ -19,6 +21,7 @@ RULE = "record.damaged"
 SCRUB_BYTES_PER_S = 2e6
 _REST_S = 60.0
 """Between two passes, and after what could not be done."""
+_STANDS_S = 5.0  # so long a follower stands before it is looked what is behind it
 _LEAST_PAUSE_S = 0.05  # small pieces cost more than their bytes
 _KEPT_EVERY = 100  # pieces
 
@@ -61,6 +64,14 @@ class Damages:
         elif known is not None and piece.ended and file.places > int(str(known.evidence["places"])):
             self._say(known, Stage.OPEN)
 
+    def found(self, subject: str, place: str) -> None:
+        """Take what somebody who reads a file found at once; a pass over the file counts the places later."""
+        if subject in self._opened:
+            return
+        known, self._file = self._file, _File(place, 1)
+        self._say(self._new(subject), Stage.OPEN)
+        self._file = known
+
     def _new(self, subject: str) -> Finding:
         at_ns = self._now_ns()
         detected = RowPosition(self._position(), 0)
@@ -71,11 +82,14 @@ class Damages:
         at_ns = self._now_ns()
         first, places = self._file.first, self._file.places
         if stage is Stage.CLEARED:
-            message = f"{finding.subject} is as it was written again."
+            message = f"A pass over {finding.subject} finds nothing damaged any more."
             self._opened.pop(finding.subject, None)
         else:
             more = f", and {places - 1} more places" if places > 1 else ""
-            message = f"Stored bytes are not as they were written: {first}{more}. `thermowell verify` names all of it."
+            message = (
+                f"Stored bytes are not as they were written: {first}{more}. Keep the file, let `thermowell verify` "
+                "name all of it, look at the disk, and take the file from a backup."
+            )
         said = replace(
             finding,
             version=finding.version + 1,
@@ -113,6 +127,24 @@ async def scrub_for_ever(
         except Exception:
             log.exception("looking for damage goes on in a minute")
             await asyncio.sleep(_REST_S)
+
+
+async def tell_for_readers(
+    journal: SqliteJournal, reader: ReadOnlyJournal, positions: Sequence[Callable[[], Position]]
+) -> None:
+    """Journal for ever the gaps for followers that cannot: they read the file, which memory may have hidden from us."""
+    stood = [position() for position in positions]
+    while True:
+        await asyncio.sleep(_STANDS_S)
+        now = [position() for position in positions]
+        for at in {at for at, before in zip(now, stood, strict=True) if at == before < journal.last()}:
+            try:
+                await asyncio.to_thread(reader.read, at, 1)
+            except DamagedEntry as damaged:
+                await journal.tell(damaged)
+            except (RetryLater, DamagedFile) as error:
+                log.debug("it is not known what a follower waits for: %s", error)
+        stood = now
 
 
 def _read(place: Path) -> Mark:

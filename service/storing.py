@@ -1,16 +1,20 @@
 """The store follower: rows from the journal into the record, and what every follower has passed out of the journal."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 
 from domain.entries import START, Position
+from domain.errors import RetryLater
 from domain.figures import Histogram, Reading
 from domain.ports import Journal, Store
 from domain.samples import SampleBatch
 from service.tally import FollowerTally
+
+log = logging.getLogger(__name__)
 
 
 def always() -> AbstractContextManager[bool]:
@@ -73,7 +77,14 @@ class StoreFollower:
             cursor = await loop.run_in_executor(self._thread, self._flush)
             with self._trimming() as may_trim:
                 if may_trim:  # asked again in a while: a backup reads positions
-                    await self._journal.trim(Position(min(cursor, self._others_passed())))
+                    await self._trim(Position(min(cursor, self._others_passed())))
+
+    async def _trim(self, through: Position) -> None:
+        """Let the journal drop what all have passed; where it cannot, it grows, and its alarm says so."""
+        try:
+            await self._journal.trim(through)
+        except RetryLater as error:
+            log.warning("the journal is not trimmed: %s", error)
 
     def _write(self, position: Position, batch: SampleBatch) -> None:
         begun_s = time.perf_counter()

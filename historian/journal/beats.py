@@ -30,7 +30,9 @@ def keep_beats(connection: Connection, through: Position) -> None:
     if not found:
         return
     decoder = Decoder(KnownLayouts(lambda _: None))
-    beats = [(Position(whole(at)), _beat(decoder, blob(body))) for at, body in found]
+    beats = [beat for at, body in found for beat in _beat(decoder, Position(whole(at)), blob(body))]
+    if not beats:
+        return
     newest = connection.execute("SELECT last, beats, body FROM beat_run ORDER BY last DESC LIMIT 1").fetchone()
     if newest is not None and whole(newest[1]) < RUN_BEATS:
         connection.execute("DELETE FROM beat_run WHERE last = ?", (newest[0],))
@@ -50,11 +52,12 @@ def kept_beats(connection: Connection, after: Position, through: Position) -> li
     return [beat for (body,) in runs for beat in unpack_beats(blob(body)) if after < beat[0] <= through]
 
 
-def _beat(decoder: Decoder, body: bytes) -> Heartbeat:
-    beat = decoder.open(body)
-    if not isinstance(beat, Heartbeat):
-        raise DamagedFile(f"a heartbeat is a {type(beat).__name__}")
-    return beat
+def _beat(decoder: Decoder, at: Position, body: bytes) -> list[tuple[Position, Heartbeat]]:
+    try:
+        beat = decoder.open(body)
+    except DamagedFile:
+        return []  # a gap tells of it
+    return [(at, beat)] if isinstance(beat, Heartbeat) else []
 
 
 def pack_beats(beats: Beats) -> bytes:

@@ -1,5 +1,7 @@
 """`ReadOnlyJournal`: the JournalReader port, for the processes that do not write."""
 
+import contextlib
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +33,8 @@ from historian.journal.reading import blob, whole
 from historian.journal.remembered import ledger_of
 from historian.journal.schema import Connect, SqlValue, connect_reader, errors_named
 
+log = logging.getLogger(__name__)
+
 _Wanted = TypeVar("_Wanted", bound=Entry)
 
 _GAPS = """
@@ -52,7 +56,8 @@ ECHOES_FORMAT = 3
 class ReadOnlyJournal:
     """Questions to a journal that another process writes. Any thread may ask; calls block, one at a time.
 
-    RetryLater while there is no journal yet; DamagedFile (with file and position) where bytes are not as written.
+    RetryLater while there is no journal yet; DamagedFile (with file and position) where bytes are not as written, and
+    DamagedEntry for a follower, which then waits until a gap tells of it.
     """
 
     def __init__(self, path: Path | str, *, connect: Connect | None = None) -> None:
@@ -88,20 +93,22 @@ class ReadOnlyJournal:
             return ledger_of(reading.remembered(self._disk.connection).values())
 
     def heartbeats(self) -> Sequence[Heartbeat]:
-        """The newest heartbeat of every source."""
+        """The newest heartbeat of every source; none of one whose newest is damaged."""
+        beats: list[Heartbeat] = []
         with self._asking():
             sources = reading.remembered(self._disk.connection).values()
-            return [
-                self._of_type(Heartbeat, f"heartbeat of {source.name}", source.heartbeat)
-                for source in sorted(sources, key=lambda source: source.name)
-                if source.heartbeat is not None
-            ]
+            for source in sorted(sources, key=lambda source: source.name):
+                if source.heartbeat is None:
+                    continue
+                with contextlib.suppress(DamagedFile):
+                    beats.append(self._of_type(Heartbeat, f"heartbeat of {source.name}", source.heartbeat))
+        return beats
 
     def beat_before(self, through: Position) -> int:
         """Our clock at the newest heartbeat up to a position, also if it is trimmed; 0 where there is none, ns."""
-        found = self._ask(_NEWEST_BEAT, Kind.HEARTBEAT, through)
-        for position, body in found:
-            return self._decode(Heartbeat, position, body).now_ns
+        with contextlib.suppress(DamagedFile):  # then those that are kept have to do
+            for position, body in self._ask(_NEWEST_BEAT, Kind.HEARTBEAT, through):
+                return self._decode(Heartbeat, position, body).now_ns
         kept = self.kept_beats(Position(max(0, through - _BEAT_NEAR)), through) or self.kept_beats(START, through)
         return kept[-1][1].now_ns if kept else 0
 
@@ -141,12 +148,16 @@ class ReadOnlyJournal:
         return [(Position(position), self._decode(TagDefined, position, body)) for position, body in found]
 
     def source_state(self, source: str) -> str | None:
-        """The newest state that a source left for its next start."""
+        """The newest state that a source left for its next start; none where it is damaged."""
         with self._asking():
             memory = reading.remembered(self._disk.connection).get(source)
             if memory is None or memory.state is None:
                 return None
-            return self._of_type(SourceState, f"state of {source}", memory.state).state
+            try:
+                return self._of_type(SourceState, f"state of {source}", memory.state).state
+            except DamagedFile as error:
+                log.error("source %s begins without what it left: %s", source, error)  # noqa: TRY400  the message says all
+                return None
 
     def texts(self, tag: int, start_ns: int, end_ns: int, limit: int) -> Sequence[tuple[int, str | None, int]]:
         """Values of a text tag with start ≤ time < end, in time order: (time in ns, value, status), at most `limit`.

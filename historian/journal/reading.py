@@ -150,6 +150,12 @@ def blob(value: SqlValue) -> bytes:
     return value
 
 
+def text(value: SqlValue) -> str:
+    """A column that is a text."""
+    assert isinstance(value, str)
+    return value
+
+
 def maybe_blob(value: SqlValue) -> bytes | None:
     """A column that is a blob or null."""
     return None if value is None else blob(value)

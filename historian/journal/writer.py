@@ -4,6 +4,7 @@ An entry is visible to followers, and its delivery acknowledged, only once its c
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.entries import ConfigurationActivated, Entry, PersonAction, Position, RecipeApproved, TagDefined
-from domain.errors import DamagedFile, RetryLater, ThermowellError
+from domain.errors import DamagedEntry, DamagedFile, RetryLater, ThermowellError
 from domain.figures import Reading
 from domain.ports import Delivery, SourceLedger
 from historian.journal import reading
 from historian.journal.bell import Bell, call_in
 from historian.journal.checking import part_of
 from historian.journal.committer import Committer, Parts
+from historian.journal.damage import tells_of_damage
 from historian.journal.following import DiskReader
 from historian.journal.group import Layout
 from historian.journal.intake import MOST_ROWS, ROOM_ROWS, Intake, Waiting
@@ -38,6 +40,8 @@ from historian.journal.schema import (
 )
 from historian.journal.trimming import Trim, Trims
 from historian.journal.usage import Meter, Usage
+
+log = logging.getLogger(__name__)
 
 FLUSH_INTERVAL_S = 0.1
 CLOSE_LIMIT_S = 30.0
@@ -85,6 +89,9 @@ class SqliteJournal:
         self._disk = disk
         self._is_closed = False
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
+        self._telling: set[int] = set()  # the first of entries that cannot be read, whose gaps are on their way
+        self.passes_damage: Callable[[str, str], None] = _ignore
+        """Called with file and place when a follower passes what cannot be read; must be quick and not raise."""
         self._lane = lane
         lane.start(committer.turn)
 
@@ -202,8 +209,9 @@ class SqliteJournal:
     async def follow(self, after: Position) -> AsyncIterator[tuple[Position, Entry]]:
         """Yield every durable entry after a position, then wait for more; ends when the journal is closed.
 
-        RetryLater if the journal stopped by itself. DamagedFile (file, position) where bytes are not as written, and
-        where the journal ends before `after`: it is older than what followed it, so positions would mean other entries.
+        In the place of an entry that cannot be read comes the gap that tells of it, once that is durable. RetryLater if
+        the journal stopped by itself. DamagedFile where nothing more can be read, and where the journal ends before
+        `after`: it is older than what followed it, so positions would mean other entries.
         """
         position = after
         if after > self._parts.recent.last:
@@ -215,15 +223,41 @@ class SqliteJournal:
                 if position >= newest and not has_ended:
                     await rung.wait()
                     continue
-                entries = await self._next_entries(position)
+                try:
+                    entries = await self._next_entries(position)
+                except DamagedEntry as damaged:
+                    if not await self.tell(damaged):
+                        await rung.wait()
+                    continue
                 if entries is None:
                     self._raise_problem()
                     return
                 for at, entry in entries:
+                    if tells_of_damage(entry, at):
+                        self.passes_damage(self._path.name, entry.detail)
                     yield at, entry
                     position = at
                 if not entries:
                     position = newest  # everything between was trimmed
+
+    async def tell(self, damaged: DamagedEntry) -> bool:
+        """Journal the gaps that tell of what cannot be read, so that followers may pass it; whether they are durable.
+
+        Not yet while somebody else does it, or nothing came after it that tells when it ended.
+        """
+        if damaged.first in self._telling:
+            return False
+        self._telling.add(damaged.first)
+        try:
+            loop = asyncio.get_running_loop()
+            gaps = await loop.run_in_executor(self._reads, self._disk.gaps_of, damaged)
+            if gaps:
+                log.error("%s", damaged)
+                self.passes_damage(self._path.name, gaps[0].detail)
+                await self.append(*gaps)
+            return bool(gaps)
+        finally:
+            self._telling.discard(damaged.first)
 
     async def trim(self, through: Position) -> None:
         """Drop samples, heartbeats and source states up to a position that every follower has passed.
@@ -347,6 +381,10 @@ class SqliteJournal:
 
 def _weight(parts: Sequence[Part]) -> int:
     return max(1, sum(map(rows_in, parts)))
+
+
+def _ignore(_file: str, _place: str) -> None:
+    """Nobody wants to hear of damage."""
 
 
 def _leave_unacknowledged(_: Exception) -> None:
