@@ -176,8 +176,6 @@ class HistoryView:
             with self._latest_lock:
                 for columns in arrived:
                     self._latest.take(sort_by_tag(columns))
-            if len(entries) < _ENTRIES_AT_ONCE:
-                return
 
     def _next_entries(self) -> Sequence[tuple[Position, Entry]]:
         """What follows in the journal. What cannot be read there is seen once the store has it, if it took it."""

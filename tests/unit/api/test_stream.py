@@ -11,6 +11,7 @@ from api.frames import ROWS_PER_FRAME, TagFilter, entry_frames, frame
 from api.stream import News
 from api.subscription import Subscription
 from domain.entries import Gap, GapCause, Heartbeat, Position, TagDefined, TextBatch
+from domain.errors import DamagedEntry
 from domain.findings import PhaseRecord
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId, TagTable
@@ -126,6 +127,29 @@ async def test_a_journal_that_cannot_be_read_is_told_and_followed_again(world: W
 
     assert fault.told["faults"] == {"journal": "disk gone"}
     assert healed
+
+
+async def test_what_cannot_be_read_is_passed_and_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with living(world):
+        listener = listen(world)
+        damaged = world.feed.position + 1
+        read = world.journal.read
+
+        def reading(after: Position, limit: int = 64) -> object:
+            if after < damaged <= world.journal.last():
+                raise DamagedEntry(f"journal.db: entry {damaged}: torn", damaged, damaged, "", "torn")
+            return read(after, limit)
+
+        monkeypatch.setattr(world.journal, "read", reading)
+        world.rows(0, [NOW_NS], [1.0])
+        behind = world.rows(0, [NOW_NS + 1], [2.0])
+        world.feed.woken.set()
+        cut = await listener.hears(named("cut"))
+        await listener.hears(lambda event: event.name == "samples" and event.id == behind)
+
+        assert (cut.told["from"], cut.told["to"]) == (damaged, damaged)
+        assert "torn" in cut.told["reason"]
+        assert "journal" not in world.feed.faults
 
 
 async def test_a_heartbeat_tells_plant_time_and_which_sources_are_heard() -> None:
