@@ -1,5 +1,6 @@
 """Holds as people watch them: how long, against which limit, and how it stands."""
 
+import math
 from collections.abc import Sequence
 
 from api.dependencies import BudgetRun, HoldRun
@@ -20,7 +21,10 @@ def hold_shapes(
     now_ns: int,
     form: TimeForm,
 ) -> list[Shape]:
-    """Running holds with what was found about them, and broken ones that nobody reports as running; worst first."""
+    """Running holds with what was found about them, and broken ones that nobody reports as running.
+
+    Worst first; of one state the one with the least time left first, and one with no limit last.
+    """
     found = _open_findings(rulebook, findings)
     shapes = []
     for run in running:
@@ -32,20 +36,25 @@ def hold_shapes(
         hold = rulebook.holds[name]
         run = HoldRun(name, hold.unit, batch, _started_ns(finding))
         shapes.append(_shape(hold, run, finding, now_ns, form))
-    shapes.sort(key=lambda shape: _WORST_FIRST.index(str(shape["state"])))
-    return shapes
+    return sorted(shapes, key=_urgency)
 
 
 def budget_shapes(
     rulebook: Rulebook, running: Sequence[BudgetRun], findings: Sequence[Finding], form: TimeForm
 ) -> list[Shape]:
-    """What the batches that wait have used of their budgets, with what was found about it; worst first."""
+    """What the batches that wait have used of their budgets, with what was found about it; ordered like holds."""
     found: dict[tuple[str, str], Finding] = {}
     for finding in sorted(findings, key=lambda each: each.rule != "hold.warning"):  # a breach counts more
         if finding.rule in _STANDING and finding.stage is Stage.OPEN and finding.subject in rulebook.budgets:
             found[finding.subject, finding.batch] = finding
     shapes = [_budget_shape(rulebook, run, found.get((run.budget, run.batch)), form) for run in running]
-    return sorted(shapes, key=lambda shape: _WORST_FIRST.index(str(shape["state"])))
+    return sorted(shapes, key=_urgency)
+
+
+def _urgency(shape: Shape) -> tuple[int, float]:
+    """Orders holds and budgets by how they stand, then by the time that is left."""
+    left_ns = shape["left_ns"]
+    return _WORST_FIRST.index(str(shape["state"])), left_ns if isinstance(left_ns, int) else math.inf
 
 
 def _budget_shape(rulebook: Rulebook, run: BudgetRun, finding: Finding | None, form: TimeForm) -> Shape:
