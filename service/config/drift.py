@@ -104,9 +104,9 @@ def learn_warnings(document: Document, expanded: Expanded) -> tuple[Complaint, .
         if drift.target is not None and drift.sigma is not None:
             continue
         message = (
-            f"with a baseline learnt from {drift.learn} windows false alarms come more often than stated, or a drift "
-            "is found late (measured run lengths over the stated one: with 20 windows 0.67 to 3.8, with 40 0.54 to "
-            f"1.9, with {_HONEST_LEARN} 0.93 to 1.9); write "
+            f"a baseline learnt from {drift.learn} windows alarms falsely more often than stated, or finds a drift "
+            "late (measured run lengths over the stated one: with 20 windows 0.67 to 3.8, with 40 0.54 to 1.9, "
+            f"with {_HONEST_LEARN} 0.93 to 1.9); write "
             f"`learn: {_HONEST_LEARN}` or more, `target` and `sigma`, or what `thermowell drift confirm` measures"
         )
         found[document.complain((*placed.path, "drift", "learn"), message)] = None

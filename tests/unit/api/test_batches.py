@@ -96,6 +96,17 @@ def test_a_hold_without_a_start_is_indeterminate_never_zero() -> None:
     assert (hold["state"], hold["elapsed_ns"]) == ("indeterminate", None)
 
 
+def test_of_holds_that_stand_alike_the_one_with_the_least_time_left_comes_first() -> None:
+    runs = [
+        HoldRun("crude", "R101", name, NOW_NS - HOUR_NS, left_ns=left_ns)
+        for name, left_ns in (("B1", 5 * HOUR_NS), ("B2", None), ("B3", HOUR_NS))
+    ]
+
+    found = hold_shapes(RULEBOOK, [*runs, HoldRun("crude", "R101", "B4", None)], [], NOW_NS, TimeForm.NS)
+
+    assert [each["batch"] for each in found] == ["B4", "B3", "B1", "B2"]
+
+
 async def test_findings_come_with_their_evidence_and_can_be_read_on(world: World, client: httpx.AsyncClient) -> None:
     world.records.all_findings = [BREACH, replace(BREACH, id=FindingId("f2"), subject="R101.TT", rule="fixed.high")]
 

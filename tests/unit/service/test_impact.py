@@ -7,12 +7,29 @@ import pytest
 
 from domain.entries import Position
 from domain.findings import PhaseRecord
-from domain.recipes import Limits, Phase, RangeKind
+from domain.recipes import Limits, Phase, RangeKind, Recipe
 from domain.tags import TagTable
 from historian.memory import MemoryStore
 from service.ranges.impact import Past, impact, outside_ns
 from tests.unit.detectors.approvals import version_of
-from tests.unit.detectors.plant import BAD, HOUR, MINUTE, R101, RECIPE, SECOND, TAGS, TT, at, batch, ranges
+from tests.unit.detectors.plant import (
+    BAD,
+    HOUR,
+    MINUTE,
+    PT,
+    R101,
+    RECIPE,
+    SECOND,
+    STEP,
+    TAGS,
+    TT,
+    Plant,
+    at,
+    batch,
+    findings,
+    ranges,
+    rulebook,
+)
 
 NOR = RangeKind.NOR
 
@@ -86,3 +103,34 @@ def test_at_an_end_that_is_outside_it_counts():
     times = np.array([at(each) for each in (0, 10, 20)])
 
     assert outside_ns(times, np.array([62.0, 62.0, 62.0]), parameter, NOR, "high", at(0)) == 20 * SECOND
+
+
+def replayed(recipe: Recipe, values: list[float]) -> tuple[Plant, set[tuple[str, str, str, str]]]:
+    """A plant whose record is judged by a version; what was outside, as `impact` names it."""
+    plant = Plant(rulebook(recipes={"API-1": recipe})).idle().in_phase(20)
+    plant.series(TT, 30, 60, values)
+    plant.feed(batch([(STEP, 3600.0, 90)]), batch([(PT, 3610.0, 0.1)]))
+    outside = {
+        (each.batch, each.phase, each.subject, each.rule.removeprefix("excursion."))
+        for each in findings(plant.said)
+        if each.rule.startswith("excursion.")
+    }
+    return plant, outside
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_agrees_with_two_replays_of_the_record(seed: int):
+    dice = np.random.default_rng(seed)
+    values = np.round(60 + np.cumsum(dice.normal(0, 0.6, 50)), 2).tolist()
+    plant, before = replayed(RECIPE, values)
+    _, after = replayed(TIGHT, values)
+    store = MemoryStore()
+    store.write(Position(1), batch([(TT, 30.0 + 60 * number, value) for number, value in enumerate(values)]))
+    runs = [each for each in plant.said if isinstance(each, PhaseRecord) and each.phase == "dose" and each.end_ns]
+    found = impact(Past(runs[-1:], store, TagTable(TAGS), {"R101": R101}), {"API-1 v7": RECIPE}, TIGHT, at(HOUR))
+
+    told = {(each.batch, each.phase, each.tag, each.rule): each.before_ns == 0 for each in found}
+    gained = {each for each, is_gained in told.items() if is_gained}
+    lost = set(told) - gained
+    assert gained == after - before
+    assert lost == before - after
