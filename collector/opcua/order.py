@@ -125,6 +125,10 @@ class Edges:
         """The server's clock minus ours. A delay on the way only lowers what one message shows, so the most counts."""
         return max(self._skews) if self._skews else None
 
+    def forget_skew(self) -> None:
+        """Messages that were sent again show when they were first sent: they tell nothing of the server's clock."""
+        self._skews.clear()
+
     def take(self, publish_ticks: int, received_ns: int, newest_ns: int | None) -> int:
         """The edge after a message (or keep-alive) came."""
         published_ns = None if self._clock.simulated else ticks_to_ns(publish_ticks)

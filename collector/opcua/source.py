@@ -93,7 +93,7 @@ class OpcUaSource:
     def heartbeat(self, now_ns: int) -> Heartbeat:
         """Whether the server is heard, and why not; nodes that are not there are named."""
         stream = self._stream
-        skew_ns = stream.edges.skew_ns
+        skew_ns = stream.edges.skew_ns if self._connected else None
         return Heartbeat(self.name, now_ns, self._connected, stream.heard_ns, skew_ns, self._detail or self._missing())
 
     async def deliveries(self) -> AsyncGenerator[Delivery, None]:
@@ -139,6 +139,7 @@ class OpcUaSource:
         if await self._resume(opening, self._facts):
             async for delivery in self._republish():
                 yield delivery
+            self._stream.edges.forget_skew()
         else:
             yield await self._rebuild("the server no longer has the subscription")
         self._connected, self._detail, self._refused = True, "", False

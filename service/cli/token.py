@@ -14,16 +14,21 @@ ROLES = ("viewer", "operator", "shift lead", "process engineer", "QA", "admin", 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add NAME, revoke NAME, list."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="default: thermowell.yaml")
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="the data folder, instead of --config, where it has the records"
-    )
+    _where(parser, None)
     verbs = parser.add_subparsers(dest="what", required=True, metavar="add|revoke|list")
     add = verbs.add_parser("add", help="print a new token, once")
     add.add_argument("name")
     add.add_argument("--role", choices=ROLES, default="operator")
-    verbs.add_parser("revoke", help="take a person's tokens back").add_argument("name")
-    verbs.add_parser("list", help="who holds a token")
+    revoke = verbs.add_parser("revoke", help="take a person's tokens back")
+    revoke.add_argument("name")
+    for verb in (add, revoke, verbs.add_parser("list", help="who holds a token")):
+        _where(verb, argparse.SUPPRESS)  # before the verb or after it
+
+
+def _where(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", default=default, help="default: thermowell.yaml")
+    told = "the data folder, instead of --config, where it has the records"
+    parser.add_argument("--data", type=Path, metavar="DIR", default=default, help=told)
 
 
 def run(options: argparse.Namespace) -> int:

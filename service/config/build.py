@@ -20,6 +20,7 @@ from service.config.model import ClockFile, ClockText, ConfigFile, DeadmanText, 
 from service.config.models import drafted_models
 from service.config.network import Network, network_of, remarks
 from service.config.quantities import registry
+from service.config.reached import check_sources
 from service.config.records import records_of
 from service.config.tags import Route
 from service.config.telling import check_event_topics
@@ -81,6 +82,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     by_name = {tag.name: tag for tag in built_tags}
     rulebook = recipes.rulebook(document, file, units, by_name, complaints)
     check_event_topics(document, file, routes, complaints)
+    check_sources(document, file, path, complaints)
     models = drafted_models(document, file, path, rulebook, by_name, complaints)
     http = network_of(document, file.http, path, complaints)
     quota = _quota(document, file.journal.quota, complaints)

@@ -760,7 +760,7 @@ class ModelText(Section):
 class ConfigFile(Section):
     """The whole file."""
 
-    site: str = "plant"
+    site: str = Field(default="plant", min_length=1)
     data: str = "./data"
     before_gmp: Literal["alarm", "event"] = "event"  # what is outside in a phase before the GMP start point
     late_excursions: Literal["alarm", "event"] = "alarm"  # what late rows show, when it is over already

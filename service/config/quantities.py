@@ -44,7 +44,12 @@ def _length_ns(text: str) -> Fraction:
 
 
 def check_unit(unit: str) -> None:
-    """Raise ValueError where pint does not know the unit; no unit is a unit."""
+    """Raise ValueError where pint does not know the unit; no unit is a unit.
+
+    Two words beside each other would be a product, and `deg C` a degree of angle times a coulomb.
+    """
+    if re.search(r"\w\s+\w", unit.strip()):
+        raise ValueError(f"{unit!r} is two units beside each other: write it as one (degC), or with * or / between")
     try:
         registry().Unit(_spelled(unit))
     except Exception as error:

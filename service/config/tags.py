@@ -1,11 +1,14 @@
 """Tags: templates expanded for each unit, and every tag with its source and its address."""
 
+import re
 from dataclasses import dataclass, field
 
 from domain.errors import Complaint
 from domain.tags import Tag, TagId
 from service.config.document import Document, PathKey
 from service.config.model import ConfigFile, TagText, UnitText
+
+_NODE = re.compile(r"(?:nsu=.+?;|ns=\d+;)?(?:i=\d+|[sgb]=.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,15 @@ def _problem(file: ConfigFile, placed: PlacedTag) -> tuple[str, ...] | None:
         return ("sensor", "range", f"{low:g} is not below {high:g}")
     if source.mqtt is not None:
         return _topic_problem(placed, source.mqtt.topics)
-    if placed.text.node is None:
+    return _node_problem(placed)
+
+
+def _node_problem(placed: PlacedTag) -> tuple[str, ...] | None:
+    node = placed.text.node
+    if node is None:
         return (f"tag {placed.name!r} comes from an OPC UA server and needs a `node`",)
+    if not _NODE.fullmatch(node.strip()):
+        return ("node", f"{node!r} is no node such as nsu=urn:example:plant;s=R101.TT or ns=2;s=R101.TT")
     return None
 
 
@@ -127,6 +137,9 @@ def _topic_problem(placed: PlacedTag, filters: list[str]) -> tuple[str, ...] | N
         return ("topic", f"{topic!r} is a pattern; a tag needs one exact topic")
     if not any(matches(topic, filter_) for filter_ in filters):
         return ("topic", f"{topic!r} is in none of the topics of source {placed.source!r}")
+    for key, pointer in (("value", placed.text.value), ("time", placed.text.time), ("status", placed.text.status)):
+        if pointer and not pointer.startswith("/"):
+            return (key, f"{pointer!r} is no JSON pointer: write /{pointer}")
     return None
 
 

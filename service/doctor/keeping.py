@@ -45,7 +45,11 @@ def database(configuration: Configuration) -> Iterator[Row]:
     try:
         seen = look_at_records(address)
     except ThermowellError as error:
-        yield wrong("database", str(error), "While it is away nothing is judged and nobody is told.")
+        yield wrong(
+            "database",
+            str(error),
+            "Start it, or mend `records`: while it is away nothing is judged and nobody is told.",
+        )
         return
     holder = f"; {seen.holder}" if seen.holder else ""
     if seen.format is None:
@@ -126,7 +130,10 @@ def _page(pair: Pair) -> Row:
     """The certificate by which the page is served; `check` refuses one that has run out."""
     check, now_s = "certificate of the page", time.time()
     validity = validity_of(pair)
-    seen = f"{pair.certificate}: {validity.days_left(now_s):.0f} days"
+    left = validity.days_left(now_s)
+    seen = f"{pair.certificate}: {left:.0f} days"
+    if left < 0:
+        return wrong(check, f"{seen}: it has run out, browsers refuse it", "Renew it; a new file is taken at once.")
     return look(check, seen, "Renew it; a new file is taken at once.") if validity.is_short(now_s) else ok(check, seen)
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from service.config.build import Configuration
 from service.doctor.row import Row, look, not_checked, ok, wrong
 from service.files import Files
-from service.gauges import read_report
+from service.gauges import figures_of, read_report
 
 _NOT_SYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 _STATUS_BYTES = 512  # more than any kernel's struct timex
@@ -62,17 +62,17 @@ def disk(configuration: Configuration) -> Iterator[Row]:
 
 def journal(configuration: Configuration) -> Iterator[Row]:
     """How long the journal has room if nothing leaves it."""
-    gauges = _gauges(configuration)
-    if gauges is None:
+    figures = {reading.name: reading.value for reading in figures_of(read_report(Files(configuration.data).run))}
+    used, left_s = figures.get("thermowell_journal_bytes"), figures.get("thermowell_journal_left_seconds")
+    if not isinstance(used, float | int):
         yield not_checked("journal", "the service does not run", "Ask again while it runs.")
         return
-    used = gauges.get("thermowell_journal_bytes") or 0.0
-    left = gauges.get("thermowell_journal_hours_left")
     quota = configuration.quota_bytes
     seen = f"{used / 1e6:.0f} MB are used of {'the disk' if quota is None else f'{quota / 1e6:.0f} MB'}"
-    if left is None:
+    if not isinstance(left_s, float | int):
         yield ok("journal", f"{seen}; it does not grow now")
         return
+    left = left_s / 3600
     seen += f"; at the present rate {left:.0f} h are left if nothing leaves it"
     advice = "Raise journal.quota, or find out why followers are behind (/v1/health, thermowell_store_cursor)."
     if left < _HOURS_WRONG:
@@ -150,9 +150,3 @@ def _speed(folder: Path) -> Row:
     if middle_s > _SLOW_S:
         return look("disk speed", seen, "Alarms come later by as much; a solid-state disk takes 1 to 5 ms.")
     return ok("disk speed", seen)
-
-
-def _gauges(configuration: Configuration) -> dict[str, float | None] | None:
-    report = read_report(Files(configuration.data).run)
-    found = None if report is None else report.get("gauges")
-    return found if isinstance(found, dict) else None

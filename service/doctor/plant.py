@@ -31,7 +31,7 @@ def broker(configuration: Configuration, name: str) -> Iterator[Row]:
     try:
         seen = look_at_broker(replace(settings, client_id=f"{settings.client_id}-doctor"))
     except (ThermowellError, OSError) as error:
-        yield wrong(check, str(error), "Samples of this source are missing for as long as it is away.")
+        yield wrong(check, str(error), "Start it, or mend its `url`: no samples come as long as it is away.")
         return
     yield ok(check, f"{settings.address}: {seen.version or 'does not tell its version'}, MQTT {settings.protocol}")
     yield from _session(check, seen, section)
@@ -104,7 +104,7 @@ def server(configuration: Configuration, name: str) -> Iterator[Row]:
     try:
         seen = asyncio.run(look_at_server(settings))
     except (ThermowellError, OSError) as error:
-        yield wrong(check, str(error), "Samples of this source are missing for as long as it is so.")
+        yield wrong(check, str(error), "Start it, or mend its `url`: no samples come as long as it is so.")
         return
     yield ok(check, f"{settings.url}: answers")
     yield _skew(f"{check} clock", seen)

@@ -385,6 +385,31 @@ def test_what_an_engineer_gets_wrong_is_told_with_its_place(tmp_path, line, wron
     assert said in "\n".join(complaints(tmp_path, GOOD.replace(line, wrong)))
 
 
+@pytest.mark.parametrize(
+    ("line", "wrong", "said"),
+    [
+        ("opc.tcp://127", "127", "5:13: sources.train1.opcua.url: '127.0.0.1:4840/' is no server's address: opc.tcp://"),
+        ("opc.tcp://127.0.0.1:4840", "opc.tcp://127.0.0.1:48x40", "5:13: sources.train1.opcua.url: 'opc.tcp://127.0.0.1:48x40"),
+        ("mqtt://127", "tcp://127", "7:12: sources.floor.mqtt.url: 'tcp://127.0.0.1:1883' is no broker address: mqtt://"),
+        ("mqtt://127", "mqtt://ada:s3cret@127", "7:12: sources.floor.mqtt.url: a broker address carries no password"),
+        ("[plant/#]", "['plant/#', '#/x']", "7:62: sources.floor.mqtt.topics.1: '#/x' is no topic filter"),
+        ("[plant/#]", "[plant/#], user: us, password_file: nix", "mqtt.password_file: no file 'nix'"),
+        ("[plant/#]", "[plant/#], password_file: thermowell.yaml", "mqtt.password_file: is of no use without `user`"),
+        ("value: /v", "value: v", "tags.T7.LT.value: 'v' is no JSON pointer: write /v"),
+        ('"nsu=urn:example:plant;s={unit}.STEP"', '"{unit}.STEP"', "'R101.STEP' is no node such as nsu="),
+        ("unit: m3", "unit: deg C", "tags.T7.LT.unit: 'deg C' is two units beside each other"),
+        ("site: test", 'site: ""', "1:1: site: "),
+    ],
+)  # fmt: skip
+def test_what_a_newcomer_gets_wrong_about_a_source_is_told_with_its_place(tmp_path, line, wrong, said):
+    assert line in GOOD
+
+    found = "\n".join(complaints(tmp_path, GOOD.replace(line, wrong)))
+
+    assert said in found
+    assert "s3cret" not in found
+
+
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
 def test_an_empty_file_is_no_configuration(tmp_path, text):
     assert complaints(tmp_path, text)[0].startswith("thermowell.yaml:1:1: (file): says nothing")

@@ -1,5 +1,7 @@
 """What the doctor says of the machine, of what is kept, and of checks that fail or hang."""
 
+import contextlib
+import math
 import shutil
 import threading
 import time
@@ -13,10 +15,14 @@ import pytest
 from collector.mqtt.looking import BrokerSeen
 from collector.opcua.looking import CertificateSeen, ServerSeen
 from domain.errors import RetryLater
+from historian.journal import SqliteJournal
+from historian.journal.usage import Usage
 from service.config.build import load
 from service.doctor import keeping, machine, plant
 from service.doctor.row import State, ok
 from service.doctor.running import Check, examine
+from service.files import Files
+from service.gauges import as_json
 from tests.certificates import make
 
 MINIMAL = """\
@@ -141,11 +147,19 @@ def test_looking_at_a_database_makes_none(configuration):
     assert (row.state, configuration.data.exists()) == (State.LOOK, False)
 
 
-def test_a_journal_with_few_hours_left_is_wrong(configuration, monkeypatch):
-    told = {"thermowell_journal_bytes": 1e9, "thermowell_journal_hours_left": 3.0}
-    monkeypatch.setattr(machine, "_gauges", lambda _: told)
+@pytest.mark.parametrize(
+    ("hours", "state"), [(3.0, State.WRONG), (30.0, State.LOOK), (300.0, State.OK), (None, State.OK)]
+)
+def test_the_journals_hours_are_read_from_what_the_core_reports(configuration, monkeypatch, hours, state):
+    usage = Usage(10**9, None, 10**8, math.inf if hours is None else hours)
+    monkeypatch.setattr(SqliteJournal, "usage", lambda _: usage)
+    run = Files(configuration.data).run
+    run.mkdir(parents=True)
+    with contextlib.closing(SqliteJournal.open(run.parent / "journal.db")) as journal:
+        figures = list(journal.figures())
+    (run / "core.json").write_bytes(orjson.dumps({"wall_ns": time.time_ns(), "figures": as_json(figures)}))
 
-    assert states(machine.journal(configuration))["journal"] is State.WRONG
+    assert states(machine.journal(configuration))["journal"] is state
 
 
 def test_a_broker_that_drops_refuses_or_forgets_is_told():
@@ -244,11 +258,12 @@ def test_a_mirror_is_asked_whether_the_token_may_write_and_nothing_is_written(tm
     assert [body for _, body in _Influx.asked if body] == []
 
 
-def test_the_certificate_of_the_page_and_its_key_are_looked_at(tmp_path):
-    make(tmp_path, begin=-85)  # of 90 days
+@pytest.mark.parametrize(("begin", "state"), [(-85, State.LOOK), (-100, State.WRONG)])  # of 90 days
+def test_the_certificate_of_the_page_and_its_key_are_looked_at(tmp_path, begin, state):
+    make(tmp_path, begin=begin)
     config = tmp_path / "thermowell.yaml"
     config.write_text("site: north\nhttp:\n  tls:\n    certificate_file: plant.pem\n    key_file: plant.key\n")
     configuration = load(config)
 
-    assert states(keeping.certificates(configuration)) == {"certificate of the page": State.LOOK}
+    assert states(keeping.certificates(configuration)) == {"certificate of the page": state}
     assert states(keeping.secrets(configuration)) == {"secret http.tls.key_file": State.OK}

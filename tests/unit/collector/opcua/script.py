@@ -4,6 +4,7 @@ import asyncio
 import struct
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
@@ -54,6 +55,7 @@ class ScriptServer:
         self.acknowledged: list[tuple[int, int]] = []
         self.link: ScriptLink | None = None
         self.drop_messages = 0
+        self.published_at: datetime | None = None
 
     def restart(self) -> None:
         self.started += 1
@@ -76,7 +78,7 @@ class ScriptServer:
                 continue
             if subscription.pending and subscription.enabled:
                 subscription.sequence += 1
-                body = _message(number, subscription.sequence, subscription.pending)
+                body = _message(number, subscription.sequence, subscription.pending, self.published_at)
                 subscription.pending = []
                 subscription.sent[subscription.sequence] = body
                 if self.drop_messages:
@@ -215,10 +217,14 @@ class ScriptLink:
             response.Parameters.Results.append(ua.StatusCode())
 
 
-def _message(subscription: int, sequence: int, rows: list[tuple[int, float, int, int]]) -> bytes:
+def _message(
+    subscription: int, sequence: int, rows: list[tuple[int, float, int, int]], published_at: datetime | None = None
+) -> bytes:
     response = ua.PublishResponse()
     response.Parameters.SubscriptionId = subscription
     message = ua.NotificationMessage(SequenceNumber=sequence)
+    if published_at is not None:
+        message.PublishTime = published_at
     if rows:
         message.NotificationData = [ua.DataChangeNotification(MonitoredItems=[])]
     response.Parameters.NotificationMessage = message

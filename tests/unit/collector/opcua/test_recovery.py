@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -28,11 +29,13 @@ class Reader:
         self.source = OpcUaSource(SETTINGS, TAGS, ScriptClock(), state, self.link)
         self.acknowledge = acknowledge
         self.deliveries = []
+        self.skews: list[int | None] = []
         self.state = state
 
     async def read(self) -> None:
         async for delivery in self.source.deliveries():
             self.deliveries.append(delivery)
+            self.skews.append(self.source.heartbeat(0).skew_ns)
             self.state = next((one.state for one in delivery.entries if isinstance(one, SourceState)), self.state)
             if self.acknowledge:
                 delivery.acknowledge()
@@ -122,6 +125,26 @@ async def test_a_new_process_takes_the_subscription_over_and_the_stand_by_goes()
     assert "TransferSubscriptionsRequest" in server.asked
     assert second.values() == [2.0]
     assert second.gaps() == []
+
+
+async def test_messages_that_are_sent_again_tell_nothing_of_the_servers_clock():
+    server = ScriptServer()
+    first = Reader(server)
+    async with first.reading():
+        await started(first)
+        server.drop_messages, server.published_at = 1, datetime.now(UTC) - timedelta(seconds=9)
+        server.write(0, 2.0)
+        await first.until(lambda: not server.drop_messages)
+        server.session_alive = False
+    server.published_at = None
+    second = Reader(server, first.state)
+    async with second.reading():
+        await second.heard(2.0)
+        server.write(0, 3.0)
+        await second.heard(3.0)
+
+    assert second.values() == [2.0, 3.0]
+    assert all(skew is None or abs(skew) < 4 * 10**9 for skew in second.skews)
 
 
 async def test_a_server_that_is_mute_after_a_transfer_is_replaced_by_the_stand_by_without_further_loss():
