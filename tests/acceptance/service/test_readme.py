@@ -80,4 +80,4 @@ def test_a_broker_address_that_is_none_is_named(tmp_path):
     (tmp_path / "thermowell.yaml").write_text(text, encoding="utf-8")
     told = thermowell("check", "thermowell.yaml", folder=tmp_path)
 
-    assert (told.returncode, "source 'floor'" in told.stderr) == (2, True)
+    assert (told.returncode, "thermowell.yaml:1:26: sources.floor.mqtt.url: 'http" in told.stderr) == (2, True)
