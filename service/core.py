@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from service.behind import FollowersLook
 from service.collecting import beat, collect
 from service.config.build import Configuration
 from service.deadman import Deadman, Way
-from service.deciding import Begun, Stop, decide, stopped, together
+from service.deciding import Begun, Stop, decide, stopped, together, told_to_stop
 from service.elsewhere import JudgeElsewhere, MirrorElsewhere, figures_of_others, one_configuration
 from service.files import Files
 from service.following import Ground, judging_on, opened_before, taken_over
@@ -78,10 +77,7 @@ class Core:
 
 async def run_core(configuration: Configuration, roles: tuple[str, ...] = USUAL[0]) -> None:
     """Run the core until SIGTERM or SIGINT; what was taken by then is durable."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     files = Files(configuration.data).made()
     restored.demand_whole(files)
     with opened(configuration, files, usual_parts(configuration, files, roles)) as core:

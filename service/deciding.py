@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,15 @@ async def together(works: Works) -> None:
 
 class Stop(Exception):
     """Somebody asked the process to stop."""
+
+
+def told_to_stop() -> asyncio.Event:
+    """Set once this process gets SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 async def stopped(stop: asyncio.Event) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from historian.journal.tailing import JournalTail
 from historian.view import HistoryView
 from records.database import SqlRecords
 from service.config.build import Configuration
-from service.deciding import Begun, Stop, decide, stopped, together
+from service.deciding import Begun, Stop, decide, stopped, together, told_to_stop
 from service.elsewhere import hash_of
 from service.files import Files
 from service.following import Ground, Judging, Work, judging_on, taken_over
@@ -57,10 +56,7 @@ class Beside:
 
 async def run_followers(configuration: Configuration, roles: tuple[str, ...]) -> None:
     """Judge or mirror until SIGTERM or SIGINT. RetryLater when the core goes on with another configuration."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     files = Files(configuration.data).made()
     if not await journal_there(files, stop):
         return

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from records.database import SqlRecords
 from service.clock import make_clock
 from service.config.amounts import amount_fault
 from service.config.build import Configuration
-from service.deciding import hold
+from service.deciding import hold, told_to_stop
 from service.files import Files
 from service.gauges import figures_of, read_report, record_counts
 from service.https import Renewing, usable
@@ -38,10 +37,7 @@ log = logging.getLogger(__name__)
 
 async def run_web(configuration: Configuration) -> None:
     """Serve until SIGTERM or SIGINT. OSError if the address cannot be had."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     files = Files(configuration.data).made()
     if not await journal_there(files, stop):
         return

@@ -37,6 +37,10 @@ class Bucketed:
         return np.append(self.starts[1:], len(self.bucket)) if len(self.bucket) else self.starts
 
 
+OF_OWN_TYPE = frozenset({"count", "mean", "median", "stddev"})
+"""Functions whose type does not follow from the field's."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reduced:
     """One value a bucket (or several, of `distinct`), and the row that was chosen, by a selector."""

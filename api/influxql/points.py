@@ -1,5 +1,6 @@
 """Points that a function makes of rows, what fills the gaps between them, and functions of points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,14 +141,14 @@ def _moving_average(call: Call, points: Points) -> Points:
     return Points(points.time_ns[count - 1 :], Column(Kind.FLOAT, means))
 
 
-def side_by_side(every: list[Points], fill: Fill, *, descending: bool) -> tuple[Times, list[Column]]:
-    """The points of several functions as rows: each time once, and what a function lacks there as `fill` says."""
+def side_by_side(every: list[Points], fills: Sequence[Fill], *, descending: bool) -> tuple[Times, list[Column]]:
+    """The points of several functions as rows: each time once, and what a function lacks there as its fill says."""
     first = every[0].time_ns
     if all(len(points) == len(first) and np.array_equal(points.time_ns, first) for points in every):
-        return first, [as_default(points.column, fill) for points in every]
+        return first, [as_default(points.column, fill) for points, fill in zip(every, fills, strict=True)]
     times = np.unique(np.concatenate([points.time_ns for points in every]))
     columns = []
-    for points in every:
+    for points, fill in zip(every, fills, strict=True):
         column = points.column
         place = np.searchsorted(times, points.time_ns)
         values = np.zeros(len(times), column.values.dtype)

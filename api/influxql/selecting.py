@@ -12,12 +12,12 @@ from api.influxql.columns import Column, Frame, Kind, Mask, Times, arithmetic, c
 from api.influxql.conditions import Span, asks_no_more_than_good, fields_in, holds, is_field
 from api.influxql.faults import Unanswered
 from api.influxql.frames import EARLIEST_NS, LATEST_NS, Record, merged
-from api.influxql.functions import Bucketed, reduced
+from api.influxql.functions import OF_OWN_TYPE, Bucketed, reduced
 from api.influxql.plan import TRANSFORMS, Plan, fields_read
 from api.influxql.points import Points, as_default, filled, side_by_side, transformed
 from api.influxql.schema import VALUE, Measurement, Series
 from api.influxql.summaries import FROM_SUMMARIES, OF_ONE_SERIES, Figures, figures
-from api.influxql.tree import Binary, Boolean, Call, Expr, Number, Ref, Text
+from api.influxql.tree import Binary, Boolean, Call, Expr, Fill, Number, Ref, Text
 
 Places = NDArray[np.intp]
 
@@ -153,7 +153,7 @@ class Selecting:
         every = [self._cut(points) for points in every]
         if not any(len(points) for points in every):
             return self._table(group, np.empty(0, np.int64), [])
-        times, columns = side_by_side(every, plan.select.fill, descending=plan.select.descending)
+        times, columns = side_by_side(every, list(map(self._fill_of, plan.calls)), descending=plan.select.descending)
         self._record.budget.told(len(times))
         calls = dict(zip(plan.calls, columns, strict=True))
         refs = {}
@@ -166,6 +166,15 @@ class Selecting:
                 told = Column(found.kind, found.values, found.mask() & (rows >= 0))
                 refs[ref] = as_default(told, plan.select.fill)
         return self._table(group, times, [_made(expr, calls, refs, len(times)) for expr in plan.exprs])
+
+    def _fill_of(self, call: Call) -> Fill:
+        """How a function's column is filled; one that has the type of a field that is not there has no number to show.
+
+        So it is in InfluxDB.
+        """
+        ref = call.args[0]
+        is_typeless = isinstance(ref, Ref) and not is_field(ref, self._fields) and call.name not in OF_OWN_TYPE
+        return Fill() if is_typeless else self._plan.select.fill
 
     def _cut(self, points: Points) -> Points:
         cut = self._plan.select.cut

@@ -11,6 +11,7 @@ from api.dependencies import Dependencies
 from api.influxql import budget
 from api.influxql.budget import Budget
 from api.influxql.faults import Unanswered
+from domain.time import HOUR_NS
 from tests.acceptance.influxql.conftest import Ask
 from tests.acceptance.influxql.plant import SITE, START_NS, TOKEN
 from tests.patience import LIMIT_S
@@ -233,3 +234,11 @@ async def test_a_disconnect_ends_the_reading(deps: Dependencies) -> None:
 
     assert len(read) == 1
     assert b"query interrupted" in b"".join(message.get("body", b"") for message in sent)
+
+
+async def test_a_function_with_the_type_of_a_field_that_is_not_there_is_filled_with_nothing(ask: Ask) -> None:
+    """As InfluxDB 2.7 answers; `mean` has a type of its own."""
+    span = f"time >= {START_NS} AND time < {START_NS + HOUR_NS} GROUP BY time(1h) fill(-1.5)"
+    found = await ask(f'SELECT first(absent), spread(absent), mean(absent), count(value) FROM "{SITE}" WHERE {span}')
+
+    assert found["series"][0]["values"][0][1:4] == [None, None, -1.5]
