@@ -21,6 +21,8 @@ from domain.tags import Tag
 
 RULE = NoveltyRule()
 
+_TOLD_PART = 1 / 20  # of how far apart the two are: what is said of them is no finer
+
 
 class Novelties(Part):
     """All tags that are watched so, whatever the phase."""
@@ -74,9 +76,10 @@ class Novelties(Part):
         case.id = case.id.replace(case.rule, f"{case.rule}/{cell.end_ns}", 1)
         case.ranges_version = "what it had before (advisory)"
         value = float(cell.values[0])
+        nearest, known = novelty.nearest, abs(value - novelty.nearest) * _TOLD_PART
         words = (
-            f"Advisory: {tag.name} is where it never was: {quantity(value, tag.unit)}, "
-            f"nearest before {quantity(novelty.nearest, tag.unit)}"
+            f"Advisory: {tag.name} is where it never was: {quantity(value, tag.unit, known=known, against=nearest)}, "
+            f"nearest before {quantity(nearest, tag.unit, known=known, against=value)}"
         )
         evidence: Evidence = {
             "advisory": "yes",

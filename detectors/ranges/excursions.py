@@ -10,6 +10,7 @@ from domain.findings import Finding, Stage
 from domain.time import MINUTE_NS, format_duration
 
 _REPORT_BAND = 0.1  # a peak further out by this part of the range is news at once
+_TOLD_PART = 1 / 500  # of a range, or of a limit alone: what is said of a value is no finer
 _MOST_BLIND = 32  # unproven stretches told apart in one excursion
 
 
@@ -137,11 +138,16 @@ class Excursion:
 
     def _is_now(self, value: float) -> str:
         limit = quantity(self.limit.stated, self.unit)
-        what = f"{self.case.subject} is {quantity(value, self.unit, against=self.limit.stated)}"
+        what = f"{self.case.subject} is {self._level(value)}"
         return f"{what}, {self.limit.words} {limit},{self.place}.".replace(",.", ".")
 
+    def _level(self, value: float) -> str:
+        """A value to about a five-hundredth of its range or limit: the digits that say how far outside it is."""
+        scale = abs(self.limit.stated) if self.limit.band is None else self.limit.band
+        return quantity(value, self.unit, known=scale * _TOLD_PART, against=self.limit.stated)
+
     def _was(self) -> str:
-        limit, peak = quantity(self.limit.stated, self.unit), quantity(self.peak, self.unit, against=self.limit.stated)
+        limit, peak = quantity(self.limit.stated, self.unit), self._level(self.peak)
         end_ns = self.last_outside_ns if self.end_ns is None else self.end_ns
         how_long = format_duration(end_ns - self.case.onset_ns)
         far = "at most" if self.limit.sign > 0 else "at least"

@@ -292,3 +292,11 @@ def test_a_minute_is_the_unit_of_areas():
     said = Plant().samples((LT, 0, 9.0), (LT, MINUTE / SECOND, 11.0), (LT, 2 * MINUTE / SECOND, 9.0))
 
     assert said[-1].evidence["area"] == pytest.approx(2.0)
+
+
+def test_a_value_is_said_as_finely_as_its_range_needs():
+    plant = Plant().in_phase(20)
+    (open_,) = of_rule(plant.series(TT, 10, 10, [60.0, 63.123456]), "excursion.nor.high")
+
+    assert "R101.TT is 63.123 °C, above the" in open_.message
+    assert open_.evidence["peak"] == 63.123456
