@@ -9,6 +9,21 @@ import pytest
 from records.address import Address
 from tests.postgres_server import PostgresForTests, running
 
+LONGEST = (
+    "tests/acceptance/bench/test_bench_run.py",
+    "tests/acceptance/service/test_demo.py",
+    "tests/world/test_seeds.py",
+    "tests/properties/test_everything.py",
+    "tests/acceptance/opcua/test_faults.py",
+)
+"""Files that take the longest, in whole or waiting: they begin first, so that no worker is alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the order is that of the files else."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
