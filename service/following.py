@@ -14,7 +14,7 @@ from service.judging import NAME as JUDGING
 from service.judging import Effects, Followed, Judge
 from service.parts import Bell, Parts
 from service.telling.outbox import Outbox
-from service.telling.standing import OutboxLook, ToldTally
+from service.telling.standing import OutboxLook, ToldTally, log_changes
 from service.verdicts import make_judge
 
 Work = Coroutine[None, None, None]
@@ -62,9 +62,14 @@ def judging_on(ground: Ground) -> Judging:
     waiting = OutboxLook(records, [channel.name for channel in parts.channels], parts.clock.now_ns)
     told = ToldTally(records.alarms())
 
+    def source_of(name: str) -> str | None:
+        tag = ground.tags.find(name)
+        return None if tag is None else tag.source
+
     def committed(effects: Effects) -> None:
         parts.concluded(effects)
         told.take(effects.findings, effects.transitions)
+        log_changes(effects.transitions, source_of)
         if effects:
             bell.wake()
         if effects.notices:

@@ -10,7 +10,7 @@ import orjson
 
 Format = Literal["text", "json"]
 
-FIELDS = ("source", "tag", "unit", "batch", "mirror", "channel")
+FIELDS = ("source", "tag", "unit", "batch", "alarm", "mirror", "channel")
 """What a line may say of what it is about, beside its message: given as `extra`."""
 
 _PASSWORD = re.compile(r"(\w+://)[^\s/@]*:[^\s/@]*@")
@@ -29,6 +29,11 @@ def set_up(form: Format) -> None:
         root.removeHandler(known)
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+
+
+def is_json() -> bool:
+    """Whether whoever reads our log awaits objects."""
+    return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)
 
 
 def without_secrets(text: str) -> str:

@@ -197,7 +197,7 @@ class MirrorFollower:
                 log.exception("mirror %s", self.name)
             return self._failed(repr(error))
         if self._trouble is not None:
-            log.info("mirror %s works again", self.name)
+            log.info("mirror %s works again", self.name, extra={"mirror": self.name})
         self._trouble, self._pause_s = None, 0.0
         self.watch.look(None, is_behind=went_on)
         return 0.0 if went_on else self._rhythm.poll_s
@@ -241,7 +241,14 @@ class MirrorFollower:
         cursor = self._records.cursor_of(cursor_name(self.name))
         last = self._journal.last()
         if cursor > last:
-            log.warning("mirror %s starts afresh: it stood at %d, and the journal ends at %d", self.name, cursor, last)
+            told = {"mirror": self.name}
+            log.warning(
+                "mirror %s starts afresh: it stood at %d, and the journal ends at %d",
+                self.name,
+                cursor,
+                last,
+                extra=told,
+            )
             cursor = START
         self.position = self._kept = cursor
         self._rendering.begin()
@@ -264,6 +271,7 @@ class MirrorFollower:
             missed,
             self.position,
             through,
+            extra={"mirror": self.name},
         )
         return _Work(self._fill(entries), through)
 
@@ -295,7 +303,7 @@ class MirrorFollower:
         """Keep what was refused where it can be read, tell of it, and count."""
         self._refused.keep(answer.refused)
         for refusal in answer.refused[:_REFUSALS_LOGGED]:
-            log.warning("mirror %s: refused for good: %s", self.name, refusal)
+            log.warning("mirror %s: refused for good: %s", self.name, refusal, extra={"mirror": self.name})
         self.counts.written += count - answer.refused_lines - answer.too_old
         self.counts.refused += answer.refused_lines
         self.counts.too_old += answer.too_old
@@ -317,7 +325,9 @@ class MirrorFollower:
         try:
             self._keep_cursor(at_once=True)
         except RetryLater as error:
-            log.warning("mirror %s: its cursor stays at %d: %s", self.name, self._kept, error)
+            log.warning(
+                "mirror %s: its cursor stays at %d: %s", self.name, self._kept, error, extra={"mirror": self.name}
+            )
         self._close_writer()
 
 

@@ -89,7 +89,8 @@ class AsyncuaLink:
             try:
                 await self._activate(client)
             except UaStatusCodeError as error:
-                logger.info("%s: session not resumed: %s", self._settings.name, error)
+                about = {"source": self._settings.name}
+                logger.info("%s: session not resumed: %s", self._settings.name, error, extra=about)
                 session.reset_authentication_token()
             else:
                 self._is_doubtful = False
@@ -250,5 +251,5 @@ class AsyncuaLink:
             try:
                 await self._limited(client.uaclient.session.close_session(delete_subscriptions), "CloseSession")
             except (LinkLost, ServiceRefused) as error:
-                logger.info("%s: %s", self._settings.name, error)
+                logger.info("%s: %s", self._settings.name, error, extra={"source": self._settings.name})
         await self.drop()

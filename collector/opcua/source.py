@@ -108,7 +108,7 @@ class OpcUaSource:
                 except (LinkLost, ServiceRefused, Refused, BadMessage, SubscriptionDead) as error:
                     self._failed(error)
                 except Exception as error:  # the source's root: whatever a server makes asyncua raise, we reconnect
-                    logger.exception("%s: unexpected", self.name)
+                    logger.exception("%s: unexpected", self.name, extra={"source": self.name})
                     self._failed(error)
                 await self._link.drop()
                 if self._failures > 1:
@@ -149,7 +149,7 @@ class OpcUaSource:
                 async for delivery in self._pump():
                     yield delivery
             except SubscriptionDead as error:
-                logger.warning("%s: %s", self.name, error)
+                logger.warning("%s: %s", self.name, error, extra={"source": self.name})
                 yield await self._replace(str(error))
 
     def _pin_tags(self, facts: ServerFacts) -> list[TagDefined]:
@@ -193,7 +193,7 @@ class OpcUaSource:
         try:
             return await recover.build(self._link, facts, self._stream.tags, self._settings, publishing=False)
         except ServiceRefused as refusal:
-            logger.info("%s: no stand-by subscription: %s", self.name, refusal)
+            logger.info("%s: no stand-by subscription: %s", self.name, refusal, extra={"source": self.name})
             return None
 
     async def _republish(self) -> AsyncIterator[Delivery]:
@@ -412,7 +412,7 @@ class OpcUaSource:
         self._refused = isinstance(error, ServiceRefused | Refused)
         detail = str(error) or type(error).__name__
         if detail != self._detail:
-            logger.warning("%s: %s", self.name, detail)
+            logger.warning("%s: %s", self.name, detail, extra={"source": self.name})
         self._detail = detail
         stream = self._stream
         if was_connected and stream.edge_ns and stream.outage is None:

@@ -62,6 +62,8 @@ def _tell(error: Exception) -> None:
     """What went wrong: in words where the program foresaw it, else with its stack."""
     if isinstance(error, ConfigError):
         print(error, file=sys.stderr)
+    elif isinstance(error, ThermowellError) and logs.is_json():
+        logging.getLogger(__name__).critical("%s", error)
     elif isinstance(error, ThermowellError):
         print(f"thermowell: {error}", file=sys.stderr)
     else:

@@ -120,7 +120,8 @@ class Outbox:
             while waiting := self._records.waiting_notices(_NEVER, _AT_ONCE, name):
                 result = NoticeResult("refused", f"no channel {name!r} is configured any more")
                 self._records.notice_result([each.notice.id for each in waiting], result)
-                log.warning("%d notices for %r are given up: no such channel is configured", len(waiting), name)
+                about = {"channel": name}
+                log.warning("%d notices for %r are given up: it is not configured", len(waiting), name, extra=about)
 
     async def _serve(self, channel: Channel) -> None:
         gate = FloodGate()
@@ -132,7 +133,7 @@ class Outbox:
                 await self._empty(channel, gate)
             except RetryLater as error:  # the records are away, or were locked for too long
                 if not away:
-                    log.warning("notices for %s wait: %s", channel.name, error)
+                    log.warning("notices for %s wait: %s", channel.name, error, extra={"channel": channel.name})
                 away = True
             else:
                 away = False
@@ -223,6 +224,7 @@ class Outbox:
                 "channel %s has been sending for %g s; it gets nothing more until it is done",
                 channel.name,
                 self._patience.deadline_s,
+                extra={"channel": channel.name},
             )
             return MayHaveArrived(f"no answer within {self._patience.deadline_s:g} s")
 

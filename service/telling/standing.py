@@ -49,6 +49,17 @@ class ToldTally:
                 yield Reading("thermowell_alarm_transitions_total", self._transitions[priority], label)
 
 
+def log_changes(transitions: Iterable[Transition], source_of: Callable[[str], str | None]) -> None:
+    """A line for each change of an alarm, with what it is about. `source_of` a tag; None: the subject is no tag."""
+    for each in transitions:
+        source = source_of(each.subject)
+        about = {"alarm": each.alarm, "unit": each.unit, "batch": each.batch}
+        if source is not None:
+            about |= {"tag": each.subject, "source": source}
+        told = {name: text for name, text in about.items() if text}
+        log.info("%s: %s", each.what, each.message, extra=told)
+
+
 class OutboxRecords(Protocol):
     """The outbox in the records. Calls block."""
 

@@ -3,12 +3,24 @@
 import json
 import logging
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from service.logs import JsonLines, TextLines
+from domain.alarms import AlarmFacts, Transition
+from domain.errors import Refused
+from domain.rules import Priority
+from service.cli import check, main
+from service.logs import FIELDS, JsonLines, TextLines, set_up
+from service.telling.standing import log_changes
 
 EVIL = 'T7\n2026-01-01 ERROR forged: "x"\r\u2028\x1b[31m\ud800'
+
+RAISED = Transition(
+    "T7.LT~high:1", "T7.LT~high", 1, 1, "activated", AlarmFacts(active=True, acknowledged=False), Priority.HIGH,
+    "excursion.fixed.high", "T7.LT", "high", "T7.LT is high", unit="T7", batch="B1",
+)  # fmt: skip
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
@@ -49,3 +61,34 @@ def test_passwords_in_addresses_and_tokens_are_not_told(form: logging.Formatter)
 
     assert "mqtt://***@broker:1883" in line
     assert not re.search("sesame|abcdef", line)
+
+
+def test_each_change_of_an_alarm_is_a_line_with_what_it_is_about(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO):
+        log_changes([RAISED, replace(RAISED, alarm="dirty/breach", subject="dirty", batch="")], {"T7.LT": "floor"}.get)
+    told = [json.loads(JsonLines().format(each)) for each in caplog.records]
+
+    assert [{name: line[name] for name in FIELDS if name in line} for line in told] == [
+        {"source": "floor", "tag": "T7.LT", "unit": "T7", "batch": "B1", "alarm": "T7.LT~high"},
+        {"unit": "T7", "alarm": "dirty/breach"},
+    ]
+    assert told[0]["message"] == "activated: T7.LT is high"
+
+
+def test_what_ends_the_program_is_an_object_where_the_log_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def refuses(_: object) -> int:
+        set_up("json")
+        raise Refused("somebody else has mqtt://ada:sesame@broker")
+
+    monkeypatch.setattr(check, "run", refuses)
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    try:
+        with pytest.raises(SystemExit, match="2"):
+            main(["check", str(tmp_path)])
+    finally:
+        logging.getLogger().handlers, logging.getLogger().level = handlers, level
+    told = json.loads(capsys.readouterr().err)
+
+    assert (told["level"], told["message"]) == ("critical", "somebody else has mqtt://***@broker")
