@@ -28,6 +28,7 @@ ROWS = {  # module: the rows it makes, in the order of the table
     "latency": ("latency_p50", "latency_p99", "latency_under_query"),
     "journal": ("journal_written",),
     "influx_lines": ("influx_lines",),
+    "metrics": ("metrics",),
     "plant": ("plant",),
     "opcua_serve": ("opcua_serve",),
     "mqtt_serve": ("mqtt_serve",),

@@ -13,7 +13,7 @@ import pytest
 
 from alarms.book import AlarmBook
 from detectors.bank import Bank
-from domain.entries import Heartbeat
+from domain.entries import START, Heartbeat
 from domain.errors import RetryLater
 from historian.journal import SqliteJournal
 from historian.journal.schema import connect_writer
@@ -208,6 +208,23 @@ def test_an_error_does_not_show_the_address(outside: Outside) -> None:
         UrlSink(outside.url).send(b"{}")
 
     assert "secret" not in repr(told.value) + repr(UrlSink(outside.url))
+
+
+def test_nobody_there_does_not_show_the_address() -> None:
+    with pytest.raises(RetryLater, match="no answer: ") as told:
+        UrlSink("http://127.0.0.1:1/secret").send(b"{}")
+
+    assert "secret" not in repr(told.value)
+
+
+def test_the_way_is_stopped_by_what_is_known_to_be_wrong() -> None:
+    trouble: list[str] = ["mail: a notice has waited 700 s"]
+    way = Way(lambda: START, {}, lambda: trouble[0] if trouble else None, journal_moves=False)
+    way.look()
+    before = way.stopped()
+    trouble.clear()
+
+    assert (before, way.stopped()) == ("mail: a notice has waited 700 s", None)
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
