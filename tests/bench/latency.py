@@ -19,8 +19,9 @@ import numpy as np
 
 from domain.samples import SampleBatch
 from historian.journal import ReadOnlyJournal, SqliteJournal
-from tests.acceptance.service.running import Service, free_port, until
+from tests.acceptance.service.running import Service, until
 from tests.bench.opcua import URI, _firehose
+from tests.ports import free_port
 
 LIMIT_MS = 250.0
 VALUES = 500

@@ -25,10 +25,10 @@ def test_a_unit_is_a_device(plant, sparkplug_edge):
     client.connect(sparkplug_edge.host, sparkplug_edge.port)
     client.loop_start()
     try:
-        while heard.get(timeout=LIMIT_S) != "subscribed":
+        while heard.get(timeout=30) != "subscribed":
             pass
         plant.advance("2min")
-        topics = {heard.get(timeout=LIMIT_S) for _ in range(12)}
+        topics = {heard.get(timeout=30) for _ in range(12)}
     finally:
         client.disconnect()
         client.loop_stop()

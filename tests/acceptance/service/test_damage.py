@@ -18,7 +18,8 @@ from historian.journal import ReadOnlyJournal, SqliteJournal
 from historian.view import HistoryView
 from service.config.build import load
 from service.tag_table import define
-from tests.acceptance.service.running import Service, free_port, service, until
+from tests.acceptance.service.running import Service, service, until
+from tests.ports import free_port
 from tests.unit.service.test_scrubbing import flip
 
 ROWS = 20
@@ -103,8 +104,8 @@ def test_flipped_bytes_in_journal_and_record_cost_what_they_hold_and_nothing_els
     asyncio.run(journaled(data / "journal.db", *defined, rows(0, 20), rows(1, 60), rows(2, 20), beat(3)))
     with service(config, port) as running:
         running.start()
-        until(running.ready, 90)
-        until(lambda: [each["stage"] for each in excursions(running)] == ["cleared"], 60)
+        until(running.ready)
+        until(lambda: [each["stage"] for each in excursions(running)] == ["cleared"])
         assert running.stop() == 0
 
         # What is judged and stored, and what is not, are damaged while the service is down.
@@ -121,11 +122,11 @@ def test_flipped_bytes_in_journal_and_record_cost_what_they_hold_and_nothing_els
 
         # It is killed as soon as the gap is durable, and starts again.
         running.start()
-        until(lambda: gaps(data), 90, 0.005)
+        until(lambda: gaps(data), every_s=0.005)
         running.kill()
         running.start()
-        until(running.ready, 90)
-        until(lambda: {"journal.db", sealed.name} <= set(damage_told(running)), 60)
+        until(running.ready)
+        until(lambda: {"journal.db", sealed.name} <= set(damage_told(running)))
         told = damage_told(running)
         found = excursions(running)
         assert running.stop() == 0

@@ -16,11 +16,12 @@ from domain.figures import FIGURES
 from domain.findings import Finding
 from records.database import SqlRecords
 from records.tables import leases
-from tests.acceptance.service.running import MOSQUITTO, Service, broker, free_port, python_process, service, until
+from tests.acceptance.service.running import MOSQUITTO, Service, broker, python_process, service, until
 from tests.acceptance.service.test_database_away import Plant, plant_at
 from tests.acceptance.telling.servers import Mailbox, mail_server
 from tests.certificates import make
 from tests.influx_server import InfluxServer
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed; one of the two sources is missing"),
