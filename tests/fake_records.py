@@ -50,6 +50,7 @@ class MemoryRecords:
         self._wall_ns = wall_ns
         self._lock = threading.RLock()
         self._decided = _Decided()
+        self.taken_over_ns: dict[str, int] = {}
 
     @contextmanager
     def unit_of_work(self) -> Iterator["_MemoryWork"]:

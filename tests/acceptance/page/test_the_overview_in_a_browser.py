@@ -204,6 +204,8 @@ def test_a_phone_shows_everything_without_scrolling_sideways(page: Browser) -> N
 
 
 def test_an_acknowledgement_sticks_and_says_who(server: Server, page: Browser) -> None:
+    page.open(server.url, 1600, 1000)
+    page.wait_for(READ)
     page.evaluate(f"{FIRST}.querySelector('button').click()")
     page.evaluate(_filled(TOKEN, "cleaning is on its way"))
     said = page.wait_for(
