@@ -104,7 +104,7 @@ def cautious(phi: Column, count: Column) -> Column:
 
     Learning ends once it says that enough was seen, so of many tags those end first whose coefficient was found too
     small. The caution, 2 standard errors of 20 windows and .6 of 100, was set by simulation on φ from 0 to 0.9:
-    run lengths are then no shorter than half of what is stated (`tests/bench/run_length.py`).
+    run lengths are then hardly shorter than half of what is stated (`tests/bench/run_length.py`).
     """
     error = np.sqrt((1.0 - phi * phi) / np.maximum(count, 1.0))
     share = np.minimum(1.0, _CAUTIOUS_AT / np.maximum(count, 1.0)) ** 0.75

@@ -59,7 +59,8 @@ def run() -> dict[str, dict[str, object]]:
     }
 
 
-def _names(count: int) -> list[str]:
+def names_of(count: int) -> list[str]:
+    """The tags of so many units."""
     return [f"U{unit:02d}.{role}" for unit in range(count) for role in ("STEP", *_roles())]
 
 
@@ -67,7 +68,7 @@ def _roles() -> list[str]:
     return [f"P{number:02d}" for number in range(PER_UNIT - 1)]
 
 
-def _rulebook(count: int) -> Rulebook:
+def rulebook_of(count: int) -> Rulebook:
     ranges = {
         RangeKind.NOR: Limits(56.0, 64.0),
         RangeKind.VALIDATED: Limits(53.0, 67.0),
@@ -89,7 +90,7 @@ def _rulebook(count: int) -> Rulebook:
         name: TagRules(
             name, 100.0, 0.0, 600.0, 60 * SECOND, 600 * SECOND, DriftRule(60 * SECOND, target=60.0, sigma=0.22)
         )
-        for name in _names(count)
+        for name in names_of(count)
         if not name.endswith("STEP")
     }
     return Rulebook(recipes={"API-1": recipe}, units=units, tags=tags, hash="bench")
@@ -97,8 +98,8 @@ def _rulebook(count: int) -> Rulebook:
 
 def made_bank(units: int) -> Bank:
     """The plant's detectors."""
-    tags = [Tag(TagId(id_), f"{id_}", 1, name, "plant", name, unit="degC") for id_, name in enumerate(_names(units))]
-    return Bank(_rulebook(units), tags)
+    tags = [Tag(TagId(id_), f"{id_}", 1, name, "plant", name, unit="degC") for id_, name in enumerate(names_of(units))]
+    return Bank(rulebook_of(units), tags)
 
 
 def entries_of(units: int, seconds: int) -> list[SampleBatch]:

@@ -51,16 +51,16 @@ def run() -> dict[str, dict[str, object]]:
 
 
 def _tags() -> list[Tag]:
-    return [Tag(TagId(id_), f"{id_}", 1, name, "plant", name, unit="degC") for id_, name in enumerate(detect._names())]
+    names = enumerate(detect.names_of(detect.UNITS))
+    return [Tag(TagId(id_), f"{id_}", 1, name, "plant", name, unit="degC") for id_, name in names]
 
 
 async def _write(folder: Path) -> Position:
-    detect.MEASURED = SECONDS - detect.WARM
     journal = SqliteJournal.open(folder / "journal.db", flush_interval_s=0.02)
     await journal.append(*(TagDefined(tag, detect.T0) for tag in _tags()))
     last = START
     with ChunkStore.open(folder / "history") as store:
-        for second, entry in enumerate(detect._entries()):
+        for second, entry in enumerate(detect.entries_of(detect.UNITS, SECONDS)):
             store.write(last := await journal.append(entry), entry)
             if second % 5 == 0:
                 now_ns = detect.T0 + second * detect.SECOND
@@ -76,7 +76,7 @@ def _replay(folder: Path, last: Position) -> tuple[float, int, float]:
     history = HistoryView(folder / "history", journal)
     merged = MergedJournal(journal, folder / "history")
     said = Said()
-    judge = judge_of(detect._rulebook(), Record(history, journal, lambda: last), said)
+    judge = judge_of(detect.rulebook_of(detect.UNITS), Record(history, journal, lambda: last), said)
     started_s, read_s = time.process_time(), 0.0
     entries = merged.entries(START, last)
     while True:
