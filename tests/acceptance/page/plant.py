@@ -171,7 +171,7 @@ class Plant:
         self.reactors[0].drift_from_ns = START_NS + round(5.2 * HOUR_NS)
         self.random = random.Random(3)
         self.journal.put(*(TagDefined(tag, START_NS) for tag in some_tags()))
-        self.records.people[TOKEN] = Person("Vera Aldana", "shift lead")
+        self.records.people[TOKEN] = Person("Ada", "shift lead")
         self.received = {"train1": 0, "floor": 0}
         self.level = 1.2
         for _ in range(int(past_hours * HOUR_NS / STEP_NS)):
@@ -247,7 +247,7 @@ class Plant:
         )  # fmt: skip
         drift_taken = replace(
             drift, id="R101.TT/drift:2", number=2, what="acknowledged", at_ns=drift.at_ns + 9 * MINUTE_NS,
-            facts=AlarmFacts(active=True, acknowledged=True), person="Vera Aldana", comment="Watching the jacket; valve serviced last week",
+            facts=AlarmFacts(active=True, acknowledged=True), person="Ada", comment="Watching the jacket; valve serviced last week",
         )  # fmt: skip
         hold = self._alarm(
             1, "breach", Priority.CRITICAL, 31, subject="R102_dirty", rule="hold.breach", unit="R102", batch="API1-26-017", phase="",

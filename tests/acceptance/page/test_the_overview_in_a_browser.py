@@ -214,8 +214,8 @@ def test_an_acknowledgement_sticks_and_says_who(server: Server, page: Browser) -
     page.open(server.url, 1600, 1000)
     page.wait_for(READ)
 
-    assert "Vera Aldana" in str(said)
-    assert "Vera Aldana" in str(
+    assert "Ada" in str(said)
+    assert "Ada" in str(
         page.evaluate(
             "[...document.querySelectorAll('.alarm')].find((one) => one.innerText.includes('R102_dirty')).innerText"
         )

@@ -114,7 +114,7 @@ class World:
 
 def a_world(**changes: Any) -> World:
     clock, journal, records, history = SetClock(NOW_NS), JournalInMemory(), RecordsInMemory(), MemoryStore()
-    records.people = {LEAD: Person("Vera Aldana", "shift_lead"), VIEWER: Person("Jo Tan", "viewer")}
+    records.people = {LEAD: Person("Ada", "shift_lead"), VIEWER: Person("Bo", "viewer")}
     journal.put(*(TagDefined(tag, NOW_NS) for tag in TAGS))
     feed = Feed(journal, records, clock, poll_s=0.05)
     woken: list[int] = []

@@ -88,7 +88,7 @@ async def test_an_acknowledgement_comes_back_as_the_transition(world: World, ans
 
     transition = told.json()["transition"]
     assert (told.status_code, transition["what"], transition["state"]) == (200, "acknowledged", "ACKED")
-    assert (transition["person"], transition["comment"]) == ("Vera Aldana", "valve opened by hand")
+    assert (transition["person"], transition["comment"]) == ("Ada", "valve opened by hand")
     assert world.records.requests[0].at_ns == NOW_NS
     assert world.woken == [1]
 
@@ -98,7 +98,7 @@ async def test_an_acknowledged_alarm_says_by_whom(answered: httpx.AsyncClient) -
 
     (alarm,) = (await answered.get("/v1/alarms")).json()["alarms"]
 
-    assert alarm["acknowledged_by"] == {"person": "Vera Aldana", "at_ns": NOW_NS, "comment": "valve opened by hand"}
+    assert alarm["acknowledged_by"] == {"person": "Ada", "at_ns": NOW_NS, "comment": "valve opened by hand"}
 
 
 async def test_acknowledging_twice_is_a_conflict(answered: httpx.AsyncClient) -> None:
