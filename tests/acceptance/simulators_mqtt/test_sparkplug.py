@@ -45,17 +45,18 @@ def restart(*, active: bool) -> FaultChange:
 
 async def test_a_node_is_born_sends_data_by_alias_and_dies_in_good_order(mosquitto: Broker, listener: Listener) -> None:
     with edge(mosquitto) as node:
-        await node.write([at(0, 60.0), at(0, 20, "R101.STEP")])
         listener.until(lambda: kinds(listener).count("DBIRTH") == 2, "the births")
+        await node.write([at(0, 60.0), at(0, 20, "R101.STEP")])
         await node.write([at(1, 61.0), at(1, 0.5, "T201.LT")])
-        listener.until(lambda: kinds(listener).count("DDATA") == 2, "the data")
+        listener.until(lambda: kinds(listener).count("DDATA") == 3, "the data")
     listener.until(lambda: kinds(listener)[-1] == "NDEATH", "the death")
     told = heard(listener)
 
-    assert kinds(listener) == ["NBIRTH", "DBIRTH", "DBIRTH", "DDATA", "DDATA", "NDEATH"]
-    assert [payload.seq for _, payload in told] == [0, 1, 2, 3, 4, None]
-    assert [(m.name, m.value) for m in told[1][1].metrics] == [("TT", 60.0), ("STEP", 20)]
-    assert told[3][1].metrics == (Metric(61.0, alias=1, datatype=DataType.DOUBLE, time_ms=T_MS + 1000),)
+    assert kinds(listener) == ["NBIRTH", "DBIRTH", "DBIRTH", "DDATA", "DDATA", "DDATA", "NDEATH"]
+    assert [payload.seq for _, payload in told] == [0, 1, 2, 3, 4, 5, None]
+    assert [(m.name, m.value) for m in told[1][1].metrics] == [("TT", None), ("STEP", None)]
+    assert [(m.alias, m.value) for m in told[3][1].metrics] == [(1, 60.0), (2, 20)]
+    assert told[4][1].metrics == (Metric(61.0, alias=1, datatype=DataType.DOUBLE, time_ms=T_MS + 1000),)
     assert told[-1][1].metrics[0].value == told[0][1].metrics[0].value
 
 
