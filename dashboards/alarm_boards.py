@@ -55,13 +55,7 @@ def alarms(plant: Plant) -> Board:
                 ),
                 COLOURS,
             ),
-            rows(
-                f"Changes in the shown time (the newest {_ROWS})",
-                of_record(changed, table=True),
-                size=(24, 12),
-                columns=priority_columns(plant),
-                hidden=["alarm"],
-            ),
+            alarm_rows(plant, f"Changes in the shown time (the newest {_ROWS})", changed, (24, 12)),
         ],
         shows=("unit", "priority"),
     )
@@ -159,15 +153,7 @@ def standing_table(plant: Plant, condition: str, size: tuple[int, int]) -> dashb
         'SELECT "state", "priority", "name", "message", "unit", "batch", "phase", "standing_s", "alarm" '
         f"FROM {decided('standing')} WHERE {condition} ORDER BY time DESC"
     )
-    columns = priority_columns(plant)
-    columns["standing_s"] = {"unit": "s", "displayName": "for"}
-    return rows(
-        "Alarms that stand",
-        of_record(query, table=True),
-        size=size,
-        columns=columns,
-        hidden=["alarm"],
-    )
+    return alarm_rows(plant, "Alarms that stand", query, size, {"standing_s": {"unit": "s", "displayName": "for"}})
 
 
 def hold_table(plant: Plant, condition: str, size: tuple[int, int]) -> dashboard.Panel:
@@ -200,9 +186,11 @@ def hold_table(plant: Plant, condition: str, size: tuple[int, int]) -> dashboard
     )
 
 
-def priority_columns(plant: Plant) -> Columns:
-    """Priority in its colour, and a link from the message to the alarm in our page."""
-    columns: Columns = {"priority": {**COLOURED_TEXT, "mappings": mapped(COLOURS)}}
+def alarm_rows(
+    plant: Plant, title: str, query: str, size: tuple[int, int], more: Columns | None = None
+) -> dashboard.Panel:
+    """A table of alarms: priority in its colour, and a link from the message to the alarm in our page."""
+    columns: Columns = {"priority": {**COLOURED_TEXT, "mappings": mapped(COLOURS)}, **(more or {})}
     if plant.page:
         columns["message"] = {"links": link("The alarm in Thermowell", plant.at_page("/alarms/${__data.fields.alarm}"))}
-    return columns
+    return rows(title, of_record(query, table=True), size=size, columns=columns, hidden=["alarm"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.models import dashboard
 
-from dashboards.alarm_boards import hold_table, priority_columns, standing_table
+from dashboards.alarm_boards import alarm_rows, hold_table, standing_table
 from dashboards.board import Board, Plant, annotations_of_unit
 from dashboards.panels import ABNORMAL, GREY, WARNING, Step, link, number, rows, states, trend
 from dashboards.queries import (
@@ -134,13 +134,7 @@ def batch(plant: Plant) -> Board:
                 hidden=["Time", "time"],
                 columns=columns,
             ),
-            rows(
-                "Alarms of the batch in the shown time",
-                of_record(alarms, table=True),
-                size=(12, 7),
-                columns=priority_columns(plant),
-                hidden=["alarm"],
-            ),
+            alarm_rows(plant, "Alarms of the batch in the shown time", alarms, (12, 7)),
             _repeated(trend("${tag}", of_samples(extremes(TAG), alias="$col")), 2),
         ],
         shows=("unit", "batch", "tag", "phases of batch", "alarms of batch"),

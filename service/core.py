@@ -29,7 +29,7 @@ from service.deciding import Begun, Stop, decide, stopped, together, told_to_sto
 from service.elsewhere import JudgeElsewhere, MirrorElsewhere, figures_of_others, one_configuration
 from service.files import Files
 from service.following import Ground, judging_on, opened_before, taken_over
-from service.gauges import Reporter, report_for_ever
+from service.gauges import Reporter, problem_of, report_for_ever
 from service.judging import Judge
 from service.loop_delay import watch_loop
 from service.mirror_watch import RULE as AWAY
@@ -183,8 +183,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     troubles = TroubleWatch(parts.troubles, judge.note, open_before.values())
 
     def hindrance() -> str | None:
-        problem = core.journal.health().problem or judge.trouble
-        return troubles.stopped() if problem is None else str(problem)
+        return problem_of(core.journal, judge) or troubles.stopped()
 
     deadman = _deadman(core, positions, hindrance)
     reporter = Reporter(

@@ -54,6 +54,12 @@ class Running(Protocol):
         ...
 
 
+def problem_of(journal: SqliteJournal, judge: Judged) -> str | None:
+    """Why the core does not work just now: nothing can be journaled, or nothing that is judged be written."""
+    problem = journal.health().problem or judge.trouble
+    return None if problem is None else str(problem)
+
+
 Teller = Callable[[], Iterable[Reading]]
 """Tells some figures as they are now; may block for a moment."""
 
@@ -77,12 +83,12 @@ class Reporter:
         """How everything stands now."""
         readings = list(self._readings())
         self.troubles.look(Moment(readings, self.now_s(), self.clock.now_ns(), time.time(), self.judge.position))
-        problem = self.journal.health().problem or self.judge.trouble
+        problem = problem_of(self.journal, self.judge)
         return {
             "wall_ns": time.time_ns(),
             "clock_ns": self.clock.now_ns(),
             "healthy": problem is None,
-            "why": "ready" if problem is None else str(problem),
+            "why": "ready" if problem is None else problem,
             "record": dict(self.store.counts()),
             "holds": [row.as_json() for row in self.bank.running_holds()],
             "budgets": [row.as_json() for row in self.bank.running_budgets()],

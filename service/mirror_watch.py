@@ -4,12 +4,13 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from domain.entries import Position, RowPosition
-from domain.findings import Finding, FindingId, Stage
+from domain.entries import Position
+from domain.findings import Finding
 from historian.journal import Usage
 from service.config.model import Mirror
+from service.troubles import opened_now, over_now
 
 log = logging.getLogger(__name__)
 
@@ -103,38 +104,16 @@ class MirrorWatch:
             self._end(self._core, self._opened)
 
     def _end(self, core: Surroundings, opened: Finding) -> None:
-        at_ns = core.now_ns()
         self._opened = None
-        core.note(
-            replace(
-                opened,
-                version=opened.version + 1,
-                stage=Stage.CLEARED,
-                end_ns=at_ns,
-                at_ns=at_ns,
-                message=f"The mirror {self._name} has everything again.",
-            )
-        )
+        core.note(over_now(opened, core.now_ns(), f"The mirror {self._name} has everything again."))
 
     def _finding(self, core: Surroundings, trouble: str, hours_left: float) -> Finding:
-        at_ns = core.now_ns()
         left = f"in about {hours_left:.1f} h" if hours_left else "now"
-        return Finding(
-            id=FindingId(f"{RULE}/{self._name}///{at_ns}"),
-            version=1,
-            rule=RULE,
-            subject=self._name,
-            stage=Stage.OPEN,
-            onset_ns=at_ns,
-            end_ns=None,
-            at_ns=at_ns,
-            detected=RowPosition(core.position(), 0),
-            message=(
-                f"The mirror {self._name} takes nothing: {trouble}. What it lacks leaves the journal {left}; "
-                "nothing is lost, the record fills the rest when it is back."
-            ),
-            evidence={"hours_left": hours_left},
+        message = (
+            f"The mirror {self._name} takes nothing: {trouble}. What it lacks leaves the journal {left}; "
+            "nothing is lost, the record fills the rest when it is back."
         )
+        return opened_now(RULE, self._name, core.now_ns(), core.position(), message, {"hours_left": hours_left})
 
 
 def hold_of(mirror: Mirror) -> Hold:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import orjson
 
-from domain.entries import Position, RowPosition
+from detectors.cases import Evidence
+from domain.entries import Position
 from domain.errors import DamagedEntry, DamagedFile, RetryLater
-from domain.findings import Finding, FindingId, Stage
+from domain.findings import Finding
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.writer import SqliteJournal
 from historian.scrub import Mark, Piece, Scrub
+from service.troubles import opened_now, over_now
 
 log = logging.getLogger(__name__)
 
@@ -58,50 +60,37 @@ class Damages:
             log.error("damaged: %s", damage)
         known = self._opened.get(before.file)
         if piece.damages and known is None:
-            self._say(self._new(before.file), Stage.OPEN)
+            self._open(before.file, file)
         elif known is not None and piece.ended and file.is_whole and not file.places:
-            self._say(known, Stage.CLEARED)
+            self._close(known)
         elif known is not None and piece.ended and file.places > int(str(known.evidence["places"])):
-            self._say(known, Stage.OPEN)
+            message, evidence = _told(file)
+            more = replace(known, version=known.version + 1, at_ns=self._now_ns(), message=message, evidence=evidence)
+            self._opened[known.subject] = more
+            self._note(more)
 
     def found(self, subject: str, place: str) -> None:
         """Take what somebody who reads a file found at once; a pass over the file counts the places later."""
-        if subject in self._opened:
-            return
-        known, self._file = self._file, _File(place, 1)
-        self._say(self._new(subject), Stage.OPEN)
-        self._file = known
+        if subject not in self._opened:
+            self._open(subject, _File(place, 1))
 
-    def _new(self, subject: str) -> Finding:
-        at_ns = self._now_ns()
-        detected = RowPosition(self._position(), 0)
-        name = FindingId(f"{RULE}/{subject}///{at_ns}")
-        return Finding(name, 0, RULE, subject, Stage.OPEN, at_ns, None, at_ns, detected, "")
+    def _open(self, subject: str, file: _File) -> None:
+        found = self._opened[subject] = opened_now(RULE, subject, self._now_ns(), self._position(), *_told(file))
+        self._note(found)
 
-    def _say(self, finding: Finding, stage: Stage) -> None:
-        at_ns = self._now_ns()
-        first, places = self._file.first, self._file.places
-        if stage is Stage.CLEARED:
-            message = f"A pass over {finding.subject} finds nothing damaged any more."
-            self._opened.pop(finding.subject, None)
-        else:
-            more = f", and {places - 1} more places" if places > 1 else ""
-            message = (
-                f"Stored bytes are not as they were written: {first}{more}. Keep the file, let `thermowell verify` "
-                "name all of it, look at the disk, and take the file from a backup."
-            )
-        said = replace(
-            finding,
-            version=finding.version + 1,
-            stage=stage,
-            at_ns=at_ns,
-            end_ns=at_ns if stage is Stage.CLEARED else None,
-            message=message,
-            evidence={"places": places, "first": first},
-        )
-        if stage is Stage.OPEN:
-            self._opened[finding.subject] = said
-        self._note(said)
+    def _close(self, known: Finding) -> None:
+        del self._opened[known.subject]
+        message = f"A pass over {known.subject} finds nothing damaged any more."
+        self._note(replace(over_now(known, self._now_ns(), message), evidence={"places": 0, "first": ""}))
+
+
+def _told(file: _File) -> tuple[str, Evidence]:
+    more = f", and {file.places - 1} more places" if file.places > 1 else ""
+    message = (
+        f"Stored bytes are not as they were written: {file.first}{more}. Keep the file, let `thermowell verify` "
+        "name all of it, look at the disk, and take the file from a backup."
+    )
+    return message, {"places": file.places, "first": file.first}
 
 
 async def scrub_for_ever(

@@ -7,9 +7,10 @@ from pathlib import Path
 from api.stream import Standstill
 from domain.figures import Reading
 from domain.ports import Clock
+from domain.troubles import TROUBLES
 from service.gauges import age_s, figures_of, read_report
 
-_BEHIND_S = 60.0  # as `service.judge.behind` alarms
+_BEHIND_S = next(trouble.on for trouble in TROUBLES if trouble.rule == "service.judge.behind")
 
 
 @dataclass(slots=True)

@@ -1,15 +1,17 @@
 """Watches the figures for what is wrong with the service itself, and says it as findings: once, and when it is over."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from detectors.cases import Evidence
 from domain.entries import Position, RowPosition
 from domain.figures import Reading, Spread
 from domain.findings import Finding, FindingId, Stage
 from domain.troubles import LATELY_S, Measure, Trouble
 
 Key = tuple[str, str]  # rule, subject
+ByName = Mapping[str, Sequence[Reading]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ class TroubleWatch:
 
     def look(self, moment: Moment) -> None:
         """Judge the figures; note what opened and what cleared."""
+        told = _by_name(moment.readings)
         for trouble in self._troubles:
-            measures = dict(self._measures(trouble, moment))
+            measures = dict(self._measures(trouble, told, moment))
             subjects = measures.keys() | {subject for rule, subject in self._followed if rule == trouble.rule}
             for subject in sorted(subjects):
                 self._judge(trouble, subject, measures.get(subject), moment)
@@ -73,11 +76,11 @@ class TroubleWatch:
         for trouble in self._troubles:
             yield Reading("thermowell_service_troubles", open_rules.count(trouble.rule), (trouble.rule,))
 
-    def _measures(self, trouble: Trouble, moment: Moment) -> Iterator[tuple[str, float]]:
+    def _measures(self, trouble: Trouble, told: ByName, moment: Moment) -> Iterator[tuple[str, float]]:
         """The measure of each subject that the figures tell of."""
-        whole = _value_of(moment.readings, trouble.of) if trouble.measure is Measure.SHARE else None
-        for reading in moment.readings:
-            if reading.name != trouble.figure or isinstance(reading.value, Spread):
+        whole = _value_of(told, trouble.of) if trouble.measure is Measure.SHARE else None
+        for reading in told.get(trouble.figure, ()):
+            if isinstance(reading.value, Spread):
                 continue
             label = reading.labels[-1] if reading.labels else ""
             if trouble.label and label != trouble.label:
@@ -121,7 +124,7 @@ class TroubleWatch:
             elif value is None:
                 del self._followed[trouble.rule, subject]
         elif followed.good_since_s is not None and moment.now_s - followed.good_since_s >= trouble.clear_after_s:
-            self._note(_cleared(followed.opened, moment.at_ns))
+            self._note(over_now(followed.opened, moment.at_ns, f"It is over: {followed.opened.message}"))
             followed.opened = None
 
 
@@ -131,9 +134,16 @@ def _since(since_s: float | None, now_s: float, *, holds: bool) -> float | None:
     return now_s if since_s is None else since_s
 
 
-def _value_of(readings: Sequence[Reading], name: str, label: str | None = None) -> float | None:
+def _by_name(readings: Iterable[Reading]) -> ByName:
+    told: dict[str, list[Reading]] = {}
     for reading in readings:
-        if reading.name == name and not isinstance(reading.value, Spread) and label in (None, *reading.labels[-1:]):
+        told.setdefault(reading.name, []).append(reading)
+    return told
+
+
+def _value_of(told: ByName, name: str, label: str | None = None) -> float | None:
+    for reading in told.get(name, ()):
+        if not isinstance(reading.value, Spread) and label in (None, *reading.labels[-1:]):
             return reading.value
     return None
 
@@ -143,32 +153,35 @@ def _text(trouble: Trouble, subject: str, value: float, left: str = "", days: fl
 
 
 def _finding(trouble: Trouble, subject: str, value: float, moment: Moment) -> Finding:
-    left_s = _value_of(moment.readings, trouble.left)
-    end_s = _value_of(moment.readings, trouble.ends, subject)
+    told = _by_name(moment.readings)
+    left_s = _value_of(told, trouble.left)
+    end_s = _value_of(told, trouble.ends, subject)
     days = 0.0 if end_s is None else (end_s - moment.wall_s) / 86_400
     left = "it does not grow now" if left_s is None else f"about {left_s / 3600:.1f} h left"
     evidence: dict[str, float | int | str | None] = {"figure": trouble.figure, "value": value, "limit": trouble.on}
+    if left_s is not None:
+        evidence["hours_left"] = left_s / 3600
+    message = _text(trouble, subject, value, left, days)
+    return opened_now(trouble.rule, subject, moment.at_ns, moment.position, message, evidence)
+
+
+def opened_now(rule: str, subject: str, at_ns: int, position: Position, message: str, evidence: Evidence) -> Finding:
+    """The first version of a finding about the service itself."""
     return Finding(
-        id=FindingId(f"{trouble.rule}/{subject}///{moment.at_ns}"),
+        id=FindingId(f"{rule}/{subject}///{at_ns}"),
         version=1,
-        rule=trouble.rule,
+        rule=rule,
         subject=subject,
         stage=Stage.OPEN,
-        onset_ns=moment.at_ns,
+        onset_ns=at_ns,
         end_ns=None,
-        at_ns=moment.at_ns,
-        detected=RowPosition(moment.position, 0),
-        message=_text(trouble, subject, value, left, days),
-        evidence={**evidence, "hours_left": left_s / 3600} if left_s is not None else evidence,
-    )
-
-
-def _cleared(opened: Finding, at_ns: int) -> Finding:
-    return replace(
-        opened,
-        version=opened.version + 1,
-        stage=Stage.CLEARED,
-        end_ns=at_ns,
         at_ns=at_ns,
-        message=f"It is over: {opened.message}",
+        detected=RowPosition(position, 0),
+        message=message,
+        evidence=evidence,
     )
+
+
+def over_now(opened: Finding, at_ns: int, message: str) -> Finding:
+    """The last version of a finding about the service itself."""
+    return replace(opened, version=opened.version + 1, stage=Stage.CLEARED, end_ns=at_ns, at_ns=at_ns, message=message)
