@@ -5,10 +5,11 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from api import problems
+from api.access import admitted
 from api.alarm_list import AlarmList
 from api.context import Context
 from api.dependencies import Dependencies
@@ -21,8 +22,11 @@ logger = logging.getLogger(__name__)
 DESCRIPTION = (
     "The record of a plant, read-only, and the actions of people on its alarms. "
     "Times are UTC; each list has limits and says when it cut; errors are problem details (RFC 9457). "
-    "Reading is open to whoever reaches the port; every write needs a personal token."
+    "Reading is open to whoever reaches the port, unless it is closed; every write needs a person and their role."
 )
+
+ROUTES = (tags, samples, batches, batch, findings, alarms, flow, live, health, recipes, influx, pages)
+"""Modules with a router; each route has a line in `api.access`."""
 
 
 def create_app(deps: Dependencies) -> FastAPI:
@@ -48,13 +52,14 @@ def create_app(deps: Dependencies) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
+        dependencies=[Depends(admitted)],
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.context = context
     app.state.alarm_list = AlarmList(deps.records)
     app.state.pages = Pages(deps)
     problems.install(app)
-    for module in (tags, samples, batches, batch, findings, alarms, flow, live, health, recipes, influx, pages):
+    for module in ROUTES:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(Guard, context=context)

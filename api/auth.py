@@ -1,36 +1,21 @@
-"""Who asks: personal tokens, sent as `Authorization: Bearer …`; reading is open, every write needs one."""
+"""Who asks: personal tokens, sent as `Authorization: Bearer …`. What they may do stands in `api.access`."""
 
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import Request
 
-from api.context import Here
+from api.context import Context
 from api.problems import Problem
 from domain.ports import Person
 
 _bearer = HTTPBearer(auto_error=False, description="a personal token from `thermowell token add NAME`")
-
-ONLOOKERS = frozenset({"viewer", "service", "admin"})
-"""Roles that act on no alarm: an administrator holds no role in the process."""
-
-TELLS_NOTHING = frozenset({"viewer", "admin"})
-"""Roles that tell no events of batches."""
-
-SHELVERS = frozenset({"shift lead", "process engineer", "qa"})
-"""Roles that may shelve."""
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def role_words(role: str) -> str:
-    """A role in words, however it is written: `shift_lead` → `shift lead`."""
-    return role.replace("_", " ").replace("-", " ").strip().lower()
-
-
-async def person_of(
-    here: Here,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Person:
+async def known_person(here: Context, credentials: HTTPAuthorizationCredentials | None) -> Person:
     """The person behind the token; Problem 401 without a valid one."""
     if credentials is None:
         detail = "a personal token is needed: Authorization: Bearer TOKEN; `thermowell token add NAME` makes one"
@@ -46,25 +31,11 @@ def _unauthorised(detail: str, challenge: str) -> Problem:
     return Problem(HTTPStatus.UNAUTHORIZED, detail, parameter="Authorization", headers=headers)
 
 
-Somebody = Annotated[Person, Depends(person_of)]
+def _who_asks(request: Request) -> Person:
+    person = request.state.person
+    assert isinstance(person, Person)  # `api.access` lets nobody through to a write without a name
+    return person
 
 
-def must_act(person: Person) -> None:
-    """Problem 403 if the person's role only looks on."""
-    if role_words(person.role) in ONLOOKERS:
-        detail = f"{person.name} has the role {person.role!r}, which acts on no alarm"
-        raise Problem(HTTPStatus.FORBIDDEN, detail, parameter="Authorization")
-
-
-def must_tell(person: Person) -> None:
-    """Problem 403 if the person's role tells nothing of batches: a system's token has the role `service`."""
-    if role_words(person.role) in TELLS_NOTHING:
-        detail = f"{person.name} has the role {person.role!r}, which tells nothing of batches"
-        raise Problem(HTTPStatus.FORBIDDEN, detail, parameter="Authorization")
-
-
-def must_shelve(person: Person) -> None:
-    """Problem 403 if the person's role may not shelve."""
-    if role_words(person.role) not in SHELVERS:
-        detail = f"{person.name} has the role {person.role!r}; shelving is for a {', a '.join(sorted(SHELVERS))}"
-        raise Problem(HTTPStatus.FORBIDDEN, detail, parameter="Authorization")
+Somebody = Annotated[Person, Depends(_who_asks)]
+"""Who asks, on a route whose line in `api.access` needs a permission other than to look."""

@@ -153,15 +153,16 @@ class Dependencies:
     Readers and callables may block and are called from several threads, never from the event loop; `wake_core` and
     `clock` alone are called there, and do not block.
 
-    `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in, for a
-    service behind a proxy that checks it. `front` says what stands before it. `wake_core` tells the core that a
-    person's request waits. `quarantine` returns the newest refused messages, newest first. `refusal` tells why the
-    core refused a person's request, if it did, by the request's id. `standings` tells which version of each
-    product's ranges is in force at a time, and what waits; `set_points` tells the steps of a set point's tag from a
-    time to another, the first of them at the start, as the detectors judge by them; `influx_databases` are the
-    names by which InfluxQL may ask for the record: the mirrors' buckets beside our own, so that a data source of
-    Grafana is turned from one to the other by its address; `judging` returns every recipe that judges or judged
-    (None: those of the files); `amount_fault` judges the units of amounts that are told.
+    `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in,
+    for a service behind a proxy that checks it. `reading_open`: whoever reaches the port may look. `front` says
+    what stands before it. `wake_core` tells the core that a person's request waits. `quarantine` returns the newest
+    refused messages, newest first. `refusal` tells why the core refused a person's request, if it did, by the
+    request's id. `standings` tells which version of each product's ranges is in force at a time, and what waits;
+    `set_points` tells the steps of a set point's tag from a time to another, the first of them at the start, as the
+    detectors judge by them; `influx_databases` are the names by which InfluxQL may ask for the record: the mirrors'
+    buckets beside our own, so that a data source of Grafana is turned from one to the other by its address;
+    `judging` returns every recipe that judges or judged (None: those of the files); `amount_fault` judges the units
+    of amounts that are told.
     """
 
     site: str
@@ -188,6 +189,7 @@ class Dependencies:
     influx_databases: tuple[str, ...] = ("thermowell",)
     grafana: Elsewhere | None = None
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
+    reading_open: bool = True
     front: Front = field(default_factory=Front)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 

@@ -8,9 +8,6 @@ from domain.errors import DamagedFile
 from domain.recipe_content import canonical, hash_of, recipe_of
 from domain.recipes import Recipe
 
-MAY_CHANGE_RANGES = ("process engineer", "QA")
-"""Roles that propose and approve; the two deeds of one version are of two people."""
-
 
 @dataclass(frozen=True, slots=True)
 class Proposal:

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Select, insert, select, update
 
 from domain.errors import Refused
 from domain.ports import Person
+from domain.roles import Role
 from records.audit import AuditEntry, write_audit
 from records.tables import people
 
-ROLES = ("viewer", "operator", "shift lead", "process engineer", "QA", "admin", "service")
+ROLES = tuple(Role)
 _LONGEST_NAME = 100
 _PREFIX = "tw_"  # so that a secret scanner can know one
 

@@ -11,6 +11,7 @@ from domain.approvals import same_person
 from domain.entries import ActionKind, PersonAction
 from domain.errors import Refused
 from domain.models import Model
+from domain.roles import Permission, must
 from domain.tags import TagTable
 from domain.time import format_time
 from historian.journal.reader import ReadOnlyJournal
@@ -26,7 +27,6 @@ from service.models.files import installed, read_model, write_model
 from service.models.runs import PhaseRun, measures_of, runs_of
 from service.models.training import Training, alarms_in, measured, ratios_of, train
 
-MAY_CHANGE_MODELS = ("process engineer", "QA")
 _MOST_AUDIT = 10_000
 
 
@@ -124,8 +124,7 @@ def _evaluate(options: argparse.Namespace, configuration: Configuration, files: 
 
 def _approve(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
     person, model = acting_person(options, records), read_model(options.file).model
-    if person.role not in MAY_CHANGE_MODELS:
-        raise Refused(f"{person.name} is {person.role}: models are approved by {' or '.join(MAY_CHANGE_MODELS)}")
+    must(person.name, person.role, Permission.APPROVE_MODELS)
     if same_person(person.name, model.trainer):
         raise Refused(f"{person.name} trained {model.name}: a second person approves")
     if not options.reason.strip():

@@ -4,12 +4,13 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
+from domain.roles import Role
 from records.database import SqlRecords
 from service.config.build import load
 from service.files import Files
 from service.keeping import open_records
 
-ROLES = ("viewer", "operator", "shift lead", "process engineer", "QA", "admin", "service")
+ROLES = tuple(Role)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from domain.approvals import CLOSING, MAY_CHANGE_RANGES, Proposal, fault_of, fault_of_closing, studies_of
+from domain.approvals import CLOSING, Proposal, fault_of, fault_of_closing, studies_of
 from domain.entries import ActionKind, PersonAction, RecipeApproved
 from domain.errors import Refused
 from domain.ports import Person
 from domain.recipe_content import canonical, hash_of
 from domain.recipes import Recipe
+from domain.roles import Permission, must
 from domain.time import format_time
 from service.acting import approval_of
 
@@ -44,7 +45,7 @@ class RangeRecords(Protocol):
 
 def propose(records: RangeRecords, recipe: Recipe, person: Person, reason: str, now_ns: int) -> Proposal:
     """Put a draft forward. Refused: no role, no reason, no change number, nothing new, or a number that is taken."""
-    _must_change(person, reason)
+    _must_change(person, reason, Permission.PROPOSE_RANGES)
     if not recipe.change.strip():
         raise Refused(f"recipe {recipe.product!r} has no change number: what is to be approved needs one")
     content = canonical(recipe)
@@ -81,10 +82,8 @@ def _slug(product: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "-", product).strip("-") or "recipe"
 
 
-def _must_change(person: Person, reason: str) -> None:
-    if person.role not in MAY_CHANGE_RANGES:
-        allowed = " or ".join(MAY_CHANGE_RANGES)
-        raise Refused(f"{person.name} has the role {person.role!r}; ranges are changed by a {allowed}")
+def _must_change(person: Person, reason: str, permission: Permission) -> None:
+    must(person.name, person.role, permission)
     if not reason.strip():
         raise Refused("a reason is needed, in words")
 
@@ -96,7 +95,7 @@ def approve(
 
     Refused: no role, no reason, no such proposal, the proposer's own, a time in the past, or a number that is taken.
     """
-    _must_change(person, reason)
+    _must_change(person, reason, Permission.APPROVE_RANGES)
     proposal = records.proposal(proposal_id)
     if proposal is None:
         raise Refused(f"there is no proposal {proposal_id!r}")
@@ -132,7 +131,7 @@ def close(
     Refused: no role, no reason, no such proposal, one that is approved or closed, another one's to withdraw, an own one
     to reject.
     """
-    _must_change(person, reason)
+    _must_change(person, reason, Permission.PROPOSE_RANGES)
     proposal = records.proposal(proposal_id)
     if proposal is None:
         raise Refused(f"there is no proposal {proposal_id!r}")

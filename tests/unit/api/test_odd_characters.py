@@ -46,7 +46,7 @@ async def client(address: Address) -> AsyncIterator[httpx.AsyncClient]:
     world = a_world()
     transition = world.alarm()
     with SqlRecords.open(address) as records:
-        token = records.add_person("Ada", "operator")
+        token = records.add_person("Ada", "shift lead")
         with records.unit_of_work() as work:
             work.transitions([transition])
         feed = Feed(world.journal, records, world.clock, poll_s=0.05)

@@ -56,7 +56,7 @@ def waiting(site):
     ("who", "reason", "why"),
     [
         ("Anna", "CR-7", "Anna trained dose: a second person approves"),
-        ("Otto", "CR-7", "Otto is operator"),
+        ("Otto", "CR-7", "Otto has the role 'operator'"),
         ("Ruth", " ", "needs a reason"),
         ("thermowell.yaml", "CR-7", "nobody has this token"),
     ],
