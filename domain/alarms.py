@@ -81,10 +81,14 @@ class Transition:
 class Notice:
     """A message to people, from the outbox; at least once, each copy under the same id."""
 
-    id: str  # transition id and channel
-    channel: str
+    id: str  # transition id, and to whom
+    channel: str  # or the name of a person or a rota, until who that is has been looked up
     title: str
     text: str
     transition: str
     at_ns: int
     priority: Priority = Priority.HIGH  # of the alarm: decides what a digest puts first
+    person: str = ""  # whom it is for, where that is known
+    via: str = ""  # the names that it was addressed to before, as "leads > ada"
+    kind: str = ""  # empty: what an alarm has to say; "quiet": the same, kept for a digest; "picture": its trend
+    unless_acknowledged: bool = False  # it waits for its time, and is dropped when somebody has acknowledged by then

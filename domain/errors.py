@@ -2,6 +2,7 @@
 
 ThermowellError
 ├── RetryLater            the same call may succeed later: a broker is away, a disk is slow
+│   ├── AskedToWait       the other side says when it may be asked again
 │   ├── MayHaveArrived    nobody can tell whether it succeeded: the answer did not come in time
 │   └── DamagedEntry      entries of the journal cannot be read, and no gap tells of it yet
 ├── Refused               it will never succeed as it is: a bad message, a wrong password
@@ -24,6 +25,14 @@ class ThermowellError(Exception):
 
 class RetryLater(ThermowellError):
     """The same call may succeed later."""
+
+
+class AskedToWait(RetryLater):
+    """The other side takes nothing before `after_s` seconds from now."""
+
+    def __init__(self, message: str, after_s: float) -> None:
+        super().__init__(message)
+        self.after_s = after_s
 
 
 class MayHaveArrived(RetryLater):

@@ -172,7 +172,7 @@ FIGURES: Mapping[str, Figure] = {
     "thermowell_outbox_waiting": _gauge("Notices that are still to be delivered", "channel"),
     "thermowell_outbox_oldest_seconds": _gauge("How long the oldest notice has waited", "channel"),
     "thermowell_outbox_attempts_total": _counter(
-        "Attempts to deliver: sent, retry, unknown (no answer: it may have arrived), refused (for good)",
+        "Attempts to deliver: sent, retry, uncertain (no answer: it may have arrived), refused (for good)",
         "channel",
         "outcome",
     ),

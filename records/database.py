@@ -24,7 +24,7 @@ from records.engine import Database
 from records.lease import Lease
 from records.looking import look_at_records
 from records.memo import Memo
-from records.outbox import NoticeResult, WaitingNotice
+from records.outbox import NoticeResult, PassedOn, Planned, WaitingNotice
 from records.people import Account
 from records.requests import Answer
 from records.unit_of_work import SqlUnitOfWork
@@ -137,6 +137,11 @@ class SqlRecords:
             newest = transitions.newest_sequence(connection)
             return self._transitions_memo.answer((alarm, limit, after), newest, ask)
 
+    def transitions_by_id(self, ids: Sequence[str]) -> Mapping[str, Transition]:
+        """Those of some transitions that there are."""
+        with self._database.reading() as connection:
+            return transitions.transitions_by_id(connection, ids)
+
     def transitions_of(self, batch: str, limit: int) -> Sequence[Transition]:
         """What was said of a batch by alarms, and what people did then, newest first."""
         with self._database.reading() as connection:
@@ -185,7 +190,7 @@ class SqlRecords:
             return batches.event_answer(connection, id_)
 
     def notices(self, limit: int) -> Sequence[tuple[Notice, str]]:
-        """The newest notices with the state of each: waiting, sent, refused, unknown."""
+        """The newest notices with the state of each (`records.outbox.STATES`)."""
         with self._database.reading() as connection:
             return outbox.listed_notices(connection, limit)
 
@@ -277,10 +282,17 @@ class SqlRecords:
 
     # For the outbox; times are the wall's
 
-    def waiting_notices(self, now_ns: int, limit: int = 100, channel: str | None = None) -> Sequence[WaitingNotice]:
-        """Notices whose time to try has come, oldest first."""
+    def waiting_notices(
+        self, now_ns: int, limit: int = 100, channel: str | None = None, person: str | None = None
+    ) -> Sequence[WaitingNotice]:
+        """Notices whose time to try has come, oldest first; of one channel and one person, if they are given."""
         with self._database.reading() as connection:
-            return outbox.to_send(connection, now_ns, channel, limit)
+            return outbox.to_send(connection, now_ns, limit, channel, person)
+
+    def waiting_people(self, now_ns: int, channel: str) -> Sequence[str]:
+        """For whom something is due on a channel; an empty name: for the channel's own people."""
+        with self._database.reading() as connection:
+            return outbox.waiting_people(connection, now_ns, channel)
 
     def waiting_channels(self) -> Sequence[str]:
         """The channels that something waits for, whether they are still configured or not."""
@@ -290,20 +302,35 @@ class SqlRecords:
     def waiting_by_channel(self) -> Mapping[str, tuple[int, int]]:
         """How many notices each channel still has to deliver, and when the oldest of them was made."""
         with self._database.reading() as connection:
-            return outbox.waiting_by_channel(connection)
+            return outbox.waiting_by_channel(connection, self._wall_ns())
 
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
-        """Note that they are being sent: unknown until a result is written, and due again at `again_ns` without one."""
+        """Note that they are being sent: uncertain until a result is written, due again at `again_ns` without one."""
         with self._database.writing() as connection:
-            outbox.begin_sending(connection, ids, again_ns)
+            outbox.begin_sending(connection, ids, again_ns, self._wall_ns())
 
     def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
         """Note how the attempt ended; what is given up goes into the audit trail."""
         with self._database.writing() as connection:
             outbox.finish_sending(connection, ids, result, self._wall_ns())
 
+    def plan_notices(self, planned: Sequence[Planned]) -> int:
+        """Put notices into the outbox, each due at its time; return how many were not there yet."""
+        with self._database.writing() as connection:
+            return outbox.plan_notices(connection, planned)
+
+    def pass_notices_on(self, passed: Sequence[PassedOn]) -> None:
+        """Put children in the places of notices that were addressed to names, in one transaction."""
+        with self._database.writing() as connection:
+            outbox.pass_on(connection, passed, self._wall_ns())
+
+    def drop_notices(self, ids: Sequence[str], why: str) -> None:
+        """Leave what waited for its time and is not needed any more."""
+        with self._database.writing() as connection:
+            outbox.drop(connection, ids, why, self._wall_ns())
+
     def notice_counts(self) -> Mapping[str, int]:
-        """How many notices are waiting, sent, refused, unknown."""
+        """How many notices are in each state (`records.outbox.STATES`)."""
         with self._database.reading() as connection:
             return outbox.counted_notices(connection)
 

@@ -1,4 +1,13 @@
-"""The outbox in the database: what people have to be told, and how far that has come."""
+"""The outbox in the database: what people have to be told, and how far that has come.
+
+    pending ──► uncertain ──► sent            it was taken
+       ▲            │ ├─────► dead            given up: in the audit trail, and an alarm
+       └────────────┘ └─────► uncertain       a copy may have arrived; it is tried again and says so
+    pending ──► passed on                     addressed to a name; its children say who that was
+    pending ──► dropped                       it waited for its time, and was not needed any more
+
+`uncertain` stands while an attempt is under way too: if the program dies then, nobody can tell.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +20,9 @@ from records.audit import AuditEntry, write_audit
 from records.chunks import in_chunks
 from records.tables import notices
 
-WAITING, SENT, REFUSED, UNKNOWN = "waiting", "sent", "refused", "unknown"
+PENDING, SENT, UNCERTAIN, DEAD = "pending", "sent", "uncertain", "dead"
+PASSED_ON, DROPPED = "passed on", "dropped"
+STATES = (PENDING, SENT, UNCERTAIN, DEAD, PASSED_ON, DROPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,40 +32,94 @@ class WaitingNotice:
     notice: Notice
     attempts: int
     doubtful: bool
+    begun_ns: int | None = None  # the first attempt, by the wall
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
     """How an attempt ended. `next_try_ns` is wall time; None: it will not be tried again."""
 
-    state: str  # waiting | sent | refused | unknown
+    state: str  # pending | sent | uncertain | dead
     detail: str
     next_try_ns: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A notice that is to be sent from a time on, by the wall's clock; 0: at once."""
+
+    notice: Notice
+    due_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A notice that was addressed to a name, and what stands in its place. `why`: how it was found who that is."""
+
+    id: str
+    children: Sequence[Planned]
+    why: str
+
+
 def write_notices(connection: Connection, given: Sequence[Notice]) -> None:
     """Put notices into the outbox; one that is there already stays as it is."""
+    plan_notices(connection, [Planned(notice) for notice in given])
+
+
+def plan_notices(connection: Connection, given: Sequence[Planned]) -> int:
+    """Put notices into the outbox, each due at its time; return how many were not there yet."""
+    written = 0
     for chunk in in_chunks(given):
-        ids = {notice.id for notice in chunk}
+        ids = {each.notice.id for each in chunk}
         there = set(connection.execute(select(notices.c.id).where(notices.c.id.in_(ids))).scalars())
         fresh: dict[str, dict[str, object]] = {}
-        for notice in chunk:
-            if notice.id not in there:
-                fresh.setdefault(notice.id, _to_row(notice))
+        for each in chunk:
+            if each.notice.id not in there:
+                fresh.setdefault(each.notice.id, _to_row(each))
         if fresh:
             connection.execute(insert(notices), list(fresh.values()))
+        written += len(fresh)
+    return written
 
 
-def to_send(connection: Connection, now_ns: int, channel: str | None, limit: int) -> list[WaitingNotice]:
+def pass_on(connection: Connection, passed: Sequence[PassedOn], now_ns: int) -> None:
+    """Put children in the places of notices that were addressed to names."""
+    plan_notices(connection, [child for each in passed for child in each.children])
+    for each in passed:
+        _end(connection, [each.id], PASSED_ON, each.why, now_ns)
+
+
+def drop(connection: Connection, ids: Sequence[str], why: str, now_ns: int) -> None:
+    """Leave what waited for its time and is not needed any more."""
+    _end(connection, ids, DROPPED, why, now_ns)
+
+
+def _end(connection: Connection, ids: Sequence[str], state: str, why: str, now_ns: int) -> None:
+    values = {"state": state, "next_try_ns": None, "receipt": why, "ended_ns": now_ns}
+    for chunk in in_chunks(ids):
+        connection.execute(update(notices).where(notices.c.id.in_(chunk)).values(values))
+
+
+def to_send(
+    connection: Connection, now_ns: int, limit: int, channel: str | None, person: str | None
+) -> list[WaitingNotice]:
     """Notices whose time to try has come, oldest first."""
     query = select(notices).where(notices.c.next_try_ns <= now_ns)
     if channel is not None:
         query = query.where(notices.c.channel == channel)
+    if person is not None:
+        query = query.where(notices.c.person == person)
     query = query.order_by(notices.c.sequence).limit(limit)
     return [
-        WaitingNotice(_from_row(row), row["attempts"], row["state"] == UNKNOWN)
+        WaitingNotice(_from_row(row), row["attempts"], row["state"] == UNCERTAIN, row["begun_ns"])
         for row in connection.execute(query).mappings()
     ]
+
+
+def waiting_people(connection: Connection, now_ns: int, channel: str) -> list[str]:
+    """For whom something is due on a channel; an empty name: for the channel's own people."""
+    due = (notices.c.next_try_ns <= now_ns) & (notices.c.channel == channel)
+    return list(connection.execute(select(notices.c.person).where(due).distinct().order_by(notices.c.person)).scalars())
 
 
 def waiting_channels(connection: Connection) -> list[str]:
@@ -63,23 +128,28 @@ def waiting_channels(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def waiting_by_channel(connection: Connection) -> Mapping[str, tuple[int, int]]:
-    """How many notices each channel still has to deliver, and when the oldest of them was made."""
-    query = (
-        select(notices.c.channel, func.count(), func.min(notices.c.at_ns))
-        .where(notices.c.next_try_ns.is_not(None))
-        .group_by(notices.c.channel)
-    )
+def waiting_by_channel(connection: Connection, now_ns: int) -> Mapping[str, tuple[int, int]]:
+    """How many notices each channel still has to deliver, and when the oldest of them was made.
+
+    What waits for its own time is not among them, before that has come; what was tried already is.
+    """
+    due = notices.c.next_try_ns.is_not(None) & ((notices.c.next_try_ns <= now_ns) | (notices.c.attempts > 0))
+    query = select(notices.c.channel, func.count(), func.min(notices.c.at_ns)).where(due).group_by(notices.c.channel)
     return {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(query)}
 
 
-def begin_sending(connection: Connection, ids: Sequence[str], again_ns: int) -> None:
-    """Note that an attempt begins. Until its result is known it is unknown, also if the program dies meanwhile."""
+def begin_sending(connection: Connection, ids: Sequence[str], again_ns: int, now_ns: int) -> None:
+    """Note that an attempt begins. Until its result is known it is uncertain, also if the program dies meanwhile."""
     for chunk in in_chunks(ids):
         connection.execute(
             update(notices)
             .where(notices.c.id.in_(chunk))
-            .values(state=UNKNOWN, attempts=notices.c.attempts + 1, next_try_ns=again_ns)
+            .values(
+                state=UNCERTAIN,
+                attempts=notices.c.attempts + 1,
+                next_try_ns=again_ns,
+                begun_ns=func.coalesce(notices.c.begun_ns, now_ns),
+            )
         )
 
 
@@ -87,11 +157,13 @@ def finish_sending(connection: Connection, ids: Sequence[str], result: NoticeRes
     """Note how an attempt ended; a notice that is given up goes into the audit trail."""
     values: dict[str, object] = {"state": result.state, "next_try_ns": result.next_try_ns}
     values["receipt" if result.state == SENT else "last_error"] = result.detail
+    if result.next_try_ns is None:
+        values["ended_ns"] = now_ns
     for chunk in in_chunks(ids):
         connection.execute(update(notices).where(notices.c.id.in_(chunk)).values(values))
-    if result.next_try_ns is None and result.state != SENT:
+    if result.state == DEAD:
         for id_ in ids:
-            what = f"given up, {result.state}: {result.detail}"
+            what = f"given up: {result.detail}"
             write_audit(connection, AuditEntry(f"notice {id_}", now_ns, "service", "notice", id_, what), now_ns)
 
 
@@ -102,14 +174,15 @@ def listed_notices(connection: Connection, limit: int) -> list[tuple[Notice, str
 
 
 def counted_notices(connection: Connection) -> Mapping[str, int]:
-    """How many notices are in each state; those given up without an answer count as `unknown`."""
-    counts = dict.fromkeys((WAITING, SENT, REFUSED, UNKNOWN), 0)
+    """How many notices are in each state."""
+    counts = dict.fromkeys(STATES, 0)
     for row in connection.execute(select(notices.c.state, func.count()).group_by(notices.c.state)):
         counts[row[0]] = row[1]
     return counts
 
 
-def _to_row(notice: Notice) -> dict[str, object]:
+def _to_row(planned: Planned) -> dict[str, object]:
+    notice = planned.notice
     return {
         "id": notice.id,
         "channel": notice.channel,
@@ -118,9 +191,15 @@ def _to_row(notice: Notice) -> dict[str, object]:
         "transition": notice.transition,
         "at_ns": notice.at_ns,
         "priority": int(notice.priority),
-        "state": WAITING,
+        "state": PENDING,
         "attempts": 0,
-        "next_try_ns": 0,
+        "next_try_ns": planned.due_ns,
+        "last_error": "",
+        "receipt": "",
+        "person": notice.person,
+        "via": notice.via,
+        "kind": notice.kind,
+        "unless_acknowledged": notice.unless_acknowledged,
     }
 
 
@@ -133,4 +212,8 @@ def _from_row(row: RowMapping) -> Notice:
         row["transition"],
         row["at_ns"],
         Priority(row["priority"]),
+        row["person"],
+        row["via"],
+        row["kind"],
+        row["unless_acknowledged"],
     )

@@ -154,11 +154,17 @@ notices = Table(
     _text("transition"),
     Column("at_ns", BigInteger, nullable=False),
     Column("priority", Integer, nullable=False),
-    _text("state"),  # waiting | sent | refused | unknown
+    _text("state"),  # records.outbox.STATES
     Column("attempts", Integer, nullable=False),
     Column("next_try_ns", BigInteger),  # wall time; None: it will not be tried again
     _text("last_error"),
     _text("receipt"),
+    _text("person"),  # whom it is for; empty: the channel's own people
+    _text("via"),  # the names that it was addressed to before: "leads > ada"
+    _text("kind"),  # empty: of an alarm; else what domain.alarms.Notice says
+    Column("unless_acknowledged", Boolean, nullable=False),
+    Column("begun_ns", BigInteger),  # wall time of the first attempt; the deadline counts from it
+    Column("ended_ns", BigInteger),  # wall time at which it was sent, or given up
     Index("notices_to_try", "next_try_ns"),
     Index("notices_by_state", "state"),
 )

@@ -72,6 +72,15 @@ def listed_transitions(connection: Connection, alarm: str | None, limit: int, af
     return [_from_row(row) for row in connection.execute(query).mappings()][::-1]
 
 
+def transitions_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Transition]:
+    """Those of some transitions that there are."""
+    found: dict[str, Transition] = {}
+    for chunk in in_chunks(ids):
+        query = select(transitions).where(transitions.c.id.in_(chunk))
+        found |= {row["id"]: _from_row(row) for row in connection.execute(query).mappings()}
+    return found
+
+
 def transitions_of_batch(connection: Connection, batch: str, limit: int) -> list[Transition]:
     """The transitions that name a batch, newest first."""
     query = select(transitions).where(transitions.c.batch == batch)

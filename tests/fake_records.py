@@ -16,7 +16,18 @@ from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink
 from domain.ports import Person
 from records.audit import AuditEntry, AuditHead, AuditRecord, entry_of
-from records.outbox import NoticeResult, WaitingNotice
+from records.outbox import (
+    DEAD,
+    DROPPED,
+    PASSED_ON,
+    PENDING,
+    STATES,
+    UNCERTAIN,
+    NoticeResult,
+    PassedOn,
+    Planned,
+    WaitingNotice,
+)
 from records.people import ROLES, Account
 from records.ranges import decided_audit, proposed_audit
 from records.requests import Answer
@@ -220,14 +231,41 @@ class MemoryRecords:
         with self.unit_of_work() as work:
             work.request_done(id_, error)
 
-    def waiting_notices(self, now_ns: int, limit: int = 100, channel: str | None = None) -> Sequence[WaitingNotice]:
+    def waiting_notices(
+        self, now_ns: int, limit: int = 100, channel: str | None = None, person: str | None = None
+    ) -> Sequence[WaitingNotice]:
         with self._lock:
             due = []
             for each in self._decided.notices.values():
                 state, next_ns = self._decided.states[each.notice.id]
-                if next_ns is not None and next_ns <= now_ns and channel in (None, each.notice.channel):
-                    due.append(replace(each, doubtful=state == "unknown"))
+                wanted = channel in (None, each.notice.channel) and person in (None, each.notice.person)
+                if next_ns is not None and next_ns <= now_ns and wanted:
+                    due.append(replace(each, doubtful=state == UNCERTAIN))
             return due[:limit]
+
+    def waiting_people(self, now_ns: int, channel: str) -> Sequence[str]:
+        return sorted({each.notice.person for each in self.waiting_notices(now_ns, 10**9, channel)})
+
+    def plan_notices(self, planned: Sequence[Planned]) -> int:
+        with self._lock:
+            new = {each.notice.id: each for each in reversed(planned) if each.notice.id not in self._decided.notices}
+            for id_, each in reversed(new.items()):
+                self._decided.notices[id_] = WaitingNotice(each.notice, 0, doubtful=False)
+                self._decided.states[id_] = (PENDING, each.due_ns)
+            return len(new)
+
+    def pass_notices_on(self, passed: Sequence[PassedOn]) -> None:
+        self.plan_notices([child for each in passed for child in each.children])
+        for each in passed:
+            self._decided.states[each.id] = (PASSED_ON, None)
+
+    def drop_notices(self, ids: Sequence[str], why: str) -> None:
+        for id_ in ids:
+            self._decided.states[id_] = (DROPPED, None)
+
+    def transitions_by_id(self, ids: Sequence[str]) -> Mapping[str, Transition]:
+        with self._lock:
+            return {id_: self._decided.transitions[id_] for id_ in ids if id_ in self._decided.transitions}
 
     def waiting_channels(self) -> Sequence[str]:
         with self._lock:
@@ -248,21 +286,22 @@ class MemoryRecords:
         with self._lock:
             for id_ in ids:
                 known = self._decided.notices[id_]
-                self._decided.notices[id_] = replace(known, attempts=known.attempts + 1)
-                self._decided.states[id_] = ("unknown", again_ns)
+                begun_ns = self._wall_ns() if known.begun_ns is None else known.begun_ns
+                self._decided.notices[id_] = replace(known, attempts=known.attempts + 1, begun_ns=begun_ns)
+                self._decided.states[id_] = (UNCERTAIN, again_ns)
 
     def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
         with self.unit_of_work() as work:
             for id_ in ids:
                 self._decided.states[id_] = (result.state, result.next_try_ns)
-                if result.next_try_ns is None and result.state != "sent":
-                    what = f"given up, {result.state}: {result.detail}"
+                if result.state == DEAD:
+                    what = f"given up: {result.detail}"
                     entry = AuditEntry(f"notice {id_}", self._wall_ns(), "service", "notice", id_, what)
                     work.audit_entry(entry)
 
     def notice_counts(self) -> Mapping[str, int]:
         counts = Counter(state for state, _ in self._decided.states.values())
-        return {state: counts[state] for state in ("waiting", "sent", "refused", "unknown")}
+        return {state: counts[state] for state in STATES}
 
     def add_person(self, name: str, role: str) -> str:
         proper = name.strip() and name == name.strip() and name.isprintable() and len(name) <= 100
@@ -333,7 +372,7 @@ class _MemoryWork:
     def notices(self, notices: Sequence[Notice]) -> None:
         for each in notices:
             self._decided.notices.setdefault(each.id, WaitingNotice(each, 0, doubtful=False))
-            self._decided.states.setdefault(each.id, ("waiting", 0))
+            self._decided.states.setdefault(each.id, (PENDING, 0))
 
     def audit(self, action: PersonAction, what: str) -> None:
         self.audit_entry(entry_of(action, what))

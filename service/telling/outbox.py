@@ -1,25 +1,31 @@
 """Empties the outbox: takes what waits, sends it off the event loop, writes down what became of it.
 
-At least once: before an attempt the notice is marked `unknown`, so that after a crash the copy that follows says that
+At least once: before an attempt the notice is marked `uncertain`, so that after a crash the copy that follows says that
 it may be one. Times here are the wall's: people live by it, also when the plant is simulated.
+
+The stages, each in a file of its own: names are looked up (`addressing`), a flood is held back for each person
+(`lanes`), one attempt is made (`sending`), it is tried again or given up (`patience`).
 """
 
 import asyncio
 import logging
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from alarms.flood import FloodGate, Letter
 from domain.alarms import Notice
-from domain.errors import MayHaveArrived, Refused, RetryLater
+from domain.errors import AskedToWait, MayHaveArrived, Refused, RetryLater
 from domain.figures import Reading
 from domain.ports import Channel, Receipt
 from domain.time import SECOND_NS
-from records.outbox import NoticeResult, WaitingNotice
+from records.outbox import DEAD, PENDING, SENT, UNCERTAIN, NoticeResult, WaitingNotice
+from service.telling.addressing import Addressing, AddressRecords, Directory, still_needed
+from service.telling.patience import Patience
+from service.telling.sending import Came, Sender
 
 log = logging.getLogger(__name__)
 
@@ -28,39 +34,16 @@ _NEVER = 2**62
 REPEATED = "This may repeat a message already delivered: the answer to an earlier copy did not arrive."
 
 
-class OutboxRecords(Protocol):
+class OutboxRecords(AddressRecords, Protocol):
     """The outbox in the records; `records.database.SqlRecords` has it. Calls block."""
 
-    def waiting_notices(self, now_ns: int, limit: int = 100, channel: str | None = None) -> Sequence[WaitingNotice]:
-        """Notices whose time to try has come, oldest first."""
-        ...
-
-    def waiting_channels(self) -> Sequence[str]:
-        """The channels that something waits for."""
+    def waiting_people(self, now_ns: int, channel: str) -> Sequence[str]:
+        """For whom something is due on a channel."""
         ...
 
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
-        """They are being sent: unknown until a result is written."""
+        """They are being sent: uncertain until a result is written."""
         ...
-
-    def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
-        """How the attempt ended."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait and how often to try; seconds of the wall's clock."""
-
-    first_s: float = 5.0
-    longest_s: float = 600.0
-    attempts: int = 60  # about nine hours
-    deadline_s: float = 60.0  # for one attempt, whatever the channel does
-    poll_s: float = 1.0
-
-    def pause_ns(self, attempts: int) -> int:
-        """How long to wait after so many attempts: doubling, up to the longest."""
-        return round(min(self.longest_s, self.first_s * 2.0 ** min(attempts - 1, 30)) * SECOND_NS)
 
 
 class Outbox:
@@ -71,30 +54,34 @@ class Outbox:
         records: OutboxRecords,
         channels: Sequence[Channel],
         *,
+        directory: Directory | None = None,
         patience: Patience | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        """`directory`: who the names are that are no channels."""
         self._records = records
         self._channels = {channel.name: channel for channel in channels}
+        self._addressing = Addressing(records, directory or {})
         self._patience = patience or Patience()
         self._wall_ns = wall_ns
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: dict[str, asyncio.Event] = {}
-        self._sending: dict[str, threading.Thread] = {}  # the last attempt of each channel
+        self._names_woken = asyncio.Event()
+        self._senders = {name: Sender(each, self._patience.deadline_s) for name, each in self._channels.items()}
         self._outcomes: Counter[tuple[str, str]] = Counter()
-        self._given_up: Counter[str] = Counter()  # notices by channel
+        self._given_up: Counter[str] = Counter(dict.fromkeys([*self._channels, *self._addressing.names], 0))
 
     @property
     def outcomes(self) -> Mapping[tuple[str, str], int]:
-        """Attempts since the start by (channel, sent | refused | unknown | retry): for the metrics."""
+        """Attempts since the start by (channel, sent | refused | uncertain | retry): for the metrics."""
         return self._outcomes
 
     def figures(self) -> Iterator[Reading]:
         """What was attempted, for Prometheus. A notice that was given up without an answer may have arrived."""
         for labels, count in sorted(self._outcomes.copy().items()):
             yield Reading("thermowell_outbox_attempts_total", count, labels)
-        for channel in self._channels:
-            yield Reading("thermowell_outbox_given_up_total", self._given_up[channel], (channel,))
+        for name, count in sorted(self._given_up.copy().items()):
+            yield Reading("thermowell_outbox_given_up_total", count, (name,))
 
     def wake(self) -> None:
         """Say that something new waits; from any thread, before and after running too."""
@@ -102,38 +89,44 @@ class Outbox:
             self._loop.call_soon_threadsafe(self._wake_all)
 
     def _wake_all(self) -> None:
+        self._names_woken.set()
         for event in self._woken.values():
             event.set()
 
     async def run(self) -> None:
-        """Send for ever; cancel it to end. What is being sent then is unknown, and its copy will say so."""
+        """Send for ever; cancel it to end. What is being sent then is uncertain, and its copy will say so."""
         self._loop = asyncio.get_running_loop()
         self._woken = {name: asyncio.Event() for name in self._channels}
+        self._names_woken.clear()
         await self._until_taken(self._give_up_strangers)
         async with asyncio.TaskGroup() as tasks:
+            if self._addressing.names:
+                tasks.create_task(self._serve("names", self._names_woken, self._look_up))
             for channel in self._channels.values():
-                tasks.create_task(self._serve(channel))
+                gates: dict[str, FloodGate] = {}
+                empty = partial(self._empty, channel, gates)
+                tasks.create_task(self._serve(channel.name, self._woken[channel.name], empty))
 
     def _give_up_strangers(self) -> None:
         """Nobody is told through a channel that is not configured any more: say so in the records."""
-        for name in set(self._records.waiting_channels()) - set(self._channels):
+        for name in set(self._records.waiting_channels()) - set(self._channels) - self._addressing.names:
             while waiting := self._records.waiting_notices(_NEVER, _AT_ONCE, name):
-                result = NoticeResult("refused", f"no channel {name!r} is configured any more")
+                result = NoticeResult(DEAD, f"no channel {name!r} is configured any more")
                 self._records.notice_result([each.notice.id for each in waiting], result)
+                self._given_up[name] += len(waiting)
                 about = {"channel": name}
                 log.warning("%d notices for %r are given up: it is not configured", len(waiting), name, extra=about)
 
-    async def _serve(self, channel: Channel) -> None:
-        gate = FloodGate()
-        woken = self._woken[channel.name]
+    async def _serve(self, name: str, woken: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+        """Work whenever something woke it, and at every poll; while the records are away what waits, waits."""
         away = False
         while True:
             woken.clear()
             try:
-                await self._empty(channel, gate)
+                await work()
             except RetryLater as error:  # the records are away, or were locked for too long
                 if not away:
-                    log.warning("notices for %s wait: %s", channel.name, error, extra={"channel": channel.name})
+                    log.warning("notices for %s wait: %s", name, error, extra={"channel": name})
                 away = True
             else:
                 away = False
@@ -143,31 +136,51 @@ class Outbox:
             except TimeoutError:
                 continue
 
-    async def _empty(self, channel: Channel, gate: FloodGate) -> None:
-        """Send what is due, as far as the flood gate lets it."""
-        sending = self._sending.get(channel.name)
-        if sending is not None and sending.is_alive():
+    async def _look_up(self) -> None:
+        """Find out who the names are that something is due for; then the channels have it."""
+        looked = await asyncio.to_thread(self._addressing.look_up, self._wall_ns())
+        for name, count in looked.nobody.items():
+            self._given_up[name] += count
+            log.error("%d notices for %s lead to nobody", count, name)
+        if looked.passed:
+            self._wake_all()
+
+    async def _empty(self, channel: Channel, gates: dict[str, FloodGate]) -> None:
+        """Send what is due, as far as the flood gate of each person lets it."""
+        if self._senders[channel.name].hangs:
             return
-        now_ns = self._wall_ns()
-        waiting = await asyncio.to_thread(self._records.waiting_notices, now_ns, _AT_ONCE, channel.name)
-        known = {each.notice.id: each for each in waiting}
-        for letter in gate.admit(now_ns, [each.notice for each in waiting]):
-            state = await self._deliver(channel, letter, [known[notice.id] for notice in letter.notices])
-            if state in ("sent", "unknown"):
-                gate.told(self._wall_ns(), letter)
-            if state not in ("sent", "refused"):
+        for person in await asyncio.to_thread(self._records.waiting_people, self._wall_ns(), channel.name):
+            if not await self._tell(channel, person, gates.setdefault(person, FloodGate())):
                 return  # the others would wait for the same broken server: look again first what has come
 
-    async def _deliver(self, channel: Channel, letter: Letter, waiting: Sequence[WaitingNotice]) -> str:
+    async def _tell(self, channel: Channel, person: str, gate: FloodGate) -> bool:
+        """Tell one person what is due; False where the channel did not take it."""
+        now_ns = self._wall_ns()
+        waiting = await asyncio.to_thread(self._waiting, now_ns, channel.name, person)
+        known = {each.notice.id: each for each in waiting}
+        for letter in gate.admit(now_ns, [each.notice for each in waiting]):
+            state, taken = await self._deliver(channel, letter, [known[notice.id] for notice in letter.notices])
+            if state in (SENT, UNCERTAIN):
+                gate.told(self._wall_ns(), letter)
+            if not taken:
+                return False
+        return True
+
+    def _waiting(self, now_ns: int, channel: str, person: str) -> list[WaitingNotice]:
+        return still_needed(self._records, self._records.waiting_notices(now_ns, _AT_ONCE, channel, person))
+
+    async def _deliver(self, channel: Channel, letter: Letter, waiting: Sequence[WaitingNotice]) -> tuple[str, bool]:
+        """Make one attempt; return the state it led to, and whether the channel works."""
         ids = [each.notice.id for each in waiting]
         # Without a result by then, this attempt has died with its process.
         again_ns = self._wall_ns() + round(2 * self._patience.deadline_s * SECOND_NS)
         await self._until_taken(lambda: self._records.notices_begun(ids, again_ns))
-        came = await self._attempt(channel, _copy(letter, doubtful=any(each.doubtful for each in waiting)))
+        copy = _copy(letter, doubtful=any(each.doubtful for each in waiting))
+        came = await self._senders[channel.name].send(copy)
         result = self._result(channel.name, waiting, came)
         # Who was told must not be told again as if it were new: what came of it is kept until it is written.
         await self._until_taken(lambda: self._records.notice_result(ids, result))
-        return result.state
+        return result.state, isinstance(came, Receipt | Refused)
 
     async def _until_taken(self, call: Callable[[], None]) -> None:
         """Ask the records again while they are away."""
@@ -185,72 +198,32 @@ class Outbox:
                     log.info("the outbox goes on")
                 return
 
-    def _result(
-        self, channel: str, waiting: Sequence[WaitingNotice], came: Receipt | RetryLater | Refused
-    ) -> NoticeResult:
+    def _result(self, channel: str, waiting: Sequence[WaitingNotice], came: Came) -> NoticeResult:
         """What to write down, and when to try again."""
         if isinstance(came, Receipt):
             self._outcomes[channel, "sent"] += 1
-            return NoticeResult("sent", came.detail)
+            return NoticeResult(SENT, came.detail)
         if isinstance(came, Refused):
             self._outcomes[channel, "refused"] += 1
             self._given_up[channel] += len(waiting)
             log.error("%s refused a notice: %s", channel, came, extra={"channel": channel})
-            return NoticeResult("refused", str(came))
+            return NoticeResult(DEAD, f"refused: {came}")
         attempts, about = 1 + max(each.attempts for each in waiting), {"channel": channel}
-        unknown = isinstance(came, MayHaveArrived) or any(each.doubtful for each in waiting)
-        self._outcomes[channel, "unknown" if isinstance(came, MayHaveArrived) else "retry"] += 1
-        if attempts >= self._patience.attempts:
+        uncertain = isinstance(came, MayHaveArrived) or any(each.doubtful for each in waiting)
+        self._outcomes[channel, "uncertain" if isinstance(came, MayHaveArrived) else "retry"] += 1
+        now_ns, worst = self._wall_ns(), min(each.notice.priority for each in waiting)
+        begun_ns = max(now_ns if each.begun_ns is None else each.begun_ns for each in waiting)
+        if self._patience.is_over(begun_ns, now_ns, worst):
             self._given_up[channel] += len(waiting)
             log.error("a notice for %s is given up after %d attempts: %s", channel, attempts, came, extra=about)
-            return NoticeResult("unknown" if unknown else "refused", f"after {attempts} attempts: {came}")
+            arrived = "a copy may have arrived, " if uncertain else ""
+            return NoticeResult(DEAD, f"{arrived}after {attempts} attempts: {came}")
         log.warning("a notice for %s is tried again later (attempt %d): %s", channel, attempts, came, extra=about)
-        next_ns = self._wall_ns() + self._patience.pause_ns(attempts)
-        return NoticeResult("unknown" if unknown else "waiting", str(came), next_ns)
-
-    async def _attempt(self, channel: Channel, notice: Notice) -> Receipt | RetryLater | Refused:
-        """Send on a thread of its own, so that the loop goes on and the process can end although a channel hangs."""
-        answer: asyncio.Future[Receipt | RetryLater | Refused] = asyncio.get_running_loop().create_future()
-        thread = threading.Thread(
-            target=_send, args=(channel, notice, answer), name=f"send-{channel.name}", daemon=True
-        )
-        self._sending[channel.name] = thread
-        thread.start()
-        try:
-            async with asyncio.timeout(self._patience.deadline_s):
-                return await answer
-        except TimeoutError:
-            log.warning(
-                "channel %s has been sending for %g s; it gets nothing more until it is done",
-                channel.name,
-                self._patience.deadline_s,
-                extra={"channel": channel.name},
-            )
-            return MayHaveArrived(f"no answer within {self._patience.deadline_s:g} s")
+        asked_s = came.after_s if isinstance(came, AskedToWait) else 0.0
+        next_ns = now_ns + self._patience.pause_ns(attempts, worst, asked_s)
+        return NoticeResult(UNCERTAIN if uncertain else PENDING, str(came), next_ns)
 
 
 def _copy(letter: Letter, *, doubtful: bool) -> Notice:
-    first = letter.notices[0]
     text = f"{letter.text}\n{REPEATED}" if doubtful else letter.text
-    return Notice(first.id, first.channel, letter.title, text, first.transition, first.at_ns, first.priority)
-
-
-def _send(channel: Channel, notice: Notice, answer: "asyncio.Future[Receipt | RetryLater | Refused]") -> None:
-    """Send, and hand over to the event loop what came of it."""
-    came: Receipt | RetryLater | Refused
-    try:
-        came = channel.send(notice)
-    except (RetryLater, Refused) as error:
-        came = error
-    except Exception as error:
-        # The root of this thread. A fault in a channel is no reason to lose the message, nor to repeat it in silence.
-        log.exception("channel %s failed in an unexpected way", channel.name)
-        came = MayHaveArrived(f"the channel failed: {type(error).__name__}")
-    loop = answer.get_loop()
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(_settle, answer, came)
-
-
-def _settle(answer: "asyncio.Future[Receipt | RetryLater | Refused]", came: Receipt | RetryLater | Refused) -> None:
-    if not answer.done():  # else nobody waits any more
-        answer.set_result(came)
+    return replace(letter.notices[0], title=letter.title, text=text)

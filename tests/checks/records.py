@@ -18,7 +18,7 @@ from domain.genealogy import BatchLink, Kinship
 from domain.ports import Records, RecordsReader, UnitOfWork
 from domain.rules import Priority
 from records.audit import AuditHead, AuditRecord
-from records.outbox import NoticeResult, WaitingNotice
+from records.outbox import STATES, NoticeResult, PassedOn, Planned, WaitingNotice
 from records.people import Account
 from records.requests import Answer
 
@@ -41,7 +41,14 @@ class CoreRecords(Records, RecordsReader, Protocol):
     def open_findings(self) -> Sequence[Finding]: ...
     def waiting_requests(self, limit: int = 100) -> Sequence[PersonAction]: ...
     def request_done(self, id_: str, error: str | None = None) -> None: ...
-    def waiting_notices(self, now_ns: int, limit: int = 100, channel: str | None = None) -> Sequence[WaitingNotice]: ...
+    def waiting_notices(
+        self, now_ns: int, limit: int = 100, channel: str | None = None, person: str | None = None
+    ) -> Sequence[WaitingNotice]: ...
+    def waiting_people(self, now_ns: int, channel: str) -> Sequence[str]: ...
+    def plan_notices(self, planned: Sequence[Planned]) -> int: ...
+    def pass_notices_on(self, passed: Sequence[PassedOn]) -> None: ...
+    def drop_notices(self, ids: Sequence[str], why: str) -> None: ...
+    def transitions_by_id(self, ids: Sequence[str]) -> Mapping[str, Transition]: ...
     def waiting_channels(self) -> Sequence[str]: ...
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None: ...
     def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None: ...
@@ -138,7 +145,7 @@ def a_unit_of_work_writes_everything_at_once(records: CoreRecords) -> None:
     assert records.list_findings(None, None, None, 10) == [finding()]
     assert records.list_phases(None, None, None, 10) == [phase()]
     assert records.transitions(None, 10) == [transition()]
-    assert records.notices(10) == [(notice(), "waiting")]
+    assert records.notices(10) == [(notice(), "pending")]
     assert records.list_audit(10)[0].entry.comment == "valve in repair"
     assert records.cursor_of("judging") == 12
     assert records.snapshot_of("judging") == (9, b"\x00state")
@@ -463,7 +470,7 @@ def a_notice_waits_until_it_is_sent(records: CoreRecords) -> None:
     records.notice_result(["n1"], NoticeResult("sent", "250 ok"))
     assert records.waiting_notices(10**9, 10, "leads") == []
     assert records.waiting_channels() == ["others"]
-    assert records.notice_counts() == {"waiting": 1, "sent": 1, "refused": 0, "unknown": 0}
+    assert records.notice_counts() == dict.fromkeys(STATES, 0) | {"pending": 1, "sent": 1}
 
 
 def a_notice_that_was_begun_and_never_finished_is_doubtful(records: CoreRecords) -> None:
@@ -472,23 +479,57 @@ def a_notice_that_was_begun_and_never_finished_is_doubtful(records: CoreRecords)
     records.notices_begun(["n1"], 50)
 
     assert records.waiting_notices(49) == []
-    assert records.waiting_notices(50) == [WaitingNotice(notice(), 1, doubtful=True)]
+    assert records.waiting_notices(50) == [WaitingNotice(notice(), 1, doubtful=True, begun_ns=WALL_NS)]
 
 
 def a_notice_is_tried_again_at_its_time(records: CoreRecords) -> None:
     with records.unit_of_work() as work:
         work.notices([notice()])
     records.notices_begun(["n1"], 50)
-    records.notice_result(["n1"], NoticeResult("waiting", "Connection refused", 70))
+    records.notice_result(["n1"], NoticeResult("pending", "Connection refused", 70))
 
     assert records.waiting_notices(69) == []
-    assert records.waiting_notices(70) == [WaitingNotice(notice(), 1, doubtful=False)]
+    assert records.waiting_notices(70) == [WaitingNotice(notice(), 1, doubtful=False, begun_ns=WALL_NS)]
+
+
+def a_notice_waits_for_its_time_and_is_planned_once(records: CoreRecords) -> None:
+    assert records.plan_notices([Planned(notice(), 70), Planned(notice("n2"))]) == 2
+    assert records.plan_notices([Planned(notice(), 5)]) == 0
+
+    assert [each.notice.id for each in records.waiting_notices(69)] == ["n2"]
+    assert [each.notice.id for each in records.waiting_notices(70)] == ["n1", "n2"]
+
+
+def a_notice_to_a_name_gives_way_to_those_who_that_is(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.notices([notice("n1", "ada")])
+    child = replace(notice("n1/mail", "mail"), person="ada", via="ada", kind="quiet", unless_acknowledged=True)
+    records.pass_notices_on([PassedOn("n1", [Planned(child), Planned(child, 9)], "ada is a person")])
+
+    assert records.waiting_notices(9) == [WaitingNotice(child, 0, doubtful=False)]
+    assert (records.waiting_people(9, "mail"), records.waiting_people(9, "ada")) == (["ada"], [])
+    assert records.notice_counts() == dict.fromkeys(STATES, 0) | {"pending": 1, "passed on": 1}
+
+
+def a_notice_that_is_dropped_waits_no_more(records: CoreRecords) -> None:
+    records.plan_notices([Planned(notice(), 70)])
+    records.drop_notices(["n1"], "acknowledged by Ada")
+
+    assert records.waiting_channels() == []
+    assert records.notice_counts()["dropped"] == 1
+
+
+def transitions_are_found_by_their_ids(records: CoreRecords) -> None:
+    with records.unit_of_work() as work:
+        work.transitions([transition(), transition(number=2, what="returned")])
+
+    assert records.transitions_by_id([transition().id, "nothing"]) == {transition().id: transition()}
 
 
 def a_notice_that_is_given_up_is_in_the_audit_trail(records: CoreRecords) -> None:
     with records.unit_of_work() as work:
         work.notices([notice()])
-    records.notice_result(["n1"], NoticeResult("refused", "the mail server answered 550"))
+    records.notice_result(["n1"], NoticeResult("dead", "refused: the mail server answered 550"))
 
     entry = records.list_audit(1)[0].entry
     assert (entry.kind, entry.subject) == ("notice", "n1")

@@ -280,7 +280,7 @@ class Plant:
                 ),
                 state,
             )
-            for one, state in ((drift, "sent"), (hold, "sent"), (high, "waiting"))
+            for one, state in ((drift, "sent"), (hold, "sent"), (high, "pending"))
         ]
 
     def core(self, wake: Callable[[], None]) -> None:

@@ -117,7 +117,7 @@ def said_of(server: Server) -> list[str]:
 def still_to_tell(server: Server) -> int:
     with SqlRecords.open(server) as records:
         counts = records.notice_counts()
-    return counts["waiting"] + counts["unknown"]
+    return counts["pending"] + counts["uncertain"]
 
 
 def run_to_its_end(config: Path) -> subprocess.CompletedProcess[str]:

@@ -99,7 +99,7 @@ def said_by_alarm(folder: Path) -> list[str]:
 def still_to_tell(folder: Path) -> int:
     with SqlRecords.open(folder / "data" / "records.db") as records:
         counts = records.notice_counts()
-    return counts["waiting"] + counts["unknown"]
+    return counts["pending"] + counts["uncertain"]
 
 
 def mirrored(server: InfluxServer) -> list[float]:

@@ -13,10 +13,11 @@ from alarms.routing import Audience, Wording, notices_for_all
 from domain.errors import Refused
 from domain.findings import Stage
 from domain.ports import Channel
-from domain.rules import Rulebook
+from domain.rules import Priority, Rulebook
 from records.database import SqlRecords
 from service.telling.channels import AppriseChannel
-from service.telling.outbox import REPEATED, Outbox, Patience
+from service.telling.outbox import REPEATED, Outbox
+from service.telling.patience import Patience, Persistence
 from tests.acceptance.telling.servers import (
     TIMEOUT_S,
     Mailbox,
@@ -35,7 +36,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS"),  # the test's own server, on loopback
 ]
 
-QUICK = Patience(first_s=0.2, longest_s=0.5, attempts=30, deadline_s=10, poll_s=0.05)
+SOON = dict.fromkeys(Priority, Persistence(longest_s=0.5, give_up_s=LIMIT_S))
+QUICK = Patience(first_s=0.2, deadline_s=10, poll_s=0.05, persistence=SOON)
 PASSWORD = "tOp-secret-4711"
 
 
@@ -111,7 +113,7 @@ async def test_a_mail_server_that_comes_up_later_gets_it_once(records: SqlRecord
     async with telling(records, mail(port)) as outbox:
         an_alarm(records)
         await until(lambda: outbox.outcomes["leads", "retry"] >= 2)
-        await until(lambda: states(records) == ["waiting"])  # not while a further attempt is under way
+        await until(lambda: states(records) == ["pending"])  # not while a further attempt is under way
         with mail_server(box, port):
             await until(lambda: states(records) == ["sent"])
 
@@ -119,7 +121,7 @@ async def test_a_mail_server_that_comes_up_later_gets_it_once(records: SqlRecord
     assert REPEATED not in box.texts[0]
 
 
-async def test_a_mail_server_that_takes_it_and_never_answers_leaves_it_unknown_and_the_copy_says_so(
+async def test_a_mail_server_that_takes_it_and_never_answers_leaves_it_uncertain_and_the_copy_says_so(
     records: SqlRecords,
 ) -> None:
     box, port = Mailbox(), free_port()
@@ -127,7 +129,7 @@ async def test_a_mail_server_that_takes_it_and_never_answers_leaves_it_unknown_a
     with mail_server(box, port):
         async with telling(records, mail(port)) as outbox:
             an_alarm(records)
-            await until(lambda: outbox.outcomes["leads", "unknown"] == 1)
+            await until(lambda: outbox.outcomes["leads", "uncertain"] == 1)
             await until(lambda: states(records) == ["sent"])
 
     assert len(box.mails) == 2
@@ -157,7 +159,7 @@ async def test_a_mail_that_is_refused_is_recorded_with_the_answer(records: SqlRe
     with mail_server(box, port):
         async with telling(records, mail(port)):
             an_alarm(records)
-            await until(lambda: states(records) == ["refused"])
+            await until(lambda: states(records) == ["dead"])
 
     what = records.list_audit(1)[0].entry.what
     assert ("554" if refusing == "message" else "550") in what
@@ -172,7 +174,7 @@ async def test_a_wrong_password_is_refused_and_stands_in_no_log(
     with mail_server(box, port, only("lead", "another one")):
         async with telling(records, mail(port, f"lead:{PASSWORD}@")):
             an_alarm(records)
-            await until(lambda: states(records) == ["refused"])
+            await until(lambda: states(records) == ["dead"])
 
     assert "535" in records.list_audit(1)[0].entry.what
     ours = [record for record in caplog.records if not record.name.startswith("mail.")]  # the test's own server
@@ -218,19 +220,19 @@ async def test_a_webhook_that_comes_up_later_gets_it_once(records: SqlRecords) -
     assert REPEATED not in hook.bodies[0]["message"]
 
 
-async def test_a_webhook_that_hangs_leaves_it_unknown_and_the_copy_says_so(records: SqlRecords) -> None:
+async def test_a_webhook_that_hangs_leaves_it_uncertain_and_the_copy_says_so(records: SqlRecords) -> None:
     hook, port = Webhook(), free_port()
     hook.answers = [0]
     with web_server(hook, port):
         async with telling(records, webhook(port)) as outbox:
             an_alarm(records)
-            await until(lambda: outbox.outcomes["leads", "unknown"] == 1)
+            await until(lambda: outbox.outcomes["leads", "uncertain"] == 1)
             await until(lambda: states(records) == ["sent"])
 
     assert [REPEATED in body["message"] for body in hook.bodies] == [False, True]
 
 
-@pytest.mark.parametrize(("status", "end"), [(404, "refused"), (401, "refused"), (503, "sent"), (429, "sent")])
+@pytest.mark.parametrize(("status", "end"), [(404, "dead"), (401, "dead"), (503, "sent"), (429, "sent")])
 async def test_what_a_webhook_answers_decides(records: SqlRecords, status: int, end: str) -> None:
     hook, port = Webhook(), free_port()
     hook.answers = [status]

@@ -15,6 +15,7 @@ from domain.errors import DamagedFile, NewerFormat
 from records import sqlite
 from records.address import Address, Server
 from records.database import SqlRecords
+from records.schema import FORMAT
 from tests.checks.records import action, finding, notice, phase, transition
 from tests.patience import LIMIT_S
 
@@ -49,7 +50,7 @@ def test_everything_is_there_after_opening_again(address: Address) -> None:
         assert records.list_findings(None, None, None, 10) == [finding()]
         assert records.list_phases(None, None, None, 10) == [phase()]
         assert records.alarms() == [transition()]
-        assert records.notices(10) == [(notice(), "waiting")]
+        assert records.notices(10) == [(notice(), "pending")]
         assert records.cursor_of("judging") == 3
         assert records.person_of(token) is not None
         assert records.verify_audit().records == 2
@@ -57,9 +58,9 @@ def test_everything_is_there_after_opening_again(address: Address) -> None:
 
 def test_a_newer_format_is_left_alone(address: Address) -> None:
     SqlRecords.open(address).close()
-    change(address, "update about set value = '9' where name = 'format'")
+    change(address, "update about set value = '999' where name = 'format'")
     try:
-        with pytest.raises(NewerFormat, match=r"format 9; this program knows up to 2\. It is left as it is"):
+        with pytest.raises(NewerFormat, match=rf"format 999; this program knows up to {FORMAT}\. It is left as it is"):
             SqlRecords.open(address)
     finally:
         change(address, "update about set value = '2' where name = 'format'")

@@ -39,7 +39,7 @@ def test_a_file_of_an_earlier_release_is_brought_up_with_all_that_is_in_it(dump:
         assert records.list_findings(None, None, None, 9) == [finding()]
         assert records.list_phases(None, None, None, 9) == [phase()]
         assert records.transitions(None, 9) == [transition(number=2, what="returned"), transition()]
-        assert records.notices(9) == [(notice(), "waiting")]
+        assert records.notices(9) == [(notice(), "pending")]
         assert records.waiting_requests() == [action("a2")]
         assert (records.cursor_of("judging"), records.snapshot_of("judging")) == (3, (Position(2), b"\x00state"))
         assert records.verify_audit().records == 1
@@ -151,7 +151,7 @@ def test_who_only_looks_makes_no_database_and_leaves_a_newer_one_alone(tmp_path:
 
     SqlRecords.open(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE about SET value = '9' WHERE name = 'format'")
+        connection.execute("UPDATE about SET value = '999' WHERE name = 'format'")
     connection.close()
-    with pytest.raises(NewerFormat, match="has format 9"):
+    with pytest.raises(NewerFormat, match="has format 999"):
         SqlRecords.as_they_are(path)

@@ -4,19 +4,22 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 
 import pytest
 
 from domain.alarms import Notice
-from domain.errors import MayHaveArrived, Refused, RetryLater
+from domain.errors import AskedToWait, MayHaveArrived, Refused, RetryLater
 from domain.ports import Receipt
 from domain.rules import Priority
-from service.telling.outbox import REPEATED, Outbox, Patience
+from service.telling.outbox import REPEATED, Outbox
+from service.telling.patience import PERSISTENCE, Patience, Persistence
 from tests.fake_records import MemoryRecords
 from tests.patience import LIMIT_S
 
-QUICK = Patience(first_s=0.01, longest_s=0.05, attempts=4, deadline_s=5, poll_s=0.01)
+SOON = dict.fromkeys(Priority, Persistence(longest_s=0.05, give_up_s=LIMIT_S))
+QUICK = Patience(first_s=0.01, deadline_s=5, poll_s=0.01, persistence=SOON)
 
 
 def notice(id_: str = "a.1", channel: str = "leads") -> Notice:
@@ -130,12 +133,12 @@ async def test_a_copy_of_what_may_have_arrived_says_so(records: MemoryRecords) -
     assert [copy.text for copy in copies] == [f"{notice().text}\n{REPEATED}"] * 2
 
 
-async def test_what_was_being_sent_when_the_program_died_is_unknown_and_its_copy_says_so(
+async def test_what_was_being_sent_when_the_program_died_is_uncertain_and_its_copy_says_so(
     records: MemoryRecords,
 ) -> None:
     put(records, notice())
     records.notices_begun(["a.1@leads"], again_ns=0)
-    assert state(records) == {"a.1@leads": "unknown"}
+    assert state(records) == {"a.1@leads": "uncertain"}
     channel = ScriptedChannel("leads")
     async with running(Outbox(records, [channel], patience=QUICK)):
         await until(lambda: state(records) == {"a.1@leads": "sent"})
@@ -143,13 +146,13 @@ async def test_what_was_being_sent_when_the_program_died_is_unknown_and_its_copy
     assert REPEATED in channel.got[0].text
 
 
-async def test_it_is_unknown_while_it_is_being_sent(records: MemoryRecords) -> None:
+async def test_it_is_uncertain_while_it_is_being_sent(records: MemoryRecords) -> None:
     answer = threading.Event()
     channel = ScriptedChannel("leads", answer)
     put(records, notice())
     async with running(Outbox(records, [channel], patience=QUICK)):
         await until(lambda: len(channel.got) == 1)
-        assert state(records) == {"a.1@leads": "unknown"}
+        assert state(records) == {"a.1@leads": "uncertain"}
         answer.set()
         await until(lambda: state(records) == {"a.1@leads": "sent"})
 
@@ -159,22 +162,26 @@ async def test_a_refusal_is_final_recorded_and_audited(records: MemoryRecords) -
     put(records, notice(), notice("b.1"))
     outbox = Outbox(records, [channel], patience=QUICK)
     async with running(outbox):
-        await until(lambda: state(records) == {"a.1@leads": "refused", "b.1@leads": "sent"})
+        await until(lambda: state(records) == {"a.1@leads": "dead", "b.1@leads": "sent"})
 
     assert "550" in records.list_audit(1)[0].entry.what
     assert outbox.outcomes["leads", "refused"] == 1
 
 
 async def test_patience_ends_and_says_what_it_knows(records: MemoryRecords) -> None:
-    away = ScriptedChannel("away", *(RetryLater("refused") for _ in range(9)))
-    silent = ScriptedChannel("silent", MayHaveArrived("no answer"), *(RetryLater("refused") for _ in range(9)))
+    away = ScriptedChannel("away", *(RetryLater("refused") for _ in range(999)))
+    silent = ScriptedChannel("silent", MayHaveArrived("no answer"), *(RetryLater("refused") for _ in range(999)))
     put(records, notice("a.1", "away"), notice("a.1", "silent"))
-    async with running(Outbox(records, [away, silent], patience=QUICK)):
+    soon = replace(QUICK, persistence=dict.fromkeys(Priority, Persistence(longest_s=0.05, give_up_s=0.2)))
+    outbox = Outbox(records, [away, silent], patience=soon)
+    async with running(outbox):
         await until(lambda: records.waiting_channels() == [])
 
-    assert state(records) == {"a.1@away": "refused", "a.1@silent": "unknown"}
-    assert (len(away.got), len(silent.got)) == (QUICK.attempts, QUICK.attempts)
-    assert len(records.list_audit(10)) == 2
+    assert state(records) == {"a.1@away": "dead", "a.1@silent": "dead"}
+    told = {each.entry.subject: each.entry.what for each in records.list_audit(10)}
+    assert {id_: "may have arrived" in what for id_, what in told.items()} == {"a.1@away": False, "a.1@silent": True}
+    given_up = {each.labels: each.value for each in outbox.figures() if each.name == "thermowell_outbox_given_up_total"}
+    assert given_up == {("away",): 1, ("silent",): 1}
 
 
 async def test_a_channel_that_hangs_stops_nobody_else_and_gets_nothing_more(records: MemoryRecords) -> None:
@@ -185,7 +192,7 @@ async def test_a_channel_that_hangs_stops_nobody_else_and_gets_nothing_more(reco
     outbox = Outbox(records, [hanging, well], patience=patience)
     async with running(outbox):
         await until(lambda: len(well.got) == 3)
-        await until(lambda: outbox.outcomes["hanging", "unknown"] == 1)
+        await until(lambda: outbox.outcomes["hanging", "uncertain"] == 1)
         await asyncio.sleep(0.2)
         assert len(hanging.got) == 1
         for_ever.set()
@@ -217,7 +224,7 @@ async def test_a_flood_is_one_message_and_each_notice_counts_as_sent(records: Me
 async def test_a_notice_for_a_channel_that_is_configured_no_more_is_given_up_aloud(records: MemoryRecords) -> None:
     put(records, notice("a.1", "gone"))
     async with running(Outbox(records, [ScriptedChannel("leads")], patience=QUICK)):
-        await until(lambda: state(records) == {"a.1@gone": "refused"})
+        await until(lambda: state(records) == {"a.1@gone": "dead"})
 
     assert "gone" in records.list_audit(1)[0].entry.what
 
@@ -240,6 +247,26 @@ async def test_records_that_are_locked_for_a_while_stop_nothing(
 
 
 def test_pauses_double_up_to_the_longest() -> None:
-    patience = Patience(first_s=5, longest_s=600)
-    pauses = [patience.pause_ns(attempts) / 1e9 for attempts in (1, 2, 3, 8, 100)]
+    pauses = [Patience().pause_ns(attempts, Priority.MEDIUM) / 1e9 for attempts in (1, 2, 3, 8, 100)]
     assert pauses == [5, 10, 20, 600, 600]
+
+
+def test_the_worse_it_is_the_more_often_and_the_longer_it_is_tried() -> None:
+    kept = [PERSISTENCE[priority] for priority in Priority]
+    assert [each.longest_s for each in kept] == sorted(each.longest_s for each in kept)
+    assert [each.give_up_s for each in kept] == sorted((each.give_up_s for each in kept), reverse=True)
+
+
+async def test_a_server_that_says_when_to_come_again_is_left_alone_until_then(records: MemoryRecords) -> None:
+    asked_s = 3_600.0
+    channel = ScriptedChannel("leads", AskedToWait("busy", asked_s))
+    put(records, notice())
+    slow = replace(QUICK, persistence=PERSISTENCE)
+    now_ns = iter(range(10**18, 10**19, 1))
+    outbox = Outbox(records, [channel], patience=slow, wall_ns=lambda: next(now_ns))
+    async with running(outbox):
+        await until(lambda: outbox.outcomes["leads", "retry"] == 1)
+        await until(lambda: state(records) == {"a.1@leads": "pending"})
+
+    longest_ns = round(PERSISTENCE[Priority.HIGH].longest_s * 1e9)
+    assert records.waiting_notices(10**18 + longest_ns - 10**6) == []
