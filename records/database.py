@@ -16,6 +16,7 @@ from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
 from domain.errors import NewerFormat, Refused
 from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.genealogy import BatchLink
+from domain.performance import Asked, Flood, Performance
 from domain.ports import Person
 from records import audit, batches, cursors, findings, outbox, people, phases, ranges, requests, transitions
 from records.address import Address
@@ -23,6 +24,9 @@ from records.audit import AuditHead, AuditRecord
 from records.engine import Database
 from records.lease import Lease
 from records.looking import look_at_records
+from records.measures import performance_of
+from records.measures.floods import floods_of
+from records.measures.rates import said_between
 from records.memo import Memo
 from records.outbox import NoticeResult, PassedOn, Planned, WaitingNotice
 from records.people import Account
@@ -146,6 +150,21 @@ class SqlRecords:
         """What was said of a batch by alarms, and what people did then, newest first."""
         with self._database.reading() as connection:
             return transitions.transitions_of_batch(connection, batch, limit)
+
+    def said_between(self, start_ns: int, end_ns: int, limit: int) -> Sequence[Transition]:
+        """The newest transitions of start ≤ time < end that may ask for a person, in the order they were said in."""
+        with self._database.reading() as connection:
+            return said_between(connection, start_ns, end_ns, limit)
+
+    def floods(self, asked: Asked) -> Sequence[Flood]:
+        """Alarm floods that overlap a window, in the order of their starts."""
+        with self._database.reading() as connection:
+            return floods_of(connection, asked)
+
+    def performance(self, asked: Asked) -> Performance:
+        """Every measure of the alarm system over a window."""
+        with self._database.reading() as connection:
+            return performance_of(connection, asked)
 
     def list_phases(
         self, start_ns: int | None, end_ns: int | None, unit: str | None, limit: int

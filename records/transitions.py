@@ -56,7 +56,7 @@ def newest_of_alarms(connection: Connection, *, everything: bool) -> list[Transi
     query = query.order_by(
         transitions.c.acknowledged, transitions.c.priority, transitions.c.at_ns.desc(), transitions.c.alarm
     )
-    return [_from_row(row) for row in connection.execute(query).mappings()]
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def listed_transitions(connection: Connection, alarm: str | None, limit: int, after: str | None) -> list[Transition]:
@@ -66,10 +66,10 @@ def listed_transitions(connection: Connection, alarm: str | None, limit: int, af
         query = query.where(transitions.c.alarm == alarm)
     if after is None:
         query = query.order_by(transitions.c.sequence.desc()).limit(limit)
-        return [_from_row(row) for row in connection.execute(query).mappings()]
+        return [from_row(row) for row in connection.execute(query).mappings()]
     place = select(transitions.c.sequence).where(transitions.c.id == after).scalar_subquery()
     query = query.where(transitions.c.sequence > place).order_by(transitions.c.sequence).limit(limit)
-    return [_from_row(row) for row in connection.execute(query).mappings()][::-1]
+    return [from_row(row) for row in connection.execute(query).mappings()][::-1]
 
 
 def transitions_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Transition]:
@@ -85,7 +85,7 @@ def transitions_of_batch(connection: Connection, batch: str, limit: int) -> list
     """The transitions that name a batch, newest first."""
     query = select(transitions).where(transitions.c.batch == batch)
     query = query.order_by(transitions.c.sequence.desc()).limit(limit)
-    return [_from_row(row) for row in connection.execute(query).mappings()]
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def newest_sequence(connection: Connection) -> int:
@@ -102,7 +102,8 @@ def _to_row(transition: Transition) -> dict[str, object]:
     return row
 
 
-def _from_row(row: RowMapping) -> Transition:
+def from_row(row: RowMapping) -> Transition:
+    """A row of `transitions` as what was said."""
     known = {name: row[name] for name in _FACTS}
     shelved = known["shelved_priority"]
     known["shelved_priority"] = None if shelved is None else Priority(shelved)
