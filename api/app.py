@@ -15,7 +15,21 @@ from api.context import Context
 from api.dependencies import Dependencies
 from api.guard import Guard
 from api.render import STATIC, Pages
-from api.routes import alarms, batch, batches, findings, flow, health, influx, live, pages, recipes, samples, tags
+from api.routes import (
+    alarms,
+    batch,
+    batches,
+    findings,
+    flow,
+    health,
+    influx,
+    live,
+    pages,
+    performance,
+    recipes,
+    samples,
+    tags,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +39,7 @@ DESCRIPTION = (
     "Reading is open to whoever reaches the port, unless it is closed; every write needs a person and their role."
 )
 
-ROUTES = (tags, samples, batches, batch, findings, alarms, flow, live, health, recipes, influx, pages)
+ROUTES = (tags, samples, batches, batch, findings, performance, alarms, flow, live, health, recipes, influx, pages)
 """Modules with a router; each route has a line in `api.access`."""
 
 

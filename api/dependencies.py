@@ -10,6 +10,7 @@ from api.stream import Feed
 from domain.approvals import Standing
 from domain.entries import Quarantined
 from domain.figures import Reading
+from domain.performance import Episode, Performance, PositionNow, Positions
 from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader
 from domain.recipes import Recipe
 from domain.rules import Rulebook
@@ -74,6 +75,27 @@ class TextReader(Protocol):
 
     def read(self, tag: int, start_ns: int, end_ns: int, limit: int) -> Sequence[TextRow]:
         """Rows with start ≤ time < end in time order, at most `limit`."""
+        ...
+
+
+class Measures(Protocol):
+    """How the alarm system behaves. Calls block: never on an event loop."""
+
+    @property
+    def positions(self) -> Positions:
+        """The operator positions whose load is measured."""
+        ...
+
+    def now(self, now_ns: int) -> Sequence[PositionNow]:
+        """What each position has to deal with."""
+        ...
+
+    def episodes(self, start_ns: int, end_ns: int) -> Sequence[Episode]:
+        """Alarms that followed one another, what began last first."""
+        ...
+
+    def performance(self, start_ns: int, end_ns: int, position: str | None) -> Performance:
+        """Every measure of a time."""
         ...
 
 
@@ -185,6 +207,7 @@ class Dependencies:
     judging: Callable[[], Sequence[Recipe]] | None = None
     set_points: Callable[[int, int, int], Sequence[SetPointStep]] = no_steps
     texts: TextReader | None = None
+    measures: Measures | None = None
     amount_fault: AmountFault = any_unit
     influx_databases: tuple[str, ...] = ("thermowell",)
     grafana: Elsewhere | None = None

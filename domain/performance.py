@@ -220,3 +220,16 @@ def by_position(transitions: Iterable[Transition], positions: Positions) -> Mapp
     for transition in transitions:
         found[positions.of(transition.unit)].append(transition)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PositionNow:
+    """What one position has to deal with now: the flood if there is one, else the last ten minutes."""
+
+    position: str
+    flood: Flood | None
+    in_ten_minutes: int
+    episodes: Sequence[Episode]  # what began last first
+    by_priority: Mapping[str, int]  # annunciations, the worst first
+    by_unit: Mapping[str, int]  # annunciations, the most first
+    digest: Sequence[str]  # lines for people

@@ -25,6 +25,7 @@ from service.https import Renewing, usable
 from service.keeping import journal_there, open_records
 from service.loop_delay import watch_loop
 from service.machine import build_figures, certificate_figures, process_figures
+from service.measuring import Measuring
 from service.ranges.standing import judging_recipes, standings_of
 from service.roles import WEB
 from service.set_points import recorded_steps
@@ -69,6 +70,7 @@ async def run_web(configuration: Configuration) -> None:
         budgets=lambda: _budgets(files),
         set_points=partial(recorded_steps, history),
         texts=JournaledTexts(journal),
+        measures=Measuring(records, configuration.positions),
         influx_databases=tuple(
             dict.fromkeys(["thermowell", *(one.influxdb.bucket for one in configuration.mirrors.values())]),
         ),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from domain.errors import Complaint, ConfigError
+from domain.performance import Positions
 from domain.recipes import Recipe
 from domain.rules import Rulebook
 from domain.tags import Tag
@@ -19,6 +20,7 @@ from service.config.drift import learn_warnings
 from service.config.model import ClockFile, ClockText, ConfigFile, DeadmanText, Mirror, ModelText, Notify, Source
 from service.config.models import drafted_models
 from service.config.network import Network, network_of, remarks
+from service.config.positions import positions_of
 from service.config.quantities import registry
 from service.config.reached import check_sources
 from service.config.records import records_of
@@ -48,6 +50,7 @@ class Configuration:
     routes: Mapping[str, Route]  # of MQTT tags, by tag name
     rulebook: Rulebook
     notify: Mapping[str, Notify]
+    positions: Positions
     log: Literal["text", "json"]
     deadman: DeadmanText | None
     mirrors: Mapping[str, Mirror]
@@ -89,6 +92,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     _check_notify(document, file, path, complaints)
     _check_mirrors(document, file, path, complaints)
     _check_deadman(document, file, path, complaints)
+    positions = positions_of(document, file.positions, file.units, complaints)
     records = records_of(document, file.records.postgresql, path, complaints)
     if complaints:
         raise ConfigError(tuple(complaints))
@@ -111,6 +115,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         rulebook=hashed(replace(rulebook, models=models)),
         models=file.models,
         notify=file.notify,
+        positions=positions,
         log=file.log.format,
         deadman=file.deadman,
         mirrors=file.mirrors,

@@ -622,6 +622,12 @@ class ShiftsText(Section):
     starts: tuple[str, ...] = Field(min_length=1, max_length=24)
 
 
+class PositionText(Section):
+    """A seat from which an operator answers alarms: whose load is measured."""
+
+    units: tuple[str, ...] = ()  # names, or patterns such as `R1*`; none: all that no other position has
+
+
 class PostgreSql(Section):
     """A database of a PostgreSQL server."""
 
@@ -779,6 +785,7 @@ class ConfigFile(Section):
     budgets: dict[str, BudgetText] = {}
     shifts: ShiftsText | None = None
     drift: PlantDrift = PlantDrift()
+    positions: dict[str, PositionText] = {}
     notify: dict[str, Notify] = {}
     log: LogText = LogText()
     deadman: DeadmanText | None = None

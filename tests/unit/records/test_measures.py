@@ -83,7 +83,7 @@ def rush(count: int, begin_ns: int, every_ns: int, alarm: int = 0) -> list[Trans
 def test_every_measure_is_what_a_slow_count_says(address: Address) -> None:
     with SqlRecords.open(address) as records:
 
-        @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(LIVES, st.sampled_from((None, "north", "south", "rest")), st.integers(0, 4))
         @example([(0, "activated", 0, 0, Priority.HIGH)] * 11, None, 0)
         @example([(each % 6, "activated", MINUTE_NS, 0, Priority.LOW) for each in range(45)], None, 0)
