@@ -77,7 +77,7 @@ def transitions_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, T
     found: dict[str, Transition] = {}
     for chunk in in_chunks(ids):
         query = select(transitions).where(transitions.c.id.in_(chunk))
-        found |= {row["id"]: _from_row(row) for row in connection.execute(query).mappings()}
+        found |= {row["id"]: from_row(row) for row in connection.execute(query).mappings()}
     return found
 
 
