@@ -235,8 +235,14 @@ class Alarm:
         """Make the next transition; what it does not change is as it was in the last one."""
         number = 1 if self.newest is None else self.newest.number + 1
         told = self._told(member)
+        is_news = what in ("activated", "severity") or (what == "unshelved" and facts.active and not person)
+        announces = is_news and not facts.is_put_away and not facts.acknowledged
         said = replace(
             told,
+            announces=announces,
+            asked_ns=at_ns if announces else told.asked_ns,
+            activated_ns=at_ns if what == "activated" else told.activated_ns,
+            acknowledged_ns=(at_ns if what == "acknowledged" else told.acknowledged_ns) if facts.acknowledged else None,
             id=f"{self.id}.{number}",
             number=number,
             at_ns=at_ns,
@@ -282,6 +288,9 @@ class Alarm:
             respond_within_ns=rule.respond_within_ns,
             occurrence=occurrence if active else occurrence + 1,
             since_ns=self.newest.since_ns if active and self.newest is not None else finding.onset_ns,
+            activated_ns=None if self.newest is None else self.newest.activated_ns,
+            asked_ns=None if self.newest is None else self.newest.asked_ns,
+            acknowledged_ns=None if self.newest is None else self.newest.acknowledged_ns,
         )
 
     def _with_its_hints(self, finding: Finding) -> str:

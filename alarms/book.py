@@ -127,7 +127,7 @@ class AlarmBook:
         self._plan(alarm)
         return transitions
 
-    def _do(self, alarm: Alarm, action: PersonAction) -> list[Transition]:
+    def _do(self, alarm: Alarm, action: PersonAction) -> list[Transition]:  # noqa: C901, PLR0912  a case for each kind
         facts = alarm.facts
         match action.kind:
             case ActionKind.ACKNOWLEDGE:
@@ -143,6 +143,18 @@ class AlarmBook:
                 what, facts = "unshelved", replace(facts, shelved_until_ns=None, shelved_priority=None)
             case ActionKind.COMMENT:
                 what = "commented"
+            case ActionKind.OUT_OF_SERVICE:
+                if facts.out_of_service:
+                    return []
+                what, facts = "out_of_service", replace(facts, out_of_service=True)
+            case ActionKind.RETURN_TO_SERVICE:
+                if not facts.out_of_service:
+                    return []
+                what, facts = "returned_to_service", replace(facts, out_of_service=False)
+            case ActionKind.RESET:
+                if not facts.latched:
+                    return []
+                what, facts = "reset", replace(facts, latched=False)
             case _:
                 message = f"{action.kind} is said of {_SAID_OF[action.kind]}, not of an alarm"
                 raise Refused(message)

@@ -1,6 +1,7 @@
 """Alarms as independent facts, and the ISA-18.2 state that follows from them."""
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.rules import Priority
@@ -19,6 +20,25 @@ class AlarmState(enum.StrEnum):
     OUT_OF_SERVICE = "OOSRV"
 
 
+WHATS: Mapping[str, str] = {
+    "activated": "it became active",
+    "severity": "it became worse",
+    "eased": "it is less bad, and active",
+    "returned": "it is no longer active",
+    "realarmed": "it still stands after its re-alarm time",
+    "acknowledged": "a person has seen it",
+    "commented": "a person said something of it",
+    "shelved": "a person put it away, for a time",
+    "unshelved": "a person took it back, or the time is over",
+    "suppressed": "by design nobody need respond to it now",
+    "unsuppressed": "the reason for that is over",
+    "out_of_service": "a person took it out of service",
+    "returned_to_service": "a person put it back into service",
+    "reset": "a person let go what was latched",
+}
+"""What may happen to an alarm, as `Transition.what` names it."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmFacts:
     """What is known of one alarm; none of these facts hides another."""
@@ -29,7 +49,13 @@ class AlarmFacts:
     shelved_until_ns: int | None = None
     shelved_priority: Priority | None = None  # what was shelved; anything worse ends the shelf
     suppressed: bool = False
+    suppressed_by: str = ""  # why, in words: `R101 is idle`
     out_of_service: bool = False
+
+    @property
+    def is_put_away(self) -> bool:
+        """Whether it is kept from people, for a time or by design: it neither sounds nor is anybody told."""
+        return self.shelved_until_ns is not None or self.suppressed or self.out_of_service
 
     @property
     def state(self) -> AlarmState:
@@ -55,7 +81,7 @@ class Transition:
     alarm: str  # the alarm's id, stable over occurrences
     number: int  # from 1, per alarm
     at_ns: int
-    what: str  # activated | returned | acknowledged | shelved | unshelved | severity (rose) | eased | commented
+    what: str  # one of `WHATS`
     facts: AlarmFacts
     priority: Priority
     rule: str
@@ -75,6 +101,20 @@ class Transition:
     respond_within_ns: int | None = None
     occurrence: int = 0  # how often it has become active
     since_ns: int | None = None  # the onset of what made it active, this time
+    announces: bool = False  # it is news: it sounds and is told; never of an alarm that is put away
+    alarm_class: str = ""
+    first_in_group: str = ""  # alarms of one cause, of which the first one tells
+    position: str = ""  # the operator's, who responds
+    dcs_alarm: str = ""  # the control system's alarm of the same condition, which sounds instead of this one …
+    dcs_priority: Priority | None = None  # … until this one is worse; None: whatever it becomes
+    activated_ns: int | None = None  # `at_ns` of the last "activated": how long it stands
+    asked_ns: int | None = None  # when people were last asked to respond to it as it is; None: they were not
+    acknowledged_ns: int | None = None  # when a person acknowledged it as it is; None: nobody did
+
+    @property
+    def is_told_by_dcs(self) -> bool:
+        """Whether the control system sounds for it already, for something at least as bad."""
+        return bool(self.dcs_alarm) and (self.dcs_priority is None or self.priority >= self.dcs_priority)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,9 @@ class ActionKind(enum.StrEnum):
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
     COMMENT = "comment"
+    OUT_OF_SERVICE = "out_of_service"  # until somebody says `return_to_service`
+    RETURN_TO_SERVICE = "return_to_service"
+    RESET = "reset"  # lets go an alarm that is latched
     APPROVE_RANGES = "approve_ranges"  # of a proposal; the core journals it as `RecipeApproved`
     REJECT_RANGES = "reject_ranges"  # a second person turns a proposal down
     WITHDRAW_RANGES = "withdraw_ranges"  # who proposed takes it back

@@ -113,6 +113,7 @@ transitions = Table(
     Column("shelved_until_ns", BigInteger),
     Column("shelved_priority", Integer),
     Column("suppressed", Boolean, nullable=False),
+    _text("suppressed_by"),
     Column("out_of_service", Boolean, nullable=False),
     Column("priority", Integer, nullable=False),
     _text("rule"),
@@ -132,8 +133,25 @@ transitions = Table(
     Column("respond_within_ns", BigInteger),
     Column("occurrence", BigInteger, nullable=False),
     Column("since_ns", BigInteger),
+    Column("announces", Boolean, nullable=False),
+    *(_text(name) for name in ("alarm_class", "first_in_group", "position", "dcs_alarm")),
+    Column("dcs_priority", Integer),
+    *(Column(name, BigInteger) for name in ("activated_ns", "asked_ns", "acknowledged_ns")),
     Index("transitions_of_alarm", "alarm", "sequence"),
     Index("transitions_of_batch", "batch", "sequence"),
+    Index("transitions_by_time", "at_ns"),
+)
+
+equipment_states = Table(
+    "equipment_states",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    _text("unit"),
+    _text("state"),  # as the configuration maps its tag; empty: not known
+    Column("since_ns", BigInteger, nullable=False),
+    Column("entry", BigInteger, nullable=False),  # its place in the journal
+    Column("row", BigInteger, nullable=False),
+    UniqueConstraint("unit", "entry", "row"),
 )
 
 alarms_now = Table(

@@ -10,7 +10,7 @@ from domain.rules import Priority
 from records.chunks import in_chunks
 from records.tables import alarms_now, transitions
 
-_PLAIN = tuple(field.name for field in fields(Transition) if field.name not in {"facts", "priority"})
+_PLAIN = tuple(field.name for field in fields(Transition) if field.name not in {"facts", "priority", "dcs_priority"})
 _FACTS = tuple(field.name for field in fields(AlarmFacts))
 
 
@@ -96,9 +96,10 @@ def newest_sequence(connection: Connection) -> int:
 def _to_row(transition: Transition) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(transition, name) for name in _PLAIN}
     row |= {name: getattr(transition.facts, name) for name in _FACTS}
-    shelved = transition.facts.shelved_priority
+    shelved, dcs = transition.facts.shelved_priority, transition.dcs_priority
     row["priority"] = int(transition.priority)
     row["shelved_priority"] = None if shelved is None else int(shelved)
+    row["dcs_priority"] = None if dcs is None else int(dcs)
     return row
 
 
@@ -111,4 +112,5 @@ def from_row(row: RowMapping) -> Transition:
         **{name: row[name] for name in _PLAIN},
         facts=AlarmFacts(**known),
         priority=Priority(row["priority"]),
+        dcs_priority=None if row["dcs_priority"] is None else Priority(row["dcs_priority"]),
     )

@@ -38,7 +38,10 @@ def test_a_file_of_an_earlier_release_is_brought_up_with_all_that_is_in_it(dump:
     with SqlRecords.open(path, wall_ns=lambda: WALL_NS) as records:
         assert records.list_findings(None, None, None, 9) == [finding()]
         assert records.list_phases(None, None, None, 9) == [phase()]
-        assert records.transitions(None, 9) == [transition(number=2, what="returned"), transition()]
+        assert records.transitions(None, 9) == [
+            transition(number=2, what="returned"),
+            transition(announces=True),
+        ]
         assert records.notices(9) == [(notice(), "pending")]
         assert records.waiting_requests() == [action("a2")]
         assert (records.cursor_of("judging"), records.snapshot_of("judging")) == (3, (Position(2), b"\x00state"))
