@@ -20,7 +20,7 @@ class AlarmState(enum.StrEnum):
     OUT_OF_SERVICE = "OOSRV"
 
 
-WHATS: Mapping[str, str] = {
+CHANGES: Mapping[str, str] = {
     "activated": "it became active",
     "severity": "it became worse",
     "eased": "it is less bad, and active",
@@ -81,7 +81,7 @@ class Transition:
     alarm: str  # the alarm's id, stable over occurrences
     number: int  # from 1, per alarm
     at_ns: int
-    what: str  # one of `WHATS`
+    what: str  # one of `CHANGES`
     facts: AlarmFacts
     priority: Priority
     rule: str
