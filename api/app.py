@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
 from api import problems
@@ -14,6 +15,7 @@ from api.alarm_list import AlarmList
 from api.context import Context
 from api.dependencies import Dependencies
 from api.guard import Guard
+from api.navigation import places_of
 from api.render import STATIC, Pages
 from api.routes import (
     alarms,
@@ -71,13 +73,18 @@ def create_app(deps: Dependencies) -> FastAPI:
     )
     app.state.context = context
     app.state.alarm_list = AlarmList(deps.records)
-    app.state.pages = Pages(deps)
     problems.install(app)
     for module in ROUTES:
         app.include_router(module.router)
+    app.state.pages = Pages(deps, places_of(_page_paths()))
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(Guard, context=context)
     return app
+
+
+def _page_paths() -> list[str]:
+    """The paths of all routes without parameters; the navigation points at those that it knows."""
+    return [route.path for module in ROUTES for route in module.router.routes if isinstance(route, APIRoute)]
 
 
 async def _follow(deps: Dependencies) -> None:

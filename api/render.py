@@ -1,6 +1,7 @@
 """The pages, rendered; what moves on them is filled in by their scripts."""
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -8,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from api.dependencies import Dependencies
+from api.navigation import Place, current_of
 from api.shapes import Shape, unit_label
 from api.stream import Standstill
 from domain.equipment import UnitModel
@@ -34,9 +36,9 @@ _FIRST = ("TT", "PT", "AT", "LT")
 class Pages:
     """The templates, and what each page has to know before its scripts ask for more."""
 
-    def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
-        self._root = ""
+    def __init__(self, deps: Dependencies, places: Sequence[Place] = ()) -> None:
+        self._deps, self._places = deps, tuple(places)
+        self._root = self._path = ""
         self._environment = Environment(
             loader=FileSystemLoader(HERE / "pages"),
             autoescape=select_autoescape(),
@@ -45,10 +47,13 @@ class Pages:
             lstrip_blocks=True,
         )
 
-    def under(self, root: str) -> "Pages":
-        """The same pages with links that begin at `root`, the path that a proxy puts before ours; empty: none."""
+    def under(self, root: str, path: str = "") -> "Pages":
+        """The same pages with links that begin at `root`, the path that a proxy puts before ours; empty: none.
+
+        `path` is the page that is asked for, behind that root: the navigation marks it.
+        """
         pages = copy.copy(self)
-        pages._root = root  # noqa: SLF001  its own kind
+        pages._root, pages._path = root, path  # noqa: SLF001  its own kind
         return pages
 
     def overview(self) -> str:
@@ -78,6 +83,8 @@ class Pages:
         return self._environment.get_template(template).render(
             site=deps.site,
             root=self._root,
+            places=self._places,
+            current=current_of(self._places, self._path),
             version=deps.version,
             simulated=deps.simulated,
             speed=f"{deps.clock.speed:g}",

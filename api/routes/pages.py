@@ -25,7 +25,8 @@ _UNSTORED = {"Cache-Control": "no-store"}
 
 def _pages(request: Request) -> Pages:
     pages = cast("Pages", request.app.state.pages)
-    return pages.under(request.scope["root_path"])
+    root = request.scope["root_path"]
+    return pages.under(root, request.scope["path"].removeprefix(root))
 
 
 @router.get("/")
