@@ -1,4 +1,4 @@
-"""When so much happens that single messages hide it: digests instead, for one channel. Pure: times are arguments.
+"""When so much happens that single messages hide it: digests instead, for one recipient. Pure: times are arguments.
 
 Everything is told; only the number of messages is bounded. Times are the wall's, because people live by it.
 """
@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from alarms.wording import ANYBODY, Reader, digest_words
 from domain.alarms import Notice
 from domain.rules import Priority
 from domain.time import HOUR_NS, MINUTE_NS
@@ -22,7 +23,6 @@ _FIRST_PAUSE_NS = MINUTE_NS  # between digests; doubles with each digest of the 
 _LONGEST_PAUSE_NS = 2 * MINUTE_NS  # while there is news
 _LONGEST_CHATTER_PAUSE_NS = 15 * MINUTE_NS  # while the same alarms only come and go
 _ALARMS_REMEMBERED = 1_000
-_LINES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,13 @@ class Letter:
 
 
 class FloodGate:
-    """Decides for one channel what goes out now; what it holds back stays in the outbox until the next time."""
+    """Decides for one recipient what goes out now; what it holds back stays in the outbox until the next time.
 
-    def __init__(self) -> None:
+    What was kept over the recipient's quiet hours (notices of kind "quiet") is one digest as soon as they end.
+    """
+
+    def __init__(self, reader: Reader = ANYBODY) -> None:
+        self._reader = reader
         self._singles_ns: deque[int] = deque(maxlen=FLOOD_ABOVE)
         self._digests_ns: deque[int] = deque(maxlen=64)
         self._said: dict[str, deque[tuple[int, Priority]]] = {}  # by alarm, the one that spoke last at the end
@@ -47,14 +51,17 @@ class FloodGate:
     def admit(self, now_ns: int, waiting: Sequence[Notice]) -> list[Letter]:
         """What to send of all that waits: single letters while they are few, else one digest when it is due."""
         self._forget(now_ns)
+        quiet = [notice for notice in waiting if notice.kind == "quiet"]
+        letters = [digest_of(quiet, self._reader, quiet=True)] if quiet else []
+        waiting = [notice for notice in waiting if notice.kind != "quiet"]
         calm, chatter = self._sorted(waiting)
         if len(calm) > FLOOD_ABOVE - len(self._singles_ns):
             calm, held_back, news = [], list(waiting), True
         else:
             held_back, news = chatter, False
-        letters = [letter_of(notice) for notice in calm]
+        letters += [letter_of(notice) for notice in calm]
         if held_back and self._digest_is_due(now_ns, held_back, news=news):
-            letters.append(digest_of(held_back))
+            letters.append(digest_of(held_back, self._reader))
         return letters
 
     def told(self, now_ns: int, letter: Letter) -> None:
@@ -110,19 +117,11 @@ def letter_of(notice: Notice) -> Letter:
     return Letter((notice,), notice.title, notice.text)
 
 
-def digest_of(notices: Sequence[Notice]) -> Letter:
-    """Several notices as one message, the most severe first; each is named with its transition."""
+def digest_of(notices: Sequence[Notice], reader: Reader = ANYBODY, *, quiet: bool = False) -> Letter:
+    """Several notices as one message. `quiet`: they were kept over the hours in which the reader is not disturbed."""
     if len(notices) == 1:
         return replace(letter_of(notices[0]), held_back=True)
-    worst_first = sorted(notices, key=lambda notice: (notice.priority, notice.at_ns))
-    lines = [
-        f"- {notice.title}: {notice.text.partition(chr(10))[0]} (transition {notice.transition})"
-        for notice in worst_first[:_LINES]
-    ]
-    if len(notices) > _LINES:
-        lines.append(f"… and {len(notices) - _LINES} more; the page lists all.")
-    title = f"{len(notices)} messages in one; worst: {worst_first[0].title}"
-    text = "\n".join(["Much happened within a few minutes, so it comes as one message.", *lines])
+    title, text = digest_words(notices, reader, quiet=quiet)
     return Letter(tuple(notices), title, text, held_back=True)
 
 

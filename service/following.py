@@ -13,6 +13,7 @@ from service.config.build import Configuration
 from service.judging import NAME as JUDGING
 from service.judging import Effects, Followed, Judge
 from service.parts import Bell, Parts
+from service.tellers import directory_of, readers_of
 from service.telling.outbox import Outbox
 from service.telling.standing import OutboxLook, ToldTally, log_changes
 from service.verdicts import make_judge
@@ -58,7 +59,13 @@ class Judging:
 def judging_on(ground: Ground) -> Judging:
     """The judge as the records left it. RetryLater while they are away."""
     parts, records, bell = ground.parts, ground.records, ground.bell
-    outbox = Outbox(records, parts.channels, wall_ns=parts.wall_ns)
+    outbox = Outbox(
+        records,
+        parts.channels,
+        directory=directory_of(ground.configuration),
+        readers=readers_of(ground.configuration),
+        wall_ns=parts.wall_ns,
+    )
     waiting = OutboxLook(records, [channel.name for channel in parts.channels], parts.clock.now_ns)
     told = ToldTally(records.alarms())
 

@@ -1,10 +1,13 @@
 """Who is told, by which channel, and in which words: from the `notify` section."""
 
-from alarms.routing import Audience, Wording
+from alarms.routing import Audience
+from alarms.wording import Reader, Wording
 from domain.ports import Channel
 from domain.rules import Priority
 from service.config.build import Configuration
+from service.telling.addressing import Directory
 from service.telling.channels import AppriseChannel, ConsoleChannel
+from service.telling.persons import people_directory, reader_of
 
 _CONSOLE = "console://"
 
@@ -23,8 +26,27 @@ def channels_of(configuration: Configuration) -> list[Channel]:
 
 
 def audiences_of(configuration: Configuration) -> list[Audience]:
-    """Who hears of which priority."""
-    return [Audience(name, Priority[entry.priority.upper()]) for name, entry in configuration.notify.items()]
+    """Who hears of which priority: channels, and the names of people.
+
+    A channel that people are told by is told nothing by itself, unless it has a priority of its own.
+    """
+    channels = [
+        Audience(name, Priority[entry.priority.upper()])
+        for name, entry in configuration.notify.items()
+        if name not in configuration.ways
+    ]
+    people = [Audience(each.name, each.priority) for each in configuration.people.values() if each.priority is not None]
+    return [*channels, *people]
+
+
+def directory_of(configuration: Configuration) -> Directory:
+    """Who the names are that notices are addressed to and that are no channels."""
+    return people_directory(configuration.people, wording_of(configuration))
+
+
+def readers_of(configuration: Configuration) -> dict[str, Reader]:
+    """How each person reads."""
+    return {name: reader_of(person) for name, person in configuration.people.items()}
 
 
 def wording_of(configuration: Configuration) -> Wording:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from alarms.recipients import Recipient
 from domain.errors import Complaint, ConfigError
 from domain.performance import Positions
 from domain.recipes import Recipe
@@ -20,6 +21,7 @@ from service.config.drift import learn_warnings
 from service.config.model import ClockFile, ClockText, ConfigFile, DeadmanText, Mirror, ModelText, Notify, Source
 from service.config.models import drafted_models
 from service.config.network import Network, network_of, remarks
+from service.config.people import recipients, ways
 from service.config.positions import positions_of
 from service.config.quantities import registry
 from service.config.reached import check_sources
@@ -51,6 +53,8 @@ class Configuration:
     rulebook: Rulebook
     notify: Mapping[str, Notify]
     positions: Positions
+    people: Mapping[str, Recipient]
+    ways: frozenset[str]  # channels that tell nobody but who is told by them
     log: Literal["text", "json"]
     deadman: DeadmanText | None
     mirrors: Mapping[str, Mirror]
@@ -90,6 +94,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     http = network_of(document, file.http, path, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
+    people = recipients(document, file, complaints)
     _check_mirrors(document, file, path, complaints)
     _check_deadman(document, file, path, complaints)
     positions = positions_of(document, file.positions, file.units, complaints)
@@ -116,6 +121,8 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         models=file.models,
         notify=file.notify,
         positions=positions,
+        people=people,
+        ways=ways(file),
         log=file.log.format,
         deadman=file.deadman,
         mirrors=file.mirrors,

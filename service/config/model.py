@@ -668,6 +668,29 @@ class Notify(Section):
         return self
 
 
+class QuietText(Section):
+    """When a person is not disturbed, by their own clock."""
+
+    start: str = Field(alias="from", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    end: str = Field(alias="to", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("quiet hours end when they begin: leave them out, or write another end")
+        return self
+
+
+class PersonText(Section):
+    """Somebody who is told, by which channels, in which language and when."""
+
+    tell: tuple[str, ...] = Field(min_length=1)
+    language: Literal["en", "de"] = "en"
+    zone: str = "UTC"
+    quiet: QuietText | None = None
+    priority: PriorityName | None = None  # left out: high, or where there is a rota only as that one says
+
+
 class LogText(Section):
     """How the service's log lines look."""
 
@@ -787,6 +810,8 @@ class ConfigFile(Section):
     drift: PlantDrift = PlantDrift()
     positions: dict[str, PositionText] = {}
     notify: dict[str, Notify] = {}
+    people: dict[str, PersonText] = {}
+    translations: dict[Literal["en", "de"], dict[str, str]] = {}  # texts of this file in other languages
     log: LogText = LogText()
     deadman: DeadmanText | None = None
     mirrors: dict[str, Mirror] = {}

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Protocol
 
 from alarms.flood import FloodGate, Letter
+from alarms.wording import ANYBODY, Reader
 from domain.alarms import Notice
 from domain.errors import AskedToWait, MayHaveArrived, Refused, RetryLater
 from domain.figures import Reading
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
 _NEVER = 2**62
-REPEATED = "This may repeat a message already delivered: the answer to an earlier copy did not arrive."
+REPEATED = ANYBODY.says("repeated")
 
 
 class OutboxRecords(AddressRecords, Protocol):
@@ -55,13 +56,15 @@ class Outbox:
         channels: Sequence[Channel],
         *,
         directory: Directory | None = None,
+        readers: Mapping[str, Reader] | None = None,
         patience: Patience | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`directory`: who the names are that are no channels."""
+        """`directory`: who the names are that are no channels; `readers`: how each person reads."""
         self._records = records
         self._channels = {channel.name: channel for channel in channels}
         self._addressing = Addressing(records, directory or {})
+        self._readers = readers or {}
         self._patience = patience or Patience()
         self._wall_ns = wall_ns
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -150,7 +153,8 @@ class Outbox:
         if self._senders[channel.name].hangs:
             return
         for person in await asyncio.to_thread(self._records.waiting_people, self._wall_ns(), channel.name):
-            if not await self._tell(channel, person, gates.setdefault(person, FloodGate())):
+            gate = gates.setdefault(person, FloodGate(self._readers.get(person, ANYBODY)))
+            if not await self._tell(channel, person, gate):
                 return  # the others would wait for the same broken server: look again first what has come
 
     async def _tell(self, channel: Channel, person: str, gate: FloodGate) -> bool:
@@ -175,7 +179,8 @@ class Outbox:
         # Without a result by then, this attempt has died with its process.
         again_ns = self._wall_ns() + round(2 * self._patience.deadline_s * SECOND_NS)
         await self._until_taken(lambda: self._records.notices_begun(ids, again_ns))
-        copy = _copy(letter, doubtful=any(each.doubtful for each in waiting))
+        reader = self._readers.get(letter.notices[0].person, ANYBODY)
+        copy = _copy(letter, reader.says("repeated") if any(each.doubtful for each in waiting) else "")
         came = await self._senders[channel.name].send(copy)
         result = self._result(channel.name, waiting, came)
         # Who was told must not be told again as if it were new: what came of it is kept until it is written.
@@ -224,6 +229,6 @@ class Outbox:
         return NoticeResult(UNCERTAIN if uncertain else PENDING, str(came), next_ns)
 
 
-def _copy(letter: Letter, *, doubtful: bool) -> Notice:
-    text = f"{letter.text}\n{REPEATED}" if doubtful else letter.text
+def _copy(letter: Letter, repeated: str) -> Notice:
+    text = f"{letter.text}\n{repeated}" if repeated else letter.text
     return replace(letter.notices[0], title=letter.title, text=text)

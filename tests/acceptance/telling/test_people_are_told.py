@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from alarms.book import AlarmBook
-from alarms.routing import Audience, Wording, notices_for_all
+from alarms.routing import Audience, notices_for_all
+from alarms.wording import Wording
 from domain.errors import Refused
 from domain.findings import Stage
 from domain.ports import Channel

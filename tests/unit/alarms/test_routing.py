@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from alarms.routing import Audience, Wording, notices_for, notices_for_all
+from alarms.routing import Audience, notices_for, notices_for_all
+from alarms.wording import Wording
 from domain.alarms import AlarmFacts, Transition
 from domain.rules import Priority
 from domain.time import MINUTE_NS, parse_time_ns
