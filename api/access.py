@@ -4,6 +4,7 @@ A route without a line is refused for everybody, so one that is forgotten is fou
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -62,6 +63,11 @@ ACCESS: Mapping[str, Permission | None] = {
 """Method and path of each route, and what whoever asks must be allowed to do."""
 
 
+def origin_of(request: Request) -> str:
+    """The address that a request comes from, behind proxies that are believed."""
+    return "" if request.client is None else request.client.host
+
+
 async def admitted(request: Request, here: Here, credentials: Bearer) -> None:
     """Let a request through to its route, or raise Problem 401 or 403; `request.state.person` is who asks, if known."""
     line = f"{request.method} {request.scope['route'].path}"
@@ -75,4 +81,4 @@ async def admitted(request: Request, here: Here, credentials: Bearer) -> None:
     if not may(person.role, permission):
         detail = f"{person.name} has the role {person.role!r}, which may not {permission}"
         raise Problem(HTTPStatus.FORBIDDEN, detail, parameter="Authorization")
-    request.state.person = person
+    request.state.person = replace(person, origin=origin_of(request))

@@ -260,8 +260,8 @@ class UnitOfWork(Protocol):
         """Put notices into the outbox; one that is there already stays as it is."""
         ...
 
-    def audit(self, action: PersonAction, what: str) -> None:
-        """Write who did what, when and why."""
+    def audit(self, action: PersonAction, what: str, old: str = "", new: str = "", batch: str = "") -> None:
+        """Write who did what, when and why, what was there before and is now, and in which batch."""
         ...
 
     def request_done(self, id_: str, error: str | None) -> None:
@@ -358,10 +358,11 @@ class JournalReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who holds a token."""
+    """Somebody who is known here; `origin` is the address that they ask from, or `cli`."""
 
     name: str
     role: str
+    origin: str = ""
 
 
 class RecordsReader(Protocol):
@@ -428,6 +429,6 @@ class RecordsReader(Protocol):
         """Whose token this is."""
         ...
 
-    def request(self, action: PersonAction) -> None:
-        """Ask the core to apply an action of a person; it answers with a transition."""
+    def request(self, action: PersonAction, by: Person | None = None) -> None:
+        """Ask the core to apply an action of a person; it answers with a transition. `by`: role and origin, kept."""
         ...

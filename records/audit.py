@@ -1,32 +1,48 @@
 """The audit trail: a chain in which each record carries the hash of the one before, so damage has a name.
 
-hash = SHA-256 of the record's fields as JSON (sorted keys, UTF-8), with the previous record's hash among them. A
-changed, missing or inserted record breaks the chain there. That the newest records were cut off can only be seen by
-somebody who kept the head (`AuditHead`) elsewhere.
+hash = SHA-256 of the record's fields as JSON (sorted keys, UTF-8), with the previous record's hash among them. Which
+fields those are follows from the record's `format`, which is among them from format 2 on; older records stay as they
+were hashed. A changed, missing or inserted record breaks the chain there. That the newest records were cut off can only
+be seen by somebody who kept the head (`AuditHead`) elsewhere. Nothing here can be switched off, and the database
+refuses to change or delete what is written (`records.growing`).
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Column, Connection, RowMapping, insert, inspect, select, update
 
 from domain.entries import ActionKind, PersonAction
 from domain.errors import DamagedFile
-from records.tables import audit, people
+from domain.ports import Person
+from domain.time import SECOND_NS
+from records.tables import about, audit, people, requests
 
 FIRST_HASH = "0" * 64
-_HASHED = (
+FORMAT: Final = 2
+_FIRST = (
     *("sequence", "reference", "at_ns", "recorded_ns", "person", "role"),
     *("kind", "subject", "what", "comment", "previous"),
 )
+_HASHED: Mapping[int, tuple[str, ...]] = {
+    1: _FIRST,
+    2: (*_FIRST, "format", "old", "new", "batch", "authoriser", "origin", "zone", "offset_s"),
+}
 _READ_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Who did what to what, when and why. The same `reference` twice is one deed."""
+    """Who did what to what, when, why, and who authorised it. The same `reference` twice is one deed.
+
+    `old` and `new` are what was there before and is now. `origin` is the address that it came from, or `cli`;
+    `authoriser` the second person where there is one. A `role` that is not given is the one that the person holds.
+    """
 
     reference: str
     at_ns: int
@@ -35,17 +51,31 @@ class AuditEntry:
     subject: str
     what: str
     comment: str = ""
+    old: str = ""
+    new: str = ""
+    batch: str = ""
+    authoriser: str = ""
+    origin: str = ""
+    role: str = ""
+
+
+_OF_ENTRY = tuple(field.name for field in fields(AuditEntry))
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """An entry in its place in the chain; `recorded_ns` is the wall's time."""
+    """An entry in its place in the chain; `recorded_ns` is the wall's time.
+
+    `zone` is the plant's, and `offset_s` how far its clock was ahead of UTC at the deed.
+    """
 
     sequence: int
     entry: AuditEntry
     role: str
     recorded_ns: int
     hash: str
+    zone: str = "UTC"
+    offset_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,35 +86,48 @@ class AuditHead:
     hash: str
 
 
-def entry_of(action: PersonAction, what: str) -> AuditEntry:
+def entry_of(action: PersonAction, what: str, old: str = "", new: str = "", batch: str = "") -> AuditEntry:
     """A person's action as an audit entry."""
+    comment = action.comment.strip()
     return AuditEntry(
-        action.id, action.at_ns, action.person, str(action.kind), action.subject, what, action.comment.strip()
+        action.id, action.at_ns, action.person, str(action.kind), action.subject, what, comment, old, new, batch
     )
 
 
 def write_audit(connection: Connection, entry: AuditEntry, recorded_ns: int) -> None:
-    """Append to the chain; a reference that is there already stays as it is."""
+    """Append to the chain; a reference that is there already stays as it is.
+
+    Role and origin of a deed that was asked for are those with which it was asked for.
+    """
     # Two writers at once would fork the chain: the newest record is locked (SQLite has one writer anyway).
     newest = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1).with_for_update()
     before = connection.execute(newest).one_or_none()
     there = select(audit.c.sequence).where(audit.c.reference == entry.reference)
     if connection.execute(there).one_or_none() is not None:
         return
+    by = _asked_by(connection, entry)
+    zone = zone_of(connection)
     row: dict[str, object] = {
+        **{name: getattr(entry, name) for name in _OF_ENTRY},
         "sequence": 1 if before is None else before.sequence + 1,
-        "reference": entry.reference,
-        "at_ns": entry.at_ns,
         "recorded_ns": recorded_ns,
-        "person": entry.person,
-        "role": _role_of(connection, entry.person),
-        "kind": entry.kind,
-        "subject": entry.subject,
-        "what": entry.what,
-        "comment": entry.comment,
+        "role": by.role,
+        "origin": by.origin,
         "previous": FIRST_HASH if before is None else before.hash,
+        "format": FORMAT,
+        "zone": zone,
+        "offset_s": _offset_s(zone, entry.at_ns),
     }
     connection.execute(insert(audit).values(row | {"hash": _hash_of(row)}))
+
+
+def _asked_by(connection: Connection, entry: AuditEntry) -> Person:
+    """In which role, and from where, somebody did it."""
+    if entry.role and entry.origin:
+        return Person(entry.person, entry.role, entry.origin)
+    asked = connection.execute(select(requests.c.role, requests.c.origin).where(requests.c.id == entry.reference))
+    role, origin = asked.one_or_none() or ("", "")
+    return Person(entry.person, entry.role or role or _role_of(connection, entry.person), entry.origin or origin)
 
 
 def _role_of(connection: Connection, person: str) -> str:
@@ -93,27 +136,82 @@ def _role_of(connection: Connection, person: str) -> str:
     return "" if role is None else role
 
 
+def zone_of(connection: Connection) -> str:
+    """The plant's time zone, as it was last told; UTC until then."""
+    told: str | None = connection.execute(select(about.c.value).where(about.c.name == "zone")).scalar()
+    return told or "UTC"
+
+
+def put_zone(connection: Connection, zone: str) -> None:
+    """Keep the plant's time zone."""
+    changed = connection.execute(update(about).where(about.c.name == "zone").values(value=zone))
+    if changed.rowcount == 0:
+        connection.execute(insert(about).values(name="zone", value=zone))
+
+
+def _offset_s(zone: str, at_ns: int) -> int:
+    """How far a zone's clock is ahead of UTC; 0 where this machine knows no such zone, or the time is no date."""
+    try:
+        offset = datetime.fromtimestamp(at_ns // SECOND_NS, UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+        return 0
+    return 0 if offset is None else round(offset.total_seconds())
+
+
 def _hash_of(row: "dict[str, object] | RowMapping") -> str:
-    told = json.dumps({name: row[name] for name in _HASHED}, sort_keys=True, ensure_ascii=False)
+    told = json.dumps({name: row[name] for name in _fields_of(row)}, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def verified_audit(connection: Connection) -> AuditHead:
-    """Walk the whole chain; DamagedFile names the first record that is not as it was written."""
-    expected, previous, after = 1, FIRST_HASH, 0
+def _fields_of(row: "dict[str, object] | RowMapping") -> tuple[str, ...]:
+    """What of a record is hashed. One from before there were formats has none."""
+    format_ = row.get("format", 1)
+    assert isinstance(format_, int)
+    return _HASHED.get(format_, _HASHED[FORMAT])
+
+
+def verified_audit(connection: Connection, heads: Mapping[int, str] | None = None) -> AuditHead:
+    """Walk the whole chain; DamagedFile names the first record that is not as it was written, missing or cut off.
+
+    `heads` are hashes by the number of the record, as they were kept elsewhere.
+    """
+    expected, previous = 1, FIRST_HASH
+    kept = {} if heads is None else dict(heads)
+    stood = 0  # the newest record that a kept head confirms
+    for row in _rows(connection):
+        if row["sequence"] != expected:
+            message = f"audit record {expected} is missing"
+            raise DamagedFile(message)
+        if row["previous"] != previous or row["hash"] != _hash_of(row):
+            message = f"audit record {expected} ({row['kind']} by {row['person']}) is not as it was written"
+            raise DamagedFile(message)
+        if kept.get(expected, row["hash"]) != row["hash"]:
+            message = (
+                f"audit record {expected} ({row['kind']} by {row['person']}) is not the one whose hash was kept "
+                f"elsewhere: the trail was written anew after record {stood}"
+            )
+            raise DamagedFile(message)
+        stood = expected if expected in kept else stood
+        expected, previous = expected + 1, row["hash"]
+    last = max(kept, default=0)
+    if last >= expected:
+        message = f"audit record {expected} is missing: the trail is cut off; a head kept elsewhere is of record {last}"
+        raise DamagedFile(message)
+    return AuditHead(expected - 1, previous)
+
+
+def _rows(connection: Connection) -> Iterator[RowMapping]:
+    """Every record in its order, as far as the table of whichever release has its columns."""
+    there = {column["name"] for column in inspect(connection).get_columns(audit.name)}
+    columns: list[Column[object]] = [column for column in audit.c if column.name in there]
+    after = 0
     while True:
-        some = select(audit).where(audit.c.sequence > after).order_by(audit.c.sequence).limit(_READ_AT_ONCE)
+        some = select(*columns).where(audit.c.sequence > after).order_by(audit.c.sequence).limit(_READ_AT_ONCE)
         rows = connection.execute(some).mappings().all()
         if not rows:
-            return AuditHead(expected - 1, previous)
-        for row in rows:
-            if row["sequence"] != expected:
-                message = f"audit record {expected} is missing"
-                raise DamagedFile(message)
-            if row["previous"] != previous or row["hash"] != _hash_of(row):
-                message = f"audit record {expected} ({row['kind']} by {row['person']}) is not as it was written"
-                raise DamagedFile(message)
-            expected, previous, after = expected + 1, row["hash"], row["sequence"]
+            return
+        yield from rows
+        after = rows[-1]["sequence"]
 
 
 def listed_deeds(connection: Connection, kinds: Sequence[ActionKind], limit: int) -> Sequence[PersonAction]:
@@ -131,13 +229,12 @@ def listed_deeds(connection: Connection, kinds: Sequence[ActionKind], limit: int
 def listed_audit(connection: Connection, limit: int) -> Sequence[AuditRecord]:
     """The newest records, newest first."""
     query = select(audit).order_by(audit.c.sequence.desc()).limit(limit)
-    return [
-        AuditRecord(
-            row["sequence"],
-            AuditEntry(*(row[name] for name in ("reference", "at_ns", "person", "kind", "subject", "what", "comment"))),
-            row["role"],
-            row["recorded_ns"],
-            row["hash"],
-        )
-        for row in connection.execute(query).mappings()
-    ]
+    return [record_of(row) for row in connection.execute(query).mappings()]
+
+
+def record_of(row: RowMapping) -> AuditRecord:
+    """A record of the table `audit`."""
+    entry = AuditEntry(**{name: row[name] for name in _OF_ENTRY})
+    return AuditRecord(
+        row["sequence"], entry, row["role"], row["recorded_ns"], row["hash"], row["zone"], row["offset_s"]
+    )

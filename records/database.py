@@ -20,7 +20,7 @@ from domain.performance import Asked, Flood, Performance
 from domain.ports import Person
 from records import audit, batches, cursors, findings, outbox, people, phases, ranges, requests, transitions
 from records.address import Address
-from records.audit import AuditHead, AuditRecord
+from records.audit import AuditEntry, AuditHead, AuditRecord
 from records.engine import Database
 from records.lease import Lease
 from records.looking import look_at_records
@@ -218,10 +218,10 @@ class SqlRecords:
         with self._database.reading() as connection:
             return people.holder_of(connection, token)
 
-    def request(self, action: PersonAction) -> None:
-        """Ask the core to apply an action of a person; the same id twice is one request."""
+    def request(self, action: PersonAction, by: Person | None = None) -> None:
+        """Ask the core to apply an action of a person; the same id twice is one request. `by`: role and origin."""
         with self._database.writing() as connection:
-            requests.write_request(connection, action)
+            requests.write_request(connection, action, by)
 
     def request_answer(self, id_: str) -> Answer | None:
         """How a person's request stands, if there is one."""
@@ -374,6 +374,11 @@ class SqlRecords:
         """Walk the audit trail; DamagedFile names the first record that is not as it was written."""
         with self._database.reading() as connection:
             return audit.verified_audit(connection)
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Put a deed into the audit trail that changes nothing else here; the same reference twice is one."""
+        with self._database.writing() as connection:
+            audit.write_audit(connection, entry, self._wall_ns())
 
     def list_audit(self, limit: int) -> Sequence[AuditRecord]:
         """The newest audit records, newest first."""

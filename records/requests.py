@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from domain.entries import ActionKind, PersonAction
+from domain.ports import Person
 from records.tables import requests
 
 WAITING, DONE, REFUSED = "waiting", "done", "refused"
@@ -18,8 +19,8 @@ class Answer:
     error: str = ""
 
 
-def write_request(connection: Connection, action: PersonAction) -> None:
-    """Ask once; the same id again changes nothing."""
+def write_request(connection: Connection, action: PersonAction, by: Person | None = None) -> None:
+    """Ask once; the same id again changes nothing. `by` tells the role and the origin for the audit trail."""
     if connection.execute(select(requests.c.id).where(requests.c.id == action.id)).first() is not None:
         return
     connection.execute(
@@ -33,6 +34,8 @@ def write_request(connection: Connection, action: PersonAction) -> None:
             until_ns=action.until_ns,
             state=WAITING,
             error="",
+            role="" if by is None else by.role,
+            origin="" if by is None else by.origin,
         )
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from records.growing import only_grows
 from records.texts import portable_text
 
 metadata = MetaData()
@@ -26,6 +27,11 @@ _Sequence = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only 
 
 def _text(name: str) -> Column[str]:
     return Column(name, portable_text(), nullable=False, default="")
+
+
+def _told(name: str) -> Column[str]:
+    """A text that rows of an earlier release do not have: empty there."""
+    return Column(name, portable_text(), nullable=False, default="", server_default="")
 
 
 def _event_columns() -> list[Column[str] | Column[int]]:
@@ -202,6 +208,13 @@ audit = Table(
     _text("comment"),
     _text("previous"),
     _text("hash"),
+    Column("format", Integer, nullable=False, server_default="1"),  # which fields are hashed
+    *(_told(name) for name in ("old", "new", "batch", "authoriser", "origin", "zone")),
+    Column("offset_s", Integer, nullable=False, server_default="0"),  # the zone's clock was so far ahead of UTC
+    Index("audit_of_person", "person", "sequence"),
+    Index("audit_of_kind", "kind", "sequence"),
+    Index("audit_of_subject", "subject", "sequence"),
+    Index("audit_of_batch", "batch", "sequence"),
 )
 
 people = Table(
@@ -229,6 +242,8 @@ requests = Table(
     Column("until_ns", BigInteger),
     _text("state"),  # waiting | done | refused
     _text("error"),
+    _told("role"),  # that the person held
+    _told("origin"),  # from where it was asked
     Index("requests_by_state", "state", "sequence"),
 )
 
@@ -333,3 +348,5 @@ leases = Table(
     Column("renewals", BigInteger, nullable=False),
     Column("taken_ns", BigInteger, nullable=False),  # wall time, for people
 )
+
+only_grows(audit, findings, transitions, range_proposals, range_versions)

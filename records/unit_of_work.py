@@ -55,9 +55,9 @@ class SqlUnitOfWork:
         """Put notices into the outbox; one that is there already stays as it is."""
         write_notices(self._connection, notices)
 
-    def audit(self, action: PersonAction, what: str) -> None:
-        """Write who did what, when and why; the same action twice is one record."""
-        write_audit(self._connection, entry_of(action, what), self._wall_ns())
+    def audit(self, action: PersonAction, what: str, old: str = "", new: str = "", batch: str = "") -> None:
+        """Write who did what, when and why, what was there before and is now; the same action twice is one record."""
+        write_audit(self._connection, entry_of(action, what, old, new, batch), self._wall_ns())
 
     def decided(self, decision: Decision, at: Position) -> None:
         """Write an approved version and its audit, or why it was refused, and answer the request."""

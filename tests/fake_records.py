@@ -173,7 +173,7 @@ class MemoryRecords:
                 return Person(account.name, account.role)
         return None
 
-    def request(self, action: PersonAction) -> None:
+    def request(self, action: PersonAction, by: Person | None = None) -> None:
         with self._lock:
             self._decided.requests.setdefault(action.id, (action, Answer("waiting")))
 
@@ -374,8 +374,8 @@ class _MemoryWork:
             self._decided.notices.setdefault(each.id, WaitingNotice(each, 0, doubtful=False))
             self._decided.states.setdefault(each.id, (PENDING, 0))
 
-    def audit(self, action: PersonAction, what: str) -> None:
-        self.audit_entry(entry_of(action, what))
+    def audit(self, action: PersonAction, what: str, old: str = "", new: str = "", batch: str = "") -> None:
+        self.audit_entry(entry_of(action, what, old, new, batch))
 
     def audit_entry(self, entry: AuditEntry) -> None:
         trail = self._decided.audit

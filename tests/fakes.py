@@ -205,7 +205,7 @@ class RecordsInMemory:
     def person_of(self, token: str) -> Person | None:
         return self.people.get(token)
 
-    def request(self, action: PersonAction) -> None:
+    def request(self, action: PersonAction, by: Person | None = None) -> None:
         self.requests.append(action)
 
     def phases_of(self, batch: str, limit: int) -> Sequence[PhaseRecord]:

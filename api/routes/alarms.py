@@ -110,7 +110,7 @@ async def acknowledge(here: Here, alarm: str, said: Said, person: Somebody) -> R
     if newest.facts.acknowledged:
         detail = f"{alarm!r} is acknowledged already"
         raise Problem(HTTPStatus.CONFLICT, detail, parameter="alarm")
-    return await _apply(here, newest, _action(here, newest, person, ActionKind.ACKNOWLEDGE, said.comment))
+    return await _apply(here, newest, person, _action(here, newest, person, ActionKind.ACKNOWLEDGE, said.comment))
 
 
 @router.post("/{alarm:path}/shelve")
@@ -121,7 +121,7 @@ async def shelve(here: Here, alarm: str, said: Shelving, person: Somebody) -> Re
     if not now_ns < until_ns <= now_ns + SHELVED_AT_MOST_NS:
         raise bad("until", f"{said.until!r} is not within the next {SHELVED_AT_MOST_NS // HOUR_NS} h")
     newest = await _newest(here, alarm)
-    return await _apply(here, newest, _action(here, newest, person, ActionKind.SHELVE, said.comment, until_ns))
+    return await _apply(here, newest, person, _action(here, newest, person, ActionKind.SHELVE, said.comment, until_ns))
 
 
 @router.post("/{alarm:path}/unshelve")
@@ -130,14 +130,14 @@ async def unshelve(here: Here, alarm: str, said: Said, person: Somebody) -> Resp
     newest = await _newest(here, alarm)
     if newest.facts.shelved_until_ns is None:
         raise Problem(HTTPStatus.CONFLICT, f"{alarm!r} is not shelved", parameter="alarm")
-    return await _apply(here, newest, _action(here, newest, person, ActionKind.UNSHELVE, said.comment))
+    return await _apply(here, newest, person, _action(here, newest, person, ActionKind.UNSHELVE, said.comment))
 
 
 @router.post("/{alarm:path}/comment")
 async def comment(here: Here, alarm: str, said: Said, person: Somebody) -> Response:
     """Add a comment to an alarm's record. Answers like `acknowledge`."""
     newest = await _newest(here, alarm)
-    return await _apply(here, newest, _action(here, newest, person, ActionKind.COMMENT, said.comment))
+    return await _apply(here, newest, person, _action(here, newest, person, ActionKind.COMMENT, said.comment))
 
 
 async def _newest(here: Context, alarm: str) -> Transition:
@@ -158,9 +158,9 @@ def _action(
     return PersonAction(here.deps.new_id(), here.now_ns(), person.name, kind, newest.alarm, comment, until_ns)
 
 
-async def _apply(here: Context, before: Transition, action: PersonAction) -> Response:
+async def _apply(here: Context, before: Transition, person: Person, action: PersonAction) -> Response:
     """Ask the core, and wait a little for what it makes of it: the alarm state has one writer, and it is not we."""
-    await here.lanes.light.run(lambda: here.deps.records.request(action))
+    await here.lanes.light.run(lambda: here.deps.records.request(action, person))
     here.deps.wake_core()
     for _ in range(round(APPLIED_WITHIN_S / LOOK_EVERY_S)):
         history = await here.lanes.light.run(lambda: here.deps.records.transitions(action.subject, 20))

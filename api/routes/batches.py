@@ -166,6 +166,6 @@ async def correct(here: Here, hold: str, said: Correction, person: Somebody) -> 
     true_ns = parse_past(name, text or "", now_ns)
     subject = f"{hold}/{said.batch}"
     action = PersonAction(here.deps.new_id(), now_ns, person.name, kind, subject, said.comment.strip(), true_ns)
-    await here.lanes.light.run(lambda: here.deps.records.request(action))
+    await here.lanes.light.run(lambda: here.deps.records.request(action, person))
     here.deps.wake_core()
     return answer({"request": action.id}, HTTPStatus.ACCEPTED)

@@ -101,7 +101,7 @@ async def calibrated(here: Here, name: str, said: Calibration, person: Somebody)
     made_ns = parse_past("time", said.time, now_ns)
     kind = next(kind for kind, result in _RESULTS.items() if result == said.result)
     action = PersonAction(here.deps.new_id(), now_ns, person.name, kind, tag.name, said.comment.strip(), made_ns)
-    await here.lanes.light.run(lambda: here.deps.records.request(action))
+    await here.lanes.light.run(lambda: here.deps.records.request(action, person))
     here.deps.wake_core()
     return answer({"request": action.id}, HTTPStatus.ACCEPTED)
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from domain.entries import PersonAction
@@ -48,7 +49,7 @@ def acting_person(options: argparse.Namespace, records: SqlRecords) -> Person:
     person = records.person_of(token.strip())
     if person is None:
         raise Refused(f"nobody has this token: give --token-file or ${TOKEN}; `thermowell token add NAME` makes one")
-    return person
+    return replace(person, origin="cli")
 
 
 def moment(option: str, text: str) -> int:

@@ -139,7 +139,7 @@ def _approve(options: argparse.Namespace, configuration: Configuration, files: F
     action = PersonAction(
         uuid.uuid4().hex, now_ns, person.name, ActionKind.APPROVE_MODEL, model.hash, options.reason.strip()
     )
-    records.request(action)
+    records.request(action, person)
     answer = answer_of(files, records, action)
     if answer is not None and answer.state == "refused":
         raise Refused(f"{model.version}: {answer.error}")

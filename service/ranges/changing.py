@@ -38,7 +38,7 @@ class RangeRecords(Protocol):
         """The rejections and withdrawals that counted, newest first."""
         ...
 
-    def request(self, action: PersonAction) -> None:
+    def request(self, action: PersonAction, by: Person | None = None) -> None:
         """Ask the core."""
         ...
 
@@ -119,7 +119,7 @@ def approve(
     for approved in records.approved_versions():
         if (approved.product, approved.version) == (proposal.product, proposal.version):
             raise Refused(f"{proposal.product} v{proposal.version} is approved already")
-    records.request(action)
+    records.request(action, person)
     return action
 
 
@@ -142,7 +142,7 @@ def close(
     _must_be_open(records, proposal)
     if any(approved.proposal == proposal.id for approved in records.approved_versions()):
         raise Refused(f"{proposal.id} is approved already")
-    records.request(action)
+    records.request(action, person)
     return action
 
 

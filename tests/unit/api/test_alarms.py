@@ -5,6 +5,7 @@ import pytest
 
 from domain.alarms import AlarmFacts
 from domain.entries import ActionKind, PersonAction
+from domain.ports import Person
 from domain.time import HOUR_NS
 from tests.unit.api.conftest import LEAD, NOW_NS, VIEWER, World, a_client, a_world
 
@@ -16,7 +17,7 @@ SAID = {"comment": "valve opened by hand"}
 def apply_at_once(world: World) -> None:
     """Let the core apply a request the moment it is made."""
 
-    def request(action: PersonAction) -> None:
+    def request(action: PersonAction, by: Person | None = None) -> None:
         world.records.requests.append(action)
         newest = world.records.transitions(action.subject, 1)[0]
         facts, what = newest.facts, f"{action.kind.value}d".replace("commentd", "commented")

@@ -1,23 +1,37 @@
 """What a database has, whichever it is: it outlives processes, is shared by them, and can be changed behind our back."""
 
+import contextlib
 import pickle
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
+from domain.approvals import Decision
 from domain.entries import Position
-from domain.errors import DamagedFile, NewerFormat
+from domain.errors import DamagedFile, NewerFormat, RetryLater
 from records import sqlite
 from records.address import Address, Server
 from records.database import SqlRecords
+from records.engine import Database
 from records.schema import FORMAT
-from tests.checks.records import action, finding, notice, phase, transition
+from tests.checks.records import action, approved, finding, notice, phase, transition
 from tests.patience import LIMIT_S
+from tests.unit.records.unguarded import unguarded
+
+
+def change_guarded(address: Address, statement: str) -> None:
+    """Change the audit trail behind the program's back, and the database's."""
+    database = Database(address)
+    with database.writing() as connection, unguarded(connection):
+        connection.exec_driver_sql(statement)
+    database.close()
 
 
 def change(address: Address, statement: str) -> None:
@@ -63,7 +77,7 @@ def test_a_newer_format_is_left_alone(address: Address) -> None:
         with pytest.raises(NewerFormat, match=rf"format 999; this program knows up to {FORMAT}\. It is left as it is"):
             SqlRecords.open(address)
     finally:
-        change(address, "update about set value = '2' where name = 'format'")
+        change(address, f"update about set value = '{FORMAT}' where name = 'format'")
 
 
 def test_every_text_comes_back_to_the_character(address: Address) -> None:
@@ -122,10 +136,48 @@ def test_tampering_with_the_audit_trail_names_the_record(address: Address, damag
             with records.unit_of_work() as work:
                 work.audit(action(f"a{number}"), "shelved")
         assert records.verify_audit().records == 5
-        change(address, damage)
+        change_guarded(address, damage)
 
         with pytest.raises(DamagedFile, match=named):
             records.verify_audit()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update audit set comment = ''",
+        "delete from audit",
+        "update transitions set person = ''",
+        "delete from findings",
+        "update range_versions set content = ''",
+    ],
+)
+def test_the_database_refuses_to_change_what_only_grows(address: Address, change: str) -> None:
+    with SqlRecords.open(address) as records:
+        with records.unit_of_work() as work:
+            work.findings([finding()])
+            work.transitions([transition()])
+            work.audit(action(), "shelved")
+            work.decided(Decision(approved("d1")), Position(1))
+        database = Database(address)
+        with pytest.raises((DBAPIError, RetryLater), match="is only ever added to"), database.writing() as connection:
+            connection.exec_driver_sql(change)
+        database.close()
+
+        assert records.list_audit(9)[1].entry.comment == "valve in repair"
+        assert records.verify_audit().records == 2
+
+
+def test_nothing_takes_the_place_of_an_audit_record(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    with SqlRecords.open(path) as records, records.unit_of_work() as work:
+        work.audit(action(), "shelved")
+
+    with (
+        contextlib.closing(sqlite3.connect(path)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="is only ever added to"),
+    ):
+        connection.execute("INSERT OR REPLACE INTO audit SELECT * FROM audit")
 
 
 def test_a_cut_off_tail_is_seen_by_who_kept_the_head(address: Address) -> None:
@@ -134,7 +186,7 @@ def test_a_cut_off_tail_is_seen_by_who_kept_the_head(address: Address) -> None:
             with records.unit_of_work() as work:
                 work.audit(action(f"a{number}"), "shelved")
         kept = records.verify_audit()
-        change(address, "delete from audit where sequence = 3")
+        change_guarded(address, "delete from audit where sequence = 3")
 
         assert records.verify_audit() != kept
 
@@ -145,6 +197,7 @@ import sys
 from domain.entries import ActionKind, PersonAction, Position
 from records import sqlite
 from records.database import SqlRecords
+from records.engine import Database
 
 sqlite._CHECKPOINT_EVERY = 5
 with SqlRecords.open(pickle.loads(bytes.fromhex(sys.argv[1]))) as records:

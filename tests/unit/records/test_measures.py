@@ -15,6 +15,7 @@ from records.address import Address
 from records.database import SqlRecords
 from records.tables import alarms_now, transitions
 from tests import measures_oracle
+from tests.unit.records.unguarded import unguarded
 
 T0 = 1_790_000_000 * SECOND_NS
 POSITIONS = Positions({"R101": "north", "R102": "north", "T7": "south"}, "rest")
@@ -68,7 +69,8 @@ def lived(life: Sequence[tuple[int, str, int, int, Priority]]) -> list[Transitio
 def written(records: SqlRecords, said: Sequence[Transition]) -> None:
     with records._database.writing() as connection:
         connection.execute(delete(alarms_now))
-        connection.execute(delete(transitions))
+        with unguarded(connection):
+            connection.execute(delete(transitions))
     with records.unit_of_work() as work:
         work.transitions(said)
 
