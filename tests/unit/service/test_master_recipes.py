@@ -248,7 +248,7 @@ def _inside(inner, outer) -> bool:
     return all(has(outer, point) for point in points if has(inner, point))
 
 
-@settings(deadline=None)  # each example reads a file
+@settings(deadline=None, max_examples=50)  # each example reads a file
 @given(given_=st.dictionaries(st.sampled_from(list(RangeKind)), _INTERVAL, min_size=1))
 def test_exactly_ranges_that_nest_are_taken(tmp_path_factory, given_):
     """Whatever is given, in whatever order: the file is refused if and only if an inner range has a point outside."""

@@ -17,7 +17,7 @@ from tests.properties.test_store import same
 from tests.unit.historian.chunks import writer
 from tests.unit.historian.chunks.rigs import ListedJournal
 
-FLIPS = 200
+FLIPS = 100
 NAME = "2025-10.db"
 
 
