@@ -23,7 +23,7 @@ NO_GROUP = "plant"
 
 def group_of(transition: Transition) -> str:
     """The group whose alarms are told together."""
-    return transition.unit or NO_GROUP
+    return transition.first_in_group or transition.unit or NO_GROUP
 
 
 class _Growing:
@@ -107,6 +107,16 @@ def episodes_of(transitions: Iterable[Transition], follows_ns: int = FOLLOWS_NS)
     return fold.newest_first()
 
 
+def first_out_of(transitions: Iterable[Transition]) -> Transition | None:
+    """What began all of them: the first-out of the first episode; None where nothing asks for a person."""
+    episodes = episodes_of(transitions)
+    return _first(episodes).first_out if episodes else None
+
+
+def _first(episodes: Sequence[Episode]) -> Episode:
+    return min(reversed(episodes), key=lambda each: each.begun_ns)
+
+
 def sentence_of(episode: Episode) -> str:
     """`R101.TT high; 29 followed in 40 s`."""
     first = words_of(episode.first_out)
@@ -122,8 +132,8 @@ def digest_of_flood(transitions: Sequence[Transition]) -> list[str]:
     if not asked:
         return []
     episodes = episodes_of(asked)
+    first = _first(episodes)
     largest = sorted(episodes, key=lambda each: (each.worst, -each.followed, each.begun_ns))
-    first = min(episodes, key=lambda each: each.begun_ns)
     lines = [f"First: {sentence_of(first)}."]
     lines += [f"Then {each.group}: {sentence_of(each)}." for each in largest if each is not first][:_GROUPS]
     if len(episodes) - 1 > _GROUPS:

@@ -26,6 +26,7 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /influx/query": Permission.LOOK,
     "POST /influx/query": Permission.LOOK,
     "GET /": Permission.LOOK,
+    "GET /performance": Permission.LOOK,
     "GET /recipes": Permission.LOOK,
     "GET /alarms/{alarm:path}": Permission.LOOK,
     "GET /batches/{batch:path}": Permission.LOOK,

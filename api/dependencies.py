@@ -78,6 +78,25 @@ class TextReader(Protocol):
         ...
 
 
+class Span(Protocol):
+    """A time that has a name, such as a week."""
+
+    @property
+    def name(self) -> str:
+        """`2026-W47`."""
+        ...
+
+    @property
+    def start_ns(self) -> int:
+        """Its first moment."""
+        ...
+
+    @property
+    def end_ns(self) -> int:
+        """The first moment after it."""
+        ...
+
+
 class Measures(Protocol):
     """How the alarm system behaves. Calls block: never on an event loop."""
 
@@ -96,6 +115,14 @@ class Measures(Protocol):
 
     def performance(self, start_ns: int, end_ns: int, position: str | None) -> Performance:
         """Every measure of a time."""
+        ...
+
+    def week(self, name: str) -> Span:
+        """The week of that name by the plant's clock; Refused if there is none."""
+        ...
+
+    def newest_weeks(self, now_ns: int, most: int) -> Sequence[Span]:
+        """The weeks up to the one that runs, newest first."""
         ...
 
 

@@ -6,6 +6,7 @@ from api.shapes import Shape
 from api.times import TimeForm
 from domain.performance import Episode, Flood, Named, Performance, PositionNow, Standing, words_of
 from domain.rules import Priority
+from domain.targets import figures_of
 
 
 def position_shape(now: PositionNow, form: TimeForm) -> Shape:
@@ -24,7 +25,13 @@ def position_shape(now: PositionNow, form: TimeForm) -> Shape:
 def flood_shape(flood: Flood, form: TimeForm) -> Shape:
     """An alarm flood; without an end it goes on, or went on at the end of what was asked for."""
     times = form.put(start=flood.start_ns, end=flood.end_ns)
-    return {"position": flood.position, **times, "peak": flood.peak, "annunciated": flood.annunciated}
+    return {
+        "position": flood.position,
+        **times,
+        "peak": flood.peak,
+        "annunciated": flood.annunciated,
+        "first_out": flood.first_out,
+    }
 
 
 def episode_shape(episode: Episode, form: TimeForm) -> Shape:
@@ -55,6 +62,7 @@ def performance_shape(told: Performance, form: TimeForm) -> Shape:
         **form.put(start=asked.start_ns, end=asked.end_ns),
         "position": asked.position,
         "annunciated": told.annunciated,
+        "figures": [asdict(each) for each in figures_of(told)],
         "load": [asdict(each) for each in told.load],
         "floods": [flood_shape(each, form) for each in told.floods],
         "frequent": [{**_named(each.named), "times": each.times} for each in told.frequent],

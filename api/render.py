@@ -10,11 +10,12 @@ from markupsafe import Markup
 
 from api.dependencies import Dependencies
 from api.navigation import Place, current_of
+from api.report import iso_of_ms
 from api.shapes import Shape, unit_label
 from api.stream import Standstill
 from domain.equipment import UnitModel
 from domain.tags import Tag, TagTable
-from domain.time import format_time
+from domain.time import format_duration, format_time
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -68,6 +69,10 @@ class Pages:
     def recipes(self, recipes: list[Shape]) -> str:
         """Which versions of the ranges judge, and what waits."""
         return self._render("recipes.html", {}, recipes=recipes, iso=lambda ms: format_time(int(ms) * 1_000_000))
+
+    def performance(self, shown: Shape) -> str:
+        """How the alarm system behaves; `shown` is what `api.routes.pages` puts together."""
+        return self._render("performance.html", {}, iso=iso_of_ms, lasting=format_duration, **shown)
 
     def batch(self, told: Shape, lanes: list[Shape], review: Shape, back: Shape, forward: Shape) -> str:
         """One batch with its phases, versions, findings, holds, relatives and events."""

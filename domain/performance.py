@@ -1,8 +1,8 @@
 """How an alarm system behaves: what ISA-18.2 and EEMUA 191 count. Numbers alone; no clock.
 
-An *annunciation* is a moment at which an alarm asks for a person: it becomes active, rises in severity or is told
-again, and is neither shelved nor suppressed nor out of service then. An operator *position* is the seat whose load is
-measured: the alarms of the units that belong to it. Times are ns since 1970; windows are half-open.
+An *annunciation* is a moment at which an alarm asks for a person: its transition announces something, and the control
+system does not sound for it already. An operator *position* is the seat whose load is measured: that of the alarm, else
+that of its unit. Times are ns since 1970; windows are half-open.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,6 @@ from domain.alarms import Transition
 from domain.rules import Priority
 from domain.time import DAY_NS, MINUTE_NS
 
-ANNUNCIATING = ("activated", "severity")
-"""What a transition is called that asks for a person."""
 PERIOD_NS = 10 * MINUTE_NS
 """What rates are counted in (ISA-18.2, clause 16)."""
 FLOOD_STARTS_ABOVE = 10
@@ -34,9 +32,8 @@ MOST_FREQUENT = 10
 
 def is_annunciation(transition: Transition) -> bool:
     """Whether it asks for a person."""
-    facts = transition.facts
-    is_put_away = facts.shelved_until_ns is not None or facts.suppressed or facts.out_of_service
-    return transition.what in ANNUNCIATING and not is_put_away and transition.priority is not Priority.EVENT
+    is_told_here = transition.announces and not transition.is_told_by_dcs
+    return is_told_here and transition.priority is not Priority.EVENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,9 @@ class Positions:
     of_unit: Mapping[str, str] = field(default_factory=dict)
     rest: str = "plant"
 
-    def of(self, unit: str) -> str:
-        """The position that a unit's alarms belong to."""
-        return self.of_unit.get(unit, self.rest)
+    def of(self, transition: Transition) -> str:
+        """The position that responds: what the alarm says of itself goes before its unit."""
+        return transition.position or self.of_unit.get(transition.unit, self.rest)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,6 +88,7 @@ class Flood:
     end_ns: int | None
     peak: int  # most within ten minutes
     annunciated: int  # from the first of those that began it until its end
+    first_out: str = ""  # what began it, in words, where that was looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +216,7 @@ def by_position(transitions: Iterable[Transition], positions: Positions) -> Mapp
     """The transitions of each position, those without any included."""
     found: dict[str, list[Transition]] = {name: [] for name in positions.names}
     for transition in transitions:
-        found[positions.of(transition.unit)].append(transition)
+        found.setdefault(positions.of(transition), []).append(transition)
     return found
 
 

@@ -26,7 +26,7 @@ from records.lease import Lease
 from records.looking import look_at_records
 from records.measures import performance_of
 from records.measures.floods import floods_of
-from records.measures.rates import said_between
+from records.measures.rates import has_said_before, said_between
 from records.memo import Memo
 from records.outbox import NoticeResult, PassedOn, Planned, WaitingNotice
 from records.people import Account
@@ -156,6 +156,11 @@ class SqlRecords:
         with self._database.reading() as connection:
             return said_between(connection, start_ns, end_ns, limit)
 
+    def has_said_before(self, end_ns: int) -> bool:
+        """Whether any alarm said anything before a time."""
+        with self._database.reading() as connection:
+            return has_said_before(connection, end_ns)
+
     def floods(self, asked: Asked) -> Sequence[Flood]:
         """Alarm floods that overlap a window, in the order of their starts."""
         with self._database.reading() as connection:
@@ -212,6 +217,11 @@ class SqlRecords:
         """The newest notices with the state of each (`records.outbox.STATES`)."""
         with self._database.reading() as connection:
             return outbox.listed_notices(connection, limit)
+
+    def has_notice(self, id_: str) -> bool:
+        """Whether a notice was ever put into the outbox."""
+        with self._database.reading() as connection:
+            return outbox.has_notice(connection, id_)
 
     def person_of(self, token: str) -> Person | None:
         """Whose token this is."""

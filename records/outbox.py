@@ -66,6 +66,11 @@ def write_notices(connection: Connection, given: Sequence[Notice]) -> None:
     plan_notices(connection, [Planned(notice) for notice in given])
 
 
+def has_notice(connection: Connection, id_: str) -> bool:
+    """Whether a notice is there, whatever became of it."""
+    return connection.execute(select(notices.c.id).where(notices.c.id == id_)).first() is not None
+
+
 def plan_notices(connection: Connection, given: Sequence[Planned]) -> int:
     """Put notices into the outbox, each due at its time; return how many were not there yet."""
     written = 0

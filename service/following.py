@@ -12,11 +12,13 @@ from records.database import SqlRecords
 from service.config.build import Configuration
 from service.judging import NAME as JUDGING
 from service.judging import Effects, Followed, Judge
+from service.measuring import Measuring
 from service.parts import Bell, Parts
 from service.tellers import directory_of, readers_of
 from service.telling.outbox import Outbox
 from service.telling.standing import OutboxLook, ToldTally, log_changes
 from service.verdicts import make_judge
+from service.weekly import WeeklyReport
 
 Work = Coroutine[None, None, None]
 
@@ -43,6 +45,7 @@ class Judging:
     outbox: Outbox
     waiting: OutboxLook
     told: ToldTally
+    report: WeeklyReport | None
 
     def figures(self) -> Iterator[Reading]:
         """What was judged and told, for Prometheus."""
@@ -53,7 +56,8 @@ class Judging:
 
     def works(self) -> list[Work]:
         """Its tasks; when one fails, the process ends."""
-        return [self.judge.run(), self.outbox.run(), self.waiting.run()]
+        report = [] if self.report is None else [self.report.run()]
+        return [self.judge.run(), self.outbox.run(), self.waiting.run(), *report]
 
 
 def judging_on(ground: Ground) -> Judging:
@@ -94,7 +98,17 @@ def judging_on(ground: Ground) -> Judging:
         parts.clock.speed,
         parts.rhythm,
     )
-    return Judging(judge, bank, outbox, waiting, told)
+    return Judging(judge, bank, outbox, waiting, told, _report(ground, outbox))
+
+
+def _report(ground: Ground, outbox: Outbox) -> WeeklyReport | None:
+    """What tells how the alarm system did in each week, if somebody is to hear it."""
+    configuration, records = ground.configuration, ground.records
+    if configuration.report is None:
+        return None
+    measuring = Measuring(records, configuration.positions, configuration.zone)
+    page_url, now_ns = configuration.http.page_url, ground.parts.clock.now_ns
+    return WeeklyReport(configuration.report, configuration.site, page_url, records, measuring, now_ns, outbox.wake)
 
 
 def taken_over(records: SqlRecords) -> list[Reading]:

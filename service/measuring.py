@@ -1,15 +1,29 @@
 """What the alarm system asks of people, now and in the past: the records' measures and the book's episodes, joined."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
-from alarms.groups import by_priority, by_unit, digest_of_flood, episodes_of
+from alarms.groups import by_priority, by_unit, digest_of_flood, episodes_of, first_out_of
 from domain.alarms import Transition
-from domain.performance import PERIOD_NS, Asked, Episode, Flood, Performance, PositionNow, Positions, by_position
+from domain.performance import (
+    PERIOD_NS,
+    Asked,
+    Episode,
+    Flood,
+    Performance,
+    PositionNow,
+    Positions,
+    by_position,
+    words_of,
+)
 from domain.performance import is_annunciation as asks
 from domain.time import DAY_NS
 from records.database import SqlRecords
+from service.weeks import Week
 
+MOST_FLOODS_NAMED = 50
+"""Of so many floods, the newest, is looked up what began them."""
 MOST_SAID = 20_000
 """So many transitions are looked at for episodes; of more the newest."""
 
@@ -20,6 +34,7 @@ class Measuring:
 
     records: SqlRecords
     positions: Positions
+    zone: ZoneInfo  # whose weeks are counted
 
     def now(self, now_ns: int) -> Sequence[PositionNow]:
         """Each position with its flood, if it is in one, and what began it."""
@@ -39,15 +54,36 @@ class Measuring:
 
     def performance(self, start_ns: int, end_ns: int, position: str | None) -> Performance:
         """Every measure of a time, of one position or of all together."""
-        return self.records.performance(Asked(start_ns, end_ns, self.positions, position))
+        told = self.records.performance(Asked(start_ns, end_ns, self.positions, position))
+        named = [self._named(each) for each in told.floods[-MOST_FLOODS_NAMED:]]
+        return replace(told, floods=[*told.floods[:-MOST_FLOODS_NAMED], *named])
+
+    def _named(self, flood: Flood) -> Flood:
+        """The flood with what began it."""
+        said = self.records.said_between(flood.start_ns - PERIOD_NS + 1, flood.start_ns + 1, MOST_SAID)
+        own = by_position(filter(asks, said), self.positions)[flood.position]
+        first = first_out_of(own)
+        return flood if first is None else replace(flood, first_out=words_of(first))
+
+    def week(self, name: str) -> Week:
+        """The week of that name by the plant's clock; Refused if there is none."""
+        return Week.named(name, self.zone)
+
+    def newest_weeks(self, now_ns: int, most: int) -> Sequence[Week]:
+        """The weeks up to the one that runs, newest first."""
+        weeks = [Week.of(now_ns, self.zone)]
+        while len(weeks) < most:
+            weeks.append(weeks[-1].before())
+        return weeks
 
 
 def _position_now(name: str, said: Sequence[Transition], flood: Flood | None, now_ns: int) -> PositionNow:
     since_ns = (now_ns if flood is None else flood.start_ns) - PERIOD_NS
     told = [each for each in said if each.at_ns > since_ns]
+    first = first_out_of(told)
     return PositionNow(
         position=name,
-        flood=flood,
+        flood=flood if flood is None or first is None else replace(flood, first_out=words_of(first)),
         in_ten_minutes=sum(each.at_ns > now_ns - PERIOD_NS for each in told),
         episodes=episodes_of(told),
         by_priority=by_priority(told),

@@ -70,7 +70,7 @@ async def run_web(configuration: Configuration) -> None:
         budgets=lambda: _budgets(files),
         set_points=partial(recorded_steps, history),
         texts=JournaledTexts(journal),
-        measures=Measuring(records, configuration.positions),
+        measures=Measuring(records, configuration.positions, configuration.zone),
         influx_databases=tuple(
             dict.fromkeys(["thermowell", *(one.influxdb.bucket for one in configuration.mirrors.values())]),
         ),

@@ -27,15 +27,13 @@ TEN_MINUTES = 10 * MINUTE_NS
 
 def performance(said: Sequence[Transition], asked: Asked) -> Performance:
     """`said` in the order in which it was written."""
-    mine = [each for each in said if asked.position in (None, asked.positions.of(each.unit))]
+    mine = [each for each in said if asked.position in (None, asked.positions.of(each))]
     told = [each for each in mine if each.at_ns < asked.end_ns]
     within = [each for each in told if each.at_ns >= asked.start_ns]
     asks = [each for each in within if is_annunciation(each)]
     return Performance(
         asked=asked,
-        load=[
-            _load(name, [each for each in asks if asked.positions.of(each.unit) == name], asked) for name in asked.names
-        ],
+        load=[_load(name, [each for each in asks if asked.positions.of(each) == name], asked) for name in asked.names],
         floods=_floods(told, asked),
         frequent=_frequent(asks),
         chattering=_chattering(asks),
@@ -62,7 +60,7 @@ def _floods(told: Sequence[Transition], asked: Asked) -> list[Flood]:
         times = sorted(
             each.at_ns
             for each in told
-            if is_annunciation(each) and each.at_ns >= asked.start_ns - DAY_NS and asked.positions.of(each.unit) == name
+            if is_annunciation(each) and each.at_ns >= asked.start_ns - DAY_NS and asked.positions.of(each) == name
         )
         begun: int | None = None
         for now in sorted({*times, *(time + TEN_MINUTES for time in times)}):
@@ -123,18 +121,13 @@ def _activations(said: Sequence[Transition]) -> list[tuple[Transition, Transitio
     return found
 
 
-def _is_put_away(said: Transition) -> bool:
-    facts = said.facts
-    return facts.shelved_until_ns is not None or facts.suppressed or facts.out_of_service
-
-
 def _fleeting(told: Sequence[Transition], asked: Asked) -> list[Fleeting]:
     found = []
     for said in _by_alarm(told).values():
         times = sum(
             end is not None and begin.at_ns >= asked.start_ns and end.at_ns - begin.at_ns < MINUTE_NS
             for begin, end in _activations(said)
-            if not _is_put_away(begin)
+            if is_annunciation(begin)
         )
         if times:
             found.append(Fleeting(_named(said), times))

@@ -14,6 +14,7 @@ from api.problems import Problem
 from api.render import Pages
 from api.review import review_shape
 from api.routes.alarms import alarm_told
+from api.routes.performance import performance_shown
 from api.routes.recipes import recipe_shapes
 from api.times import TimeForm
 
@@ -39,6 +40,13 @@ async def overview(request: Request) -> Response:
 async def recipes(here: Here, request: Request) -> Response:
     """Which versions of the ranges judge, and what waits."""
     return HTMLResponse(_pages(request).recipes(await recipe_shapes(here, TimeForm.MS)), headers=_UNSTORED)
+
+
+@router.get("/performance")
+async def performance(here: Here, request: Request, week: str | None = None, position: str | None = None) -> Response:
+    """How the alarm system behaves, by ISA-18.2."""
+    shown = await performance_shown(here, week, position)
+    return HTMLResponse(_pages(request).performance(shown), headers=_UNSTORED)
 
 
 @router.get("/alarms/{alarm:path}")

@@ -9,10 +9,15 @@ from api.context import Context, End, Here, Start, Time, answer
 from api.dependencies import Measures
 from api.performance import episode_shape, performance_shape, position_shape
 from api.problems import bad, missing
+from api.shapes import Shape
 from api.times import TimeForm, parse_span
+from domain.errors import Refused
+from domain.performance import Performance
+from domain.time import DAY_NS
 
 router = APIRouter(prefix="/v1/alarms", tags=["alarms"])
 
+_WEEKS = 6
 Position = Annotated[str | None, Query(description="an operator position; left out: all together")]
 
 
@@ -48,16 +53,46 @@ async def performance(
     here: Here,
     start: Start = "-7d",
     end: End = "now",
+    week: Annotated[str | None, Query(description="in place of `start` and `end`, such as 2026-W47")] = None,
     position: Position = None,
     time: Time = TimeForm.NS,
 ) -> Response:
     """The measures of ISA-18.2 and EEMUA 191 over a time."""
-    start_ns, end_ns = parse_span(start, end, here.now_ns())
     measures = _measures(here)
+    span = parse_span(start, end, here.now_ns()) if week is None else _span_of(measures, week)
+    return answer(performance_shape(await _measured(here, measures, span, position), time))
+
+
+async def performance_shown(here: Context, week: str | None, position: str | None) -> Shape:
+    """What the page shows: the measures of a week or of the last seven days, and floods of now."""
+    measures, now_ns = here.deps.measures, here.now_ns()
+    if measures is None:
+        return {"told": None}
+    span = (now_ns - 7 * DAY_NS, now_ns) if week is None else _span_of(measures, week)
+    told = await _measured(here, measures, span, position)
+    floods = await here.lanes.light.run(lambda: measures.now(now_ns))
+    return {
+        "told": performance_shape(told, TimeForm.MS),
+        "now": [position_shape(each, TimeForm.MS) for each in floods],
+        "week": week,
+        "weeks": [each.name for each in measures.newest_weeks(now_ns, _WEEKS)],
+        "position": position,
+        "positions": measures.positions.names,
+    }
+
+
+async def _measured(here: Context, measures: Measures, span: tuple[int, int], position: str | None) -> Performance:
     if position is not None and position not in measures.positions.names:
         raise bad("position", f"no operator position is named {position!r}")
-    told = await here.lanes.heavy.run(lambda: measures.performance(start_ns, end_ns, position))
-    return answer(performance_shape(told, time))
+    return await here.lanes.heavy.run(lambda: measures.performance(*span, position))
+
+
+def _span_of(measures: Measures, week: str) -> tuple[int, int]:
+    try:
+        span = measures.week(week)
+    except Refused as error:
+        raise bad("week", str(error)) from None
+    return span.start_ns, span.end_ns
 
 
 def _measures(here: Context) -> Measures:

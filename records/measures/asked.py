@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    cast,
     func,
     literal,
     or_,
@@ -18,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import FrameClause, FrameClauseType
 
-from domain.performance import ANNUNCIATING, Asked, Named, Positions
+from domain.performance import Asked, Named, Positions
 from domain.rules import Priority
 from records.tables import transitions
 
@@ -54,40 +55,30 @@ def _bound(from_here_ns: int) -> tuple[ColumnElement[int] | None, FrameClauseTyp
     return literal(abs(from_here_ns), BigInteger), side
 
 
-def is_put_away() -> ColumnElement[bool]:
-    """Whether an alarm is shelved, suppressed or out of service."""
-    return or_(_t.shelved_until_ns.is_not(None), _t.suppressed, _t.out_of_service)
+def asks() -> ColumnElement[bool]:
+    """Whether a transition asks for a person: `domain.performance.is_annunciation` in SQL."""
+    is_worse = and_(_t.dcs_priority.is_not(None), _t.priority < _t.dcs_priority)
+    return and_(_t.announces, or_(_t.dcs_alarm == "", is_worse), _t.priority != int(Priority.EVENT))
 
 
 def annunciated(asked: Asked) -> ColumnElement[bool]:
-    """Whether a transition is an annunciation of the window: `domain.performance.is_annunciation` in SQL."""
-    return and_(
-        _t.at_ns >= asked.start_ns,
-        _t.at_ns < asked.end_ns,
-        _t.what.in_(ANNUNCIATING),
-        _t.priority != int(Priority.EVENT),
-        ~is_put_away(),
-        is_of_position(asked),
-    )
+    """Whether a transition is an annunciation of the window."""
+    return and_(_t.at_ns >= asked.start_ns, _t.at_ns < asked.end_ns, asks(), is_of_position(asked))
 
 
 def is_of_position(asked: Asked) -> ColumnElement[bool]:
-    """Whether a transition is of a unit of the position that is asked for."""
-    if asked.position is None:
-        return true()
-    units = _units(asked.positions)
-    if asked.position == asked.positions.rest:
-        return _t.unit.not_in([unit for name, each in units.items() if name != asked.position for unit in each])
-    return _t.unit.in_(units.get(asked.position, []))
+    """Whether a transition is of the position that is asked for."""
+    return true() if asked.position is None else _seat(asked.positions) == asked.position
 
 
 def seat(positions: Positions) -> Label[str]:
     """The operator position of a transition."""
-    units = _units(positions)
-    if not units:
-        return literal(positions.rest, Text).label("seat")
-    named = [(_t.unit.in_(each), literal(name, Text)) for name, each in units.items()]
-    return case(*named, else_=literal(positions.rest, Text)).label("seat")
+    return _seat(positions).label("seat")
+
+
+def _seat(positions: Positions) -> ColumnElement[str]:
+    named = [(_t.unit.in_(units), literal(name, Text)) for name, units in _units(positions).items()]
+    return case((_t.position != "", cast(_t.position, Text)), *named, else_=literal(positions.rest, Text))
 
 
 def _units(positions: Positions) -> dict[str, list[str]]:

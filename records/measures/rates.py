@@ -6,7 +6,6 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, 
 
 from domain.alarms import Transition
 from domain.performance import (
-    ANNUNCIATING,
     BUSY_HOUR_ABOVE,
     CHATTER_NS,
     CHATTER_TIMES,
@@ -21,7 +20,7 @@ from domain.performance import (
 )
 from domain.rules import Priority
 from domain.time import HOUR_NS
-from records.measures.asked import MOST_LISTED, NAMED, annunciated, is_of_position, named, names, over, seat
+from records.measures.asked import MOST_LISTED, NAMED, annunciated, asks, is_of_position, named, names, over, seat
 from records.tables import transitions
 from records.transitions import from_row
 
@@ -51,7 +50,7 @@ def load_of(connection: Connection, asked: Asked) -> list[Load]:
         func.sum(c.busy).label("busy"),
     ).group_by(c.seat)
     found = {row["seat"]: row for row in connection.execute(query).mappings()}
-    return [_load(name, found.get(name)) for name in asked.names]
+    return [_load(name, found.get(name)) for name in dict.fromkeys([*asked.names, *sorted(found)])]
 
 
 def _load(position: str, row: RowMapping | None) -> Load:
@@ -127,6 +126,11 @@ def response_of(connection: Connection, asked: Asked) -> Response:
 
 def said_between(connection: Connection, start_ns: int, end_ns: int, limit: int) -> list[Transition]:
     """The newest transitions of a time that may ask for a person, in the order in which they were said."""
-    query = select(transitions).where(_t.at_ns >= start_ns, _t.at_ns < end_ns, _t.what.in_(ANNUNCIATING))
+    query = select(transitions).where(_t.at_ns >= start_ns, _t.at_ns < end_ns, asks())
     query = query.order_by(_t.sequence.desc()).limit(limit)
     return [from_row(row) for row in connection.execute(query).mappings()][::-1]
+
+
+def has_said_before(connection: Connection, end_ns: int) -> bool:
+    """Whether any alarm said anything before a time."""
+    return connection.execute(select(_t.sequence).where(_t.at_ns < end_ns).limit(1)).first() is not None

@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Subquery, and_, case,
 
 from domain.performance import FLEETING_NS, STALE_NS, Asked, Fleeting, PutAway, Standing
 from domain.rules import Priority
-from records.measures.asked import MOST_LISTED, NAMED, is_of_position, is_put_away, named, names, over
+from records.measures.asked import MOST_LISTED, NAMED, asks, is_of_position, named, names, over
 from records.tables import transitions
 
 _EVERY = (None, None)
@@ -18,7 +18,7 @@ def fleeting_of(connection: Connection, asked: Asked) -> list[Fleeting]:
     times = func.count().label("times")
     query = (
         select(*names(active), times)
-        .where(a.at_ns >= asked.start_ns, a.put_away == 0, a.until - a.at_ns < FLEETING_NS)
+        .where(a.at_ns >= asked.start_ns, a.asks == 1, a.until - a.at_ns < FLEETING_NS)
         .group_by(a.alarm)
         .order_by(times.desc(), a.alarm)
         .limit(MOST_LISTED)
@@ -67,7 +67,7 @@ def _activations(asked: Asked) -> Subquery:
         select(
             *(_t[name] for name in (*NAMED, "sequence", "at_ns")),
             active.label("active"),
-            case((is_put_away(), 1), else_=0).label("put_away"),
+            case((asks(), 1), else_=0).label("asks"),
             func.coalesce(over(func.lag(active), _t.alarm, _t.sequence), 0).label("was_active"),
             over(func.last_value(_t.priority), _t.alarm, _t.sequence, rows=_EVERY).label("priority_now"),
             over(func.last_value(acknowledged), _t.alarm, _t.sequence, rows=_EVERY).label("acknowledged_now"),

@@ -25,6 +25,7 @@ VERBS = {
     "test": "test limits against series of values",
     "drift": "confirm how often drift charts alarm falsely",
     "token": "give people personal tokens",
+    "alarms": "how the alarm system behaves: the report of a week",
     "ranges": "versions of ranges: propose, diff, approve, reject, withdraw, impact",
     "recipes": "import master recipes as drafts",
     "models": "learned models: train, evaluate, approve, list",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from alarms.recipients import Recipient
 from domain.errors import Complaint, ConfigError
@@ -26,6 +27,7 @@ from service.config.positions import positions_of
 from service.config.quantities import registry
 from service.config.reached import check_sources
 from service.config.records import records_of
+from service.config.reports import ReportPlan, report_of, zone_of
 from service.config.tags import Route
 from service.config.telling import check_event_topics
 
@@ -55,6 +57,8 @@ class Configuration:
     positions: Positions
     people: Mapping[str, Recipient]
     ways: frozenset[str]  # channels that tell nobody but who is told by them
+    report: ReportPlan | None  # the week's, of the alarm system
+    zone: ZoneInfo  # whose weeks are counted
     log: Literal["text", "json"]
     deadman: DeadmanText | None
     mirrors: Mapping[str, Mirror]
@@ -99,6 +103,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     _check_deadman(document, file, path, complaints)
     positions = positions_of(document, file.positions, file.units, complaints)
     records = records_of(document, file.records.postgresql, path, complaints)
+    report, zone = report_of(document, file, complaints), zone_of(document, file, complaints)
     if complaints:
         raise ConfigError(tuple(complaints))
     digest = hashlib.sha256(document.text.encode()).hexdigest()
@@ -123,6 +128,8 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         positions=positions,
         people=people,
         ways=ways(file),
+        report=report,
+        zone=zone,
         log=file.log.format,
         deadman=file.deadman,
         mirrors=file.mirrors,

@@ -628,6 +628,20 @@ class PositionText(Section):
     units: tuple[str, ...] = ()  # names, or patterns such as `R1*`; none: all that no other position has
 
 
+class ReportText(Section):
+    """To whom the week's alarm report goes, and when."""
+
+    to: str
+    at: str = "Mon 07:00"
+    zone: str | None = None  # left out: that of the shifts, else UTC
+
+
+class AlarmSystemText(Section):
+    """What holds for all alarms."""
+
+    report: ReportText | None = None
+
+
 class PostgreSql(Section):
     """A database of a PostgreSQL server."""
 
@@ -809,6 +823,7 @@ class ConfigFile(Section):
     shifts: ShiftsText | None = None
     drift: PlantDrift = PlantDrift()
     positions: dict[str, PositionText] = {}
+    alarms: AlarmSystemText = AlarmSystemText()
     notify: dict[str, Notify] = {}
     people: dict[str, PersonText] = {}
     translations: dict[Literal["en", "de"], dict[str, str]] = {}  # texts of this file in other languages

@@ -24,8 +24,22 @@ def said(
     since_ns = None if since_s is None else T0 + round(since_s * SECOND_NS)
     subject, _, name = alarm.partition("~")
     id_ = f"{alarm}.{round(at_s * 1000)}"
+    announces = what != "returned" and not facts.is_put_away
     return Transition(
-        id_, alarm, 1, at_ns, what, facts, priority, "rule", subject, name, "message", unit=unit, since_ns=since_ns
+        id_,
+        alarm,
+        1,
+        at_ns,
+        what,
+        facts,
+        priority,
+        "rule",
+        subject,
+        name,
+        "message",
+        unit=unit,
+        since_ns=since_ns,
+        announces=announces,
     )
 
 

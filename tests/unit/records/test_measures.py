@@ -20,6 +20,7 @@ from tests.unit.records.unguarded import unguarded
 T0 = 1_790_000_000 * SECOND_NS
 POSITIONS = Positions({"R101": "north", "R102": "north", "T7": "south"}, "rest")
 UNITS = ("R101", "R102", "T7", "")
+LINKED, MOVED = 4, 5  # an alarm for which the control system sounds, and one that says who responds
 WINDOW = Asked(T0, T0 + 7 * DAY_NS, POSITIONS)
 
 PAUSES = st.sampled_from((0, 1, 5 * SECOND_NS, 20 * SECOND_NS, MINUTE_NS, 5 * MINUTE_NS, 3 * HOUR_NS, 2 * DAY_NS))
@@ -27,7 +28,18 @@ PAUSES = st.sampled_from((0, 1, 5 * SECOND_NS, 20 * SECOND_NS, MINUTE_NS, 5 * MI
 DEEDS = st.sampled_from(
     ("activated",) * 4
     + ("returned",) * 3
-    + ("acknowledged", "acknowledged", "severity", "shelved", "unshelved", "suppressed", "out", "back", "commented")
+    + (
+        "acknowledged",
+        "acknowledged",
+        "severity",
+        "realarmed",
+        "shelved",
+        "unshelved",
+        "suppressed",
+        "out",
+        "back",
+        "commented",
+    )
 )
 LIVES = st.lists(
     st.tuples(st.integers(0, 5), DEEDS, PAUSES, st.integers(-3, 1), st.sampled_from(Priority)), max_size=60
@@ -41,6 +53,7 @@ def say(said: list[Transition], alarm: int, what: str, at_ns: int, priority: Pri
     changes: dict[str, dict[str, object]] = {
         "activated": {"active": True, "acknowledged": False},
         "severity": {"acknowledged": False},
+        "realarmed": {"acknowledged": False},
         "returned": {"active": False},
         "acknowledged": {"acknowledged": True},
         "shelved": {"shelved_until_ns": at_ns + HOUR_NS},
@@ -52,9 +65,15 @@ def say(said: list[Transition], alarm: int, what: str, at_ns: int, priority: Pri
     }
     number = len(mine) + 1
     facts = replace(facts, **changes[what])  # type: ignore[arg-type]  # the table names fields
-    unit = UNITS[alarm % len(UNITS)]
+    is_news = what in ("activated", "severity", "realarmed") and not facts.is_put_away
+    linked = {"dcs_alarm": "TAH-101", "dcs_priority": Priority.HIGH} if alarm == LINKED else {}
+    more = {"unit": UNITS[alarm % len(UNITS)], "position": "south" if alarm == MOVED else ""} | linked
     names = ("excursion", f"S{alarm}", f"n{alarm}", "")
-    said.append(Transition(f"A{alarm}.{number}", f"A{alarm}", number, at_ns, what, facts, priority, *names, unit=unit))
+    said.append(
+        Transition(
+            f"A{alarm}.{number}", f"A{alarm}", number, at_ns, what, facts, priority, *names, announces=is_news, **more
+        )
+    )
 
 
 def lived(life: Sequence[tuple[int, str, int, int, Priority]]) -> list[Transition]:

@@ -413,3 +413,38 @@ def test_what_a_newcomer_gets_wrong_about_a_source_is_told_with_its_place(tmp_pa
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
 def test_an_empty_file_is_no_configuration(tmp_path, text):
     assert complaints(tmp_path, text)[0].startswith("thermowell.yaml:1:1: (file): says nothing")
+
+
+def test_positions_take_units_by_pattern_and_the_rest_has_one(tmp_path: Path) -> None:
+    told = GOOD + "positions: {north: {units: [R1*]}, south: {}}\n"
+
+    positions = load_text(tmp_path, told).positions
+
+    assert (positions.of_unit, positions.rest) == ({"R101": "north"}, "south")
+    assert load_text(tmp_path, GOOD).positions.names == ("plant",)
+
+
+def test_a_unit_belongs_to_one_position(tmp_path: Path) -> None:
+    told = GOOD + "positions:\n  a: {units: [R101, R2*]}\n  b: {units: [R101]}\n  c: {}\n  d: {}\n"
+
+    found = complaints(tmp_path, told)
+
+    assert [each.partition(": ")[2] for each in found] == [
+        "positions.a.units.1: no unit is named 'R2*' (there are R101)",
+        "positions.b.units.0: unit 'R101' belongs to position 'a' already",
+        "positions.d: only one position may be without `units`; 'c' is",
+    ]
+
+
+def test_a_report_goes_to_somebody_at_a_time_of_the_week(tmp_path: Path) -> None:
+    told = (
+        GOOD + "alarms: {report: {to: leeds, at: Monday, zone: Europe/Berlim}}\nnotify: {leads: {url: 'console://'}}\n"
+    )
+
+    found = complaints(tmp_path, told)
+
+    assert [each.partition(": ")[2] for each in found] == [
+        "alarms.report.to: no channel or person is named 'leeds'; did you mean 'leads'?",
+        "alarms.report.at: 'Monday' is no time of the week (such as Mon 07:00)",
+        "alarms.report.zone: no time zone is named 'Europe/Berlim' (such as Europe/Berlin)",
+    ]
