@@ -178,6 +178,10 @@ def _check_notify(document: Document, file: ConfigFile, path: Path, complaints: 
     for name, entry in file.notify.items():
         if entry.url_file and not (path.parent / entry.url_file).is_file():
             complaints.append(document.complain(("notify", name, "url_file"), f"no file {entry.url_file!r}"))
+        for key in ("url_file", "secret_file") if entry.webhook is not None else ():
+            file_name = getattr(entry.webhook, key)
+            if file_name is not None and not (path.parent / file_name).is_file():
+                complaints.append(document.complain(("notify", name, "webhook", key), f"no file {file_name!r}"))
 
 
 def _check_deadman(document: Document, file: ConfigFile, path: Path, complaints: list[Complaint]) -> None:

@@ -668,17 +668,32 @@ class RecordsText(Section):
     postgresql: PostgreSql | None = None
 
 
-class Notify(Section):
-    """Somebody who is told."""
+class WebhookText(Section):
+    """A program that takes notices as signed JSON."""
 
-    url: str | None = None
-    url_file: str | None = None
-    priority: PriorityName = "high"
+    url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+(/\S*)?$")
+    url_file: str | None = None  # where the address is a secret
+    secret_file: str  # signs what is sent
 
     @model_validator(mode="after")
     def _one_url(self) -> Self:
         if (self.url is None) == (self.url_file is None):
             raise ValueError("needs exactly one of `url` and `url_file`")
+        return self
+
+
+class Notify(Section):
+    """Somebody who is told."""
+
+    url: str | None = None
+    url_file: str | None = None
+    webhook: WebhookText | None = None
+    priority: PriorityName = "high"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(each is not None for each in (self.url, self.url_file, self.webhook)) != 1:
+            raise ValueError("needs exactly one of `url`, `url_file` and `webhook`")
         return self
 
 

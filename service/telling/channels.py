@@ -47,15 +47,7 @@ class AppriseChannel:
     @classmethod
     def from_file(cls, name: str, path: Path, *, timeout_s: float = 15.0) -> "AppriseChannel":
         """The channel whose URL is the first line of a file, kept apart from the configuration. Refused: none there."""
-        try:
-            lines = path.read_text(encoding="utf-8").split()
-        except OSError as error:
-            message = f"notify {name!r}: {path}: {error.strerror}"
-            raise Refused(message) from error
-        if not lines:
-            message = f"notify {name!r}: {path} is empty"
-            raise Refused(message)
-        return cls(name, lines[0], timeout_s=timeout_s)
+        return cls(name, first_line(name, path), timeout_s=timeout_s)
 
     def send(self, notice: Notice) -> Receipt:
         """Send title and text. RetryLater, MayHaveArrived or Refused say what became of it."""
@@ -64,6 +56,19 @@ class AppriseChannel:
         if not sent:
             raise attempt.why_not()
         return Receipt(f"{self._plugin.service_name} took it")
+
+
+def first_line(name: str, path: Path) -> str:
+    """The first word of a file, kept apart from the configuration because it is secret. Refused: none there."""
+    try:
+        lines = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"notify {name!r}: cannot read {path}: {getattr(error, 'strerror', None) or 'it is no text'}"
+        raise Refused(message) from error
+    if not lines:
+        message = f"notify {name!r}: {path} is empty"
+        raise Refused(message)
+    return lines[0]
 
 
 class ConsoleChannel:

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from alarms.flood import FloodGate, Letter
+from alarms.flood import FloodGate, Letter, OpenGate
 from alarms.wording import ANYBODY, Reader
 from domain.alarms import Notice
 from domain.errors import AskedToWait, MayHaveArrived, Refused, RetryLater
@@ -45,6 +45,25 @@ class OutboxRecords(AddressRecords, Protocol):
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
         """They are being sent: uncertain until a result is written."""
         ...
+
+
+class Gate(Protocol):
+    """Decides for one recipient what goes out now."""
+
+    def admit(self, now_ns: int, waiting: Sequence[Notice]) -> list[Letter]:
+        """What to send of all that waits."""
+        ...
+
+    def told(self, now_ns: int, letter: Letter) -> None:
+        """Count a letter that went out, or may have."""
+        ...
+
+
+@runtime_checkable
+class TakesEach(Protocol):
+    """A channel to a machine, that takes every notice by itself."""
+
+    takes_each: bool
 
 
 class Outbox:
@@ -106,7 +125,7 @@ class Outbox:
             if self._addressing.names:
                 tasks.create_task(self._serve("names", self._names_woken, self._look_up))
             for channel in self._channels.values():
-                gates: dict[str, FloodGate] = {}
+                gates: dict[str, Gate] = {}
                 empty = partial(self._empty, channel, gates)
                 tasks.create_task(self._serve(channel.name, self._woken[channel.name], empty))
 
@@ -148,16 +167,20 @@ class Outbox:
         if looked.passed:
             self._wake_all()
 
-    async def _empty(self, channel: Channel, gates: dict[str, FloodGate]) -> None:
+    async def _empty(self, channel: Channel, gates: dict[str, Gate]) -> None:
         """Send what is due, as far as the flood gate of each person lets it."""
         if self._senders[channel.name].hangs:
             return
         for person in await asyncio.to_thread(self._records.waiting_people, self._wall_ns(), channel.name):
-            gate = gates.setdefault(person, FloodGate(self._readers.get(person, ANYBODY)))
+            gate = gates.get(person) or gates.setdefault(person, self._gate(channel, person))
             if not await self._tell(channel, person, gate):
                 return  # the others would wait for the same broken server: look again first what has come
 
-    async def _tell(self, channel: Channel, person: str, gate: FloodGate) -> bool:
+    def _gate(self, channel: Channel, person: str) -> Gate:
+        each = isinstance(channel, TakesEach) and channel.takes_each
+        return OpenGate() if each else FloodGate(self._readers.get(person, ANYBODY))
+
+    async def _tell(self, channel: Channel, person: str, gate: Gate) -> bool:
         """Tell one person what is due; False where the channel did not take it."""
         now_ns = self._wall_ns()
         waiting = await asyncio.to_thread(self._waiting, now_ns, channel.name, person)

@@ -83,13 +83,14 @@ class Attempt:
         if self._some_arrived:
             return MayHaveArrived("some of the recipients got it, others did not")
         if self._status is not None:
-            return _of_status(self._status)
+            return of_status(self._status)
         if self._error is not None:
             return _of_error(self._error)
         return RetryLater("the message was not taken, and no reason was given")
 
 
-def _of_status(status: int) -> RetryLater | Refused:
+def of_status(status: int) -> RetryLater | Refused:
+    """What to do about an HTTP status that is none of success."""
     detail = f"the server answered with HTTP status {status}"
     if status in _GATEWAY:
         return MayHaveArrived(f"{detail}: what is behind it may have taken the message")

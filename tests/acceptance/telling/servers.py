@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
 
@@ -83,7 +83,11 @@ class Webhook:
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, str]] = []
+        self.raw: list[bytes] = []
+        self.headers: list[Message] = []
+        self.paths: list[str] = []
         self.answers: list[int] = []
+        self.answer_headers: dict[str, str] = {}
         self.closing = threading.Event()
 
 
@@ -94,14 +98,19 @@ def web_server(webhook: Webhook, port: int) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            webhook.paths.append(self.path)
             status = webhook.answers.pop(0) if webhook.answers else 200
             if status in (0, 200):
                 webhook.bodies.append(json.loads(body))
+                webhook.raw.append(body)
+                webhook.headers.append(self.headers)
             if status == 0:
                 webhook.closing.wait(HANG_S)
                 return
             self.send_response(status)
             self.send_header("Content-Length", "0")
+            for name, text in webhook.answer_headers.items() if status >= 300 else ():
+                self.send_header(name, text)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name

@@ -11,7 +11,7 @@ import pytest
 from domain.alarms import Notice
 from domain.errors import MayHaveArrived, Refused, RetryLater
 from service.telling.channels import ConsoleChannel
-from service.telling.outcome import Attempt, _of_error, _of_status
+from service.telling.outcome import Attempt, _of_error, of_status
 
 NOTICE = Notice("a.1@console", "console", "HIGH: R101.TT high", "R101.TT is 62.4 degC\nSince 10:00", "a.1", 1)
 
@@ -48,7 +48,7 @@ def test_the_console_prints_where_output_goes_now(capsys: pytest.CaptureFixture[
     ],
 )
 def test_an_http_status_says_whether_to_try_again(status: int, kind: type[Exception]) -> None:
-    assert type(_of_status(status)) is kind
+    assert type(of_status(status)) is kind
 
 
 class MailServer:
