@@ -11,6 +11,7 @@ from domain.ports import RecordsReader
 
 HISTORY_PER_ALARM = 100
 REMEMBERED = 2_000
+MOST_HEARD = 500
 _TELLING = ("activated", "severity", "eased", "returned")
 
 
@@ -56,6 +57,39 @@ class AlarmList:
                 while len(self._remembered) > REMEMBERED:
                     self._remembered.popitem(last=False)
         return history
+
+
+def summary_shape(newest: Sequence[Transition]) -> Shape:
+    """Counts by priority of what waits and what lasts, counts of what is put away, and the alarms to be heard.
+
+    An alarm is heard while it lasts and nobody has acknowledged it, unless it is put away or the control system sounds
+    for it. Its `key` changes when people are asked again: it is active once more, has become worse, or still stands.
+    """
+    waiting = dict.fromkeys(("1", "2", "3", "4"), 0)
+    lasting, away = dict(waiting), dict.fromkeys(("shelved", "suppressed", "out_of_service"), 0)
+    heard: list[Shape] = []
+    unacknowledged = 0
+    for each in newest:
+        facts, priority = each.facts, str(int(each.priority))
+        away["shelved"] += facts.shelved_until_ns is not None
+        away["suppressed"] += facts.suppressed
+        away["out_of_service"] += facts.out_of_service
+        if facts.is_put_away:
+            continue
+        unacknowledged += not facts.acknowledged
+        lasting[priority] = lasting.get(priority, 0) + facts.active
+        if facts.active and not facts.acknowledged:
+            waiting[priority] = waiting.get(priority, 0) + 1
+            if not each.is_told_by_dcs:
+                heard.append(_heard(each))
+    told: Shape = {"waiting": waiting, "lasting": lasting, "unacknowledged": unacknowledged}
+    return told | {"put_away": away, "heard": heard[:MOST_HEARD], "heard_cut": len(heard) > MOST_HEARD}
+
+
+def _heard(each: Transition) -> Shape:
+    asked = each.asked_ns if each.asked_ns is not None else each.occurrence
+    key = f"{each.alarm} {asked} {int(each.priority)}"
+    return {"key": key, "alarm": each.alarm, "priority": int(each.priority), "message": each.message}
 
 
 def _since_ns(newest: Transition, history: Sequence[Transition]) -> int:

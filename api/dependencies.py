@@ -177,10 +177,10 @@ def no_standings(now_ns: int) -> Sequence[Standing]:
     return ()
 
 
-def nobody_refuses(request: str) -> str | None:
-    """Stand in where the core never refuses a person's request."""
-    del request
-    return None
+def nothing_settled(requests: Sequence[str]) -> Mapping[str, str]:
+    """Stand in where nobody tells how a request ended; what it changed is seen all the same."""
+    del requests
+    return {}
 
 
 def no_core() -> None:
@@ -205,8 +205,9 @@ class Dependencies:
     `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in,
     for a service behind a proxy that checks it. `reading_open`: whoever reaches the port may look. `front` says
     what stands before it. `wake_core` tells the core that a person's request waits. `quarantine` returns the newest
-    refused messages, newest first. `refusal` tells why the core refused a person's request, if it did, by the
-    request's id. `standings` tells which version of each product's ranges is in force at a time, and what waits;
+    refused messages, newest first. `settled` tells of requests of people, by their ids, which the core has
+    answered: why it refused one, empty where it was done. `standings` tells which version of each product's ranges is
+    in force at a time, and what waits;
     `set_points` tells the steps of a set point's tag from a time to another, the first of them at the start, as the
     detectors judge by them; `influx_databases` are the names by which InfluxQL may ask for the record: the mirrors'
     buckets beside our own, so that a data source of Grafana is turned from one to the other by its address;
@@ -229,7 +230,7 @@ class Dependencies:
     budgets: Callable[[], Sequence[BudgetRun]] = no_budgets
     record: Callable[[], Mapping[str, int]] = nothing_recorded
     quarantine: Callable[[int], Sequence[Quarantined]] = nothing_quarantined
-    refusal: Callable[[str], str | None] = nobody_refuses
+    settled: Callable[[Sequence[str]], Mapping[str, str]] = nothing_settled
     standings: Callable[[int], Sequence[Standing]] = no_standings
     judging: Callable[[], Sequence[Recipe]] | None = None
     set_points: Callable[[int, int, int], Sequence[SetPointStep]] = no_steps

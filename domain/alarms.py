@@ -118,6 +118,20 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """Which transitions are looked for: start ≤ time < end, and equal in what is not empty; `text` is in the words."""
+
+    start_ns: int | None = None
+    end_ns: int | None = None
+    unit: str = ""
+    batch: str = ""
+    person: str = ""
+    what: str = ""
+    priority: Priority | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A message to people, from the outbox; at least once, each copy under the same id."""
 

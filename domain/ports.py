@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.alarms import Notice, Transition
+from domain.alarms import Notice, Sought, Transition
 from domain.approvals import Decision
 from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position
 from domain.findings import BatchTold, Conclusion, Finding, PhaseRecord
@@ -431,4 +431,12 @@ class RecordsReader(Protocol):
 
     def request(self, action: PersonAction, by: Person | None = None) -> None:
         """Ask the core to apply an action of a person; it answers with a transition. `by`: role and origin, kept."""
+        ...
+
+    def request_all(self, actions: Sequence[PersonAction], by: Person | None = None) -> None:
+        """Ask the core to apply some actions, in their order, in one transaction: all are asked, or none is."""
+        ...
+
+    def sought(self, sought: Sought, limit: int, before: str | None = None) -> Sequence[Transition]:
+        """What happened to alarms, newest first; `before` goes on behind the transition of that id."""
         ...

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from domain.alarms import Notice, Transition
+from domain.alarms import Notice, Sought, Transition
 from domain.approvals import CLOSING, Proposal
 from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
 from domain.errors import NewerFormat, Refused
@@ -232,6 +232,22 @@ class SqlRecords:
         """Ask the core to apply an action of a person; the same id twice is one request. `by`: role and origin."""
         with self._database.writing() as connection:
             requests.write_request(connection, action, by)
+
+    def request_all(self, actions: Sequence[PersonAction], by: Person | None = None) -> None:
+        """Ask the core to apply some actions of one person, in their order: all are asked, or none is."""
+        with self._database.writing() as connection:
+            for action in actions:
+                requests.write_request(connection, action, by)
+
+    def settled_requests(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Those of some requests that wait no longer: why each was refused, empty where it was done."""
+        with self._database.reading() as connection:
+            return requests.settled(connection, ids)
+
+    def sought(self, sought: Sought, limit: int, before: str | None = None) -> Sequence[Transition]:
+        """What happened to alarms, newest first; `before` goes on behind the transition of that id."""
+        with self._database.reading() as connection:
+            return transitions.sought_transitions(connection, sought, limit, before)
 
     def request_answer(self, id_: str) -> Answer | None:
         """How a person's request stands, if there is one."""

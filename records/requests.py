@@ -1,11 +1,13 @@
 """What people ask of the core: written by the web process, answered by the core."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from domain.entries import ActionKind, PersonAction
 from domain.ports import Person
+from records.chunks import in_chunks
 from records.tables import requests
 
 WAITING, DONE, REFUSED = "waiting", "done", "refused"
@@ -59,6 +61,15 @@ def answer_of(connection: Connection, id_: str) -> Answer | None:
     """How a request stands, if there is one."""
     row = connection.execute(select(requests.c.state, requests.c.error).where(requests.c.id == id_)).one_or_none()
     return None if row is None else Answer(row.state, row.error)
+
+
+def settled(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Those of some requests that wait no longer: why each was refused, empty where it was done."""
+    found: dict[str, str] = {}
+    for chunk in in_chunks(ids):
+        query = select(requests.c.id, requests.c.error).where(requests.c.id.in_(chunk), requests.c.state != WAITING)
+        found |= {row.id: row.error for row in connection.execute(query)}
+    return found
 
 
 def _from_row(row: RowMapping) -> PersonAction:

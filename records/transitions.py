@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select
 
-from domain.alarms import AlarmFacts, Transition
+from domain.alarms import AlarmFacts, Sought, Transition
 from domain.rules import Priority
 from records.chunks import in_chunks
 from records.tables import alarms_now, transitions
@@ -79,6 +79,33 @@ def transitions_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, T
         query = select(transitions).where(transitions.c.id.in_(chunk))
         found |= {row["id"]: from_row(row) for row in connection.execute(query).mappings()}
     return found
+
+
+def sought_transitions(connection: Connection, sought: Sought, limit: int, before: str | None) -> list[Transition]:
+    """What happened to alarms, newest first; `before` goes on behind the transition of that id."""
+    query = select(transitions)
+    for column, wanted in (
+        (transitions.c.unit, sought.unit),
+        (transitions.c.batch, sought.batch),
+        (transitions.c.person, sought.person),
+        (transitions.c.what, sought.what),
+    ):
+        if wanted:
+            query = query.where(column == wanted)
+    if sought.priority is not None:
+        query = query.where(transitions.c.priority == int(sought.priority))
+    if sought.start_ns is not None:
+        query = query.where(transitions.c.at_ns >= sought.start_ns)
+    if sought.end_ns is not None:
+        query = query.where(transitions.c.at_ns < sought.end_ns)
+    if sought.text:
+        words = (transitions.c.message, transitions.c.alarm, transitions.c.comment)
+        query = query.where(or_(*(column.icontains(sought.text, autoescape=True) for column in words)))
+    if before is not None:
+        place = select(transitions.c.sequence).where(transitions.c.id == before).scalar_subquery()
+        query = query.where(transitions.c.sequence < place)
+    query = query.order_by(transitions.c.sequence.desc()).limit(limit)
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def transitions_of_batch(connection: Connection, batch: str, limit: int) -> list[Transition]:

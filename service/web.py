@@ -14,7 +14,6 @@ from dashboards.uids import board_uid
 from domain.figures import Histogram, Reading
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
-from records.database import SqlRecords
 from service.clock import make_clock
 from service.config.amounts import amount_fault
 from service.config.build import Configuration
@@ -79,7 +78,7 @@ async def run_web(configuration: Configuration) -> None:
         judging=partial(judging_recipes, configuration, records),
         record=lambda: record_counts(read_report(files.run)),
         quarantine=journal.quarantined,
-        refusal=lambda request: _refusal(records, request),
+        settled=records.settled_requests,
         amount_fault=amount_fault(configuration.rulebook),
         allowed_hosts=configuration.http.names,
         front=configuration.http.front,
@@ -173,9 +172,3 @@ def _budgets(files: Files) -> list[BudgetRun]:
     told = [] if report is None else report.get("budgets", [])
     assert isinstance(told, list)
     return [BudgetRun(**run) for run in told]
-
-
-def _refusal(records: SqlRecords, request: str) -> str | None:
-    """Why the core refused a person's request, if it did."""
-    asked = records.request_answer(request)
-    return None if asked is None or asked.state != "refused" else asked.error

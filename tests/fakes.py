@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Sequence
 from operator import itemgetter
 
-from domain.alarms import Notice, Transition
+from domain.alarms import Notice, Sought, Transition
 from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position, SourceState, TagDefined, TextBatch
 from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.genealogy import BatchLink
@@ -207,6 +207,27 @@ class RecordsInMemory:
 
     def request(self, action: PersonAction, by: Person | None = None) -> None:
         self.requests.append(action)
+
+    def request_all(self, actions: Sequence[PersonAction], by: Person | None = None) -> None:
+        for action in actions:
+            self.request(action, by)
+
+    def sought(self, sought: Sought, limit: int, before: str | None = None) -> Sequence[Transition]:
+        found = self.all_transitions[::-1]
+        if before is not None:
+            found = found[[one.id for one in found].index(before) + 1 :]
+        return [
+            one
+            for one in found
+            if (sought.start_ns is None or one.at_ns >= sought.start_ns)
+            and (sought.end_ns is None or one.at_ns < sought.end_ns)
+            and sought.unit in ("", one.unit)
+            and sought.batch in ("", one.batch)
+            and sought.person in ("", one.person)
+            and sought.what in ("", one.what)
+            and sought.priority in (None, one.priority)
+            and sought.text.lower() in f"{one.message}\n{one.alarm}\n{one.comment}".lower()
+        ][:limit]
 
     def phases_of(self, batch: str, limit: int) -> Sequence[PhaseRecord]:
         found = [phase for phase in self.all_phases.values() if phase.batch == batch]

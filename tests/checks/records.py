@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from domain.alarms import AlarmFacts, Notice, Transition
+from domain.alarms import AlarmFacts, Notice, Sought, Transition
 from domain.approvals import Decision, Proposal
 from domain.entries import ActionKind, BatchEvent, EventKind, PersonAction, Position, RecipeApproved, RowPosition
 from domain.errors import Refused
@@ -35,6 +35,7 @@ class CoreRecords(Records, RecordsReader, Protocol):
     def unit_of_work(self) -> AbstractContextManager[Work]: ...
     def finding_versions(self, id_: str) -> Sequence[Finding]: ...
     def request_answer(self, id_: str) -> Answer | None: ...
+    def settled_requests(self, ids: Sequence[str]) -> Mapping[str, str]: ...
     def cursor_of(self, name: str) -> Position: ...
     def snapshot_of(self, name: str) -> tuple[Position, bytes] | None: ...
     def newest_transitions(self) -> Sequence[Transition]: ...
@@ -406,6 +407,35 @@ def a_request_waits_until_it_is_answered(records: CoreRecords) -> None:
     assert records.request_answer("a1") == Answer("refused", "there is no such alarm")
     assert records.request_answer("a2") == Answer("done")
     assert records.request_answer("a3") is None
+
+
+def some_requests_are_made_together_and_those_that_are_settled_are_told(records: CoreRecords) -> None:
+    records.request_all([action("a1"), action("a2"), action("a3")])
+    records.request_done("a1", "there is no such alarm")
+    records.request_done("a3")
+
+    assert records.settled_requests(["a1", "a2", "a3", "a4"]) == {"a1": "there is no such alarm", "a3": ""}
+    assert records.waiting_requests() == [action("a2")]
+
+
+def what_happened_to_alarms_is_found_by_who_did_it_and_read_on_from_any_of_it(records: CoreRecords) -> None:
+    said = [
+        transition(number=1, at_ns=100, unit="R101", message="50 % of R101"),
+        transition(number=2, at_ns=200, unit="R101", what="acknowledged", person="Ada", comment="seen"),
+        transition(number=3, at_ns=300, unit="T201", what="returned"),
+    ]
+    with records.unit_of_work() as work:
+        work.transitions(said)
+    newest_first = said[::-1]
+
+    assert records.sought(Sought(), 9) == newest_first
+    assert records.sought(Sought(), 2) == newest_first[:2]
+    assert records.sought(Sought(), 9, before=newest_first[1].id) == newest_first[2:]
+    assert records.sought(Sought(person="Ada"), 9) == [said[1]]
+    assert records.sought(Sought(unit="R101", start_ns=200, end_ns=300), 9) == [said[1]]
+    assert records.sought(Sought(text="0 % OF"), 9) == [said[0]]
+    assert records.sought(Sought(text="_"), 9) == []
+    assert records.sought(Sought(what="returned", priority=said[2].priority), 9) == [said[2]]
 
 
 def proposal(id_: str = "p1") -> Proposal:

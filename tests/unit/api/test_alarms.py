@@ -25,9 +25,11 @@ def apply_at_once(world: World) -> None:
             facts = replace(facts, acknowledged=True)
         elif action.kind in (ActionKind.SHELVE, ActionKind.UNSHELVE):
             facts = replace(facts, shelved_until_ns=action.until_ns)
+        number = newest.number + 1
         world.alarm(
-            newest.number + 1, what, facts=facts, person=action.person, comment=action.comment, at_ns=action.at_ns
-        )
+            number, what, id=f"{newest.alarm}:{number}", alarm=newest.alarm,
+            facts=facts, person=action.person, comment=action.comment, at_ns=action.at_ns,
+        )  # fmt: skip
 
     world.records.request = request  # type: ignore[method-assign]  # stands for the core
 
@@ -120,7 +122,7 @@ async def test_a_core_that_is_away_leaves_the_request_accepted(world: World, cli
 
 
 async def test_a_refusal_of_the_core_is_told_in_its_words() -> None:
-    world = a_world(refusal=lambda request: "the shelf needs an end")
+    world = a_world(settled=lambda requests: dict.fromkeys(requests, "the shelf needs an end"))
     world.alarm()
     await world.feed.start()
     async with a_client(world) as client:
