@@ -11,7 +11,7 @@ from domain.approvals import Standing
 from domain.entries import Quarantined
 from domain.figures import Reading
 from domain.performance import Episode, Performance, PositionNow, Positions
-from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader
+from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader, Signer
 from domain.recipes import Recipe
 from domain.rules import Rulebook
 from domain.telling import AmountFault, any_unit
@@ -242,6 +242,7 @@ class Dependencies:
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
     reading_open: bool = True
     front: Front = field(default_factory=Front)
+    signing: Signer | None = None
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     @property

@@ -1,6 +1,6 @@
 """The seams: what each room offers to the others. A port has one suite of checks, run on all its implementations."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +14,7 @@ from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Posi
 from domain.findings import BatchTold, Conclusion, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from domain.samples import SampleBatch
+from domain.signatures import Content, Shown, Signature
 from domain.tags import Tag
 
 
@@ -363,6 +364,31 @@ class Person:
     name: str
     role: str
     origin: str = ""
+
+
+class Signer(Protocol):
+    """Gives electronic signatures and shows them. Calls block: never on an event loop."""
+
+    def sign(
+        self,
+        kind: str,
+        subject: str,
+        content: Content,
+        meaning: str,
+        person: Person,
+        secret: str,
+        reason: str,
+        actors: Collection[str] = (),
+    ) -> Signature:
+        """Sign a content with the password once more; `actors` did what is reviewed, approved or rejected.
+
+        Refused: no role, no reason, the own deed, or a secret that is not this person's.
+        """
+        ...
+
+    def signatures_of(self, kind: str, subject: str, content: Content) -> Sequence[Shown]:
+        """Every signature of a thing beside its content as it is now, oldest first."""
+        ...
 
 
 class RecordsReader(Protocol):

@@ -18,7 +18,8 @@ from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from domain.performance import Asked, Flood, Performance
 from domain.ports import Person
-from records import audit, batches, cursors, findings, outbox, people, phases, ranges, requests, transitions
+from domain.signatures import Signature
+from records import audit, batches, cursors, findings, outbox, people, phases, ranges, requests, signatures, transitions
 from records.address import Address
 from records.audit import AuditEntry, AuditHead, AuditRecord
 from records.engine import Database
@@ -405,6 +406,16 @@ class SqlRecords:
         """Put a deed into the audit trail that changes nothing else here; the same reference twice is one."""
         with self._database.writing() as connection:
             audit.write_audit(connection, entry, self._wall_ns())
+
+    def sign(self, signature: Signature) -> None:
+        """Keep a signature, with its record in the audit trail; the same id again changes nothing."""
+        with self._database.writing() as connection:
+            signatures.write_signature(connection, signature, self._wall_ns())
+
+    def signatures_of(self, kind: str, subject: str) -> Sequence[Signature]:
+        """What was signed of one thing, oldest first."""
+        with self._database.reading() as connection:
+            return signatures.signatures_of(connection, kind, subject)
 
     def list_audit(self, limit: int) -> Sequence[AuditRecord]:
         """The newest audit records, newest first."""

@@ -10,7 +10,7 @@ from records.tables import about, alembic_version, metadata
 
 log = logging.getLogger(__name__)
 
-FORMAT = 5
+FORMAT = 6
 """The newest migration's number; programs that know less leave the database alone."""
 
 

@@ -217,6 +217,26 @@ audit = Table(
     Index("audit_of_batch", "batch", "sequence"),
 )
 
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", portable_text(), nullable=False, unique=True),
+    _text("kind"),  # of what is signed
+    _text("subject"),
+    _text("meaning"),
+    _text("person"),
+    _text("printed"),
+    _text("role"),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("recorded_ns", BigInteger, nullable=False),  # wall time
+    _text("reason"),
+    _text("hash"),
+    _text("content"),  # canonical JSON
+    _text("origin"),
+    Index("signatures_of_subject", "kind", "subject", "sequence"),
+)
+
 people = Table(
     "people",
     metadata,
@@ -349,4 +369,4 @@ leases = Table(
     Column("taken_ns", BigInteger, nullable=False),  # wall time, for people
 )
 
-only_grows(audit, findings, transitions, range_proposals, range_versions)
+only_grows(audit, signatures, findings, transitions, range_proposals, range_versions)

@@ -28,6 +28,7 @@ from service.measuring import Measuring
 from service.ranges.standing import judging_recipes, standings_of
 from service.roles import WEB
 from service.set_points import recorded_steps
+from service.signing import Signing, proof_by_token
 from service.standstill import StandstillWatch
 from service.version import VERSION
 from service.wake import Waker, listening
@@ -82,6 +83,7 @@ async def run_web(configuration: Configuration) -> None:
         amount_fault=amount_fault(configuration.rulebook),
         allowed_hosts=configuration.http.names,
         front=configuration.http.front,
+        signing=Signing(records, proof_by_token(records.person_of), clock.now_ns),
     )
     started = asyncio.Event()
     app = create_app(dependencies)

@@ -15,6 +15,7 @@ from domain.errors import Refused
 from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink
 from domain.ports import Person
+from domain.signatures import Signature
 from records.audit import AuditEntry, AuditHead, AuditRecord, entry_of
 from records.outbox import (
     DEAD,
@@ -31,6 +32,7 @@ from records.outbox import (
 from records.people import ROLES, Account
 from records.ranges import decided_audit, proposed_audit
 from records.requests import Answer
+from records.signatures import signed_audit
 
 
 @dataclass
@@ -50,6 +52,7 @@ class _Decided:
     requests: dict[str, tuple[PersonAction, Answer]] = field(default_factory=dict)
     proposals: dict[str, Proposal] = field(default_factory=dict)
     versions: dict[str, tuple[Position, RecipeApproved]] = field(default_factory=dict)
+    signatures: dict[str, Signature] = field(default_factory=dict)
     cursors: dict[str, Position] = field(default_factory=dict)
     snapshots: dict[str, tuple[Position, bytes]] = field(default_factory=dict)
 
@@ -330,6 +333,18 @@ class MemoryRecords:
 
     def verify_audit(self) -> AuditHead:
         return AuditHead(len(self._decided.audit), self._decided.audit[-1].hash if self._decided.audit else "")
+
+    def audit(self, entry: AuditEntry) -> None:
+        with self.unit_of_work() as work:
+            work.audit_entry(entry)
+
+    def sign(self, signature: Signature) -> None:
+        with self.unit_of_work() as work:
+            if self._decided.signatures.setdefault(signature.id, signature) is signature:
+                work.audit_entry(signed_audit(signature))
+
+    def signatures_of(self, kind: str, subject: str) -> Sequence[Signature]:
+        return [each for each in self._decided.signatures.values() if (each.kind, each.subject) == (kind, subject)]
 
     def list_audit(self, limit: int) -> Sequence[AuditRecord]:
         return self._decided.audit[::-1][:limit]
