@@ -10,6 +10,7 @@ begin what broke a minute ago.
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from alarms.wording import ANYBODY, Reader
 from domain.alarms import Transition
 from domain.performance import Episode, is_annunciation, words_of
 from domain.rules import Priority
@@ -117,28 +118,35 @@ def _first(episodes: Sequence[Episode]) -> Episode:
     return min(reversed(episodes), key=lambda each: each.begun_ns)
 
 
-def sentence_of(episode: Episode) -> str:
+def sentence_of(episode: Episode, reader: Reader = ANYBODY) -> str:
     """`R101.TT high; 29 followed in 40 s`."""
     first = words_of(episode.first_out)
     if not episode.followed:
         return first
     lasted = format_duration(max(episode.newest_ns - episode.first_out.at_ns, 0))
-    return f"{first}; {episode.followed} followed in {lasted}"
+    return reader.says("followed", what=first, count=episode.followed, lasted=lasted)
 
 
-def digest_of_flood(transitions: Sequence[Transition]) -> list[str]:
+def digest_of_flood(transitions: Sequence[Transition], reader: Reader = ANYBODY) -> list[str]:
     """A flood in a few lines: what began it where, and how much there is by priority and by unit, worst first."""
     asked = [each for each in transitions if is_annunciation(each)]
     if not asked:
         return []
     episodes = episodes_of(asked)
     first = _first(episodes)
-    largest = sorted(episodes, key=lambda each: (each.worst, -each.followed, each.begun_ns))
-    lines = [f"First: {sentence_of(first)}."]
-    lines += [f"Then {each.group}: {sentence_of(each)}." for each in largest if each is not first][:_GROUPS]
-    if len(episodes) - 1 > _GROUPS:
-        lines.append(f"And {len(episodes) - 1 - _GROUPS} more groups.")
-    return [*lines, f"By priority: {_counts(by_priority(asked))}.", f"By unit: {_counts(by_unit(asked))}."]
+    others = sorted(
+        (each for each in episodes if each is not first), key=lambda each: (each.worst, -each.followed, each.begun_ns)
+    )
+    lines = [reader.says("flood first", what=sentence_of(first, reader))]
+    lines += [reader.says("flood then", group=each.group, what=sentence_of(each, reader)) for each in others[:_GROUPS]]
+    if len(others) > _GROUPS:
+        lines.append(reader.says("flood more", count=len(others) - _GROUPS))
+    priorities = {
+        reader.says(f"priority {int(each)}").lower(): count for each, count in _by_priority(asked).items() if count
+    }
+    lines.append(reader.says("flood priorities", counts=_counts(priorities)))
+    lines.append(reader.says("flood units", counts=_counts(by_unit(asked))))
+    return lines
 
 
 _GROUPS = 8
@@ -146,11 +154,15 @@ _UNITS = 12
 
 
 def by_priority(annunciations: Iterable[Transition]) -> dict[str, int]:
-    """How many of each priority, the worst first."""
+    """How many of each priority that there is, the worst first."""
+    return {priority.name.lower(): count for priority, count in _by_priority(annunciations).items() if count}
+
+
+def _by_priority(annunciations: Iterable[Transition]) -> dict[Priority, int]:
     counts = dict.fromkeys(Priority, 0)
     for each in annunciations:
         counts[each.priority] += 1
-    return {priority.name.lower(): count for priority, count in counts.items() if count}
+    return counts
 
 
 def by_unit(annunciations: Iterable[Transition]) -> dict[str, int]:

@@ -117,7 +117,9 @@ def digest_words(notices: Sequence[Notice], reader: Reader, *, quiet: bool) -> t
         for notice in worst_first[:_LINES]
     ]
     if len(notices) > _LINES:
-        lines.append(reader.says("digest more", count=len(notices) - _LINES))
+        # Whoever was not told in words is told by id: nobody has to believe a number.
+        ids = " ".join(notice.transition for notice in worst_first[_LINES:])
+        lines.append(reader.says("digest more", count=len(notices) - _LINES, ids=ids))
     key = "quiet" if quiet else "digest"
     title = reader.says(f"{key} title", count=len(notices), title=worst_first[0].title)
     return title, "\n".join([reader.says(key), *lines])

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from alarms.flood import FloodGate, Letter, OpenGate
+from alarms.groups import digest_of_flood
 from alarms.wording import ANYBODY, Reader
 from domain.alarms import Notice
 from domain.errors import AskedToWait, MayHaveArrived, Refused, RetryLater
@@ -199,16 +200,25 @@ class Outbox:
     async def _deliver(self, channel: Channel, letter: Letter, waiting: Sequence[WaitingNotice]) -> tuple[str, bool]:
         """Make one attempt; return the state it led to, and whether the channel works."""
         ids = [each.notice.id for each in waiting]
+        reader = self._readers.get(letter.notices[0].person, ANYBODY)
+        if letter.held_back and len(ids) > 1:
+            letter = await asyncio.to_thread(self._summarised, letter, reader)
         # Without a result by then, this attempt has died with its process.
         again_ns = self._wall_ns() + round(2 * self._patience.deadline_s * SECOND_NS)
         await self._until_taken(lambda: self._records.notices_begun(ids, again_ns))
-        reader = self._readers.get(letter.notices[0].person, ANYBODY)
         copy = _copy(letter, reader.says("repeated") if any(each.doubtful for each in waiting) else "")
         came = await self._senders[channel.name].send(copy)
         result = self._result(channel.name, waiting, came)
         # Who was told must not be told again as if it were new: what came of it is kept until it is written.
         await self._until_taken(lambda: self._records.notice_result(ids, result))
         return result.state, isinstance(came, Receipt | Refused)
+
+    def _summarised(self, letter: Letter, reader: Reader) -> Letter:
+        """A digest with what began it, and how much there is of what, below its first line."""
+        said = self._records.transitions_by_id([notice.transition for notice in letter.notices])
+        in_order = sorted(said.values(), key=lambda each: (each.at_ns, each.alarm, each.number))
+        head, _, rest = letter.text.partition("\n")
+        return replace(letter, text="\n".join([head, *digest_of_flood(in_order, reader), rest]))
 
     async def _until_taken(self, call: Callable[[], None]) -> None:
         """Ask the records again while they are away."""
