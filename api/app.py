@@ -21,10 +21,12 @@ from api.routes import (
     alarms,
     batch,
     batches,
+    duty,
     findings,
     flow,
     health,
     influx,
+    links,
     live,
     pages,
     performance,
@@ -41,7 +43,10 @@ DESCRIPTION = (
     "Reading is open to whoever reaches the port, unless it is closed; every write needs a person and their role."
 )
 
-ROUTES = (tags, samples, batches, batch, findings, performance, alarms, flow, live, health, recipes, influx, pages)
+ROUTES = (
+    *(tags, samples, batches, batch, findings, performance, alarms, links, duty, flow, live, health, recipes, influx),
+    pages,
+)
 """Modules with a router; each route has a line in `api.access`."""
 
 

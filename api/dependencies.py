@@ -1,5 +1,6 @@
 """What the HTTP interface stands on: ports and a few facts, handed over by the one who wires the program."""
 
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from api.stream import Feed
 from domain.approvals import Standing
 from domain.entries import Quarantined
 from domain.figures import Reading
+from domain.links import Links
 from domain.performance import Episode, Performance, PositionNow, Positions
 from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader, Signer
 from domain.recipes import Recipe
@@ -68,6 +70,77 @@ class TextRow:
     time_ns: int
     value: str | None
     status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One telling of a rota: how long after the first, and to which names and channels that leads at this moment."""
+
+    after_ns: int
+    names: tuple[str, ...]
+    channels: tuple[str, ...]
+    number: int = 0  # 0: the first
+
+
+@dataclass(frozen=True, slots=True)
+class RotaTold:
+    """Who a rota tells now and why, and how its calendar stands. Times are the wall's; `since_ns` may be unknown."""
+
+    name: str
+    zone: str
+    priority: str
+    on_duty: tuple[str, ...]
+    is_fallback: bool
+    fallback: str
+    since_ns: int | None
+    until_ns: int | None
+    next: tuple[str, ...]  # who is on duty after that; empty: nobody
+    tellings: tuple[Telling, ...]
+    repeat_ns: int | None
+    rounds: int
+    returned: bool  # it also goes on when the alarm has returned
+    uncovered: tuple[tuple[int, int], ...]
+    calendar_good_ns: int | None
+    calendar_problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddresseeTold:
+    """A person or channel that is told by itself: from which priority on, through what, and what keeps it quiet."""
+
+    name: str
+    kind: str  # person | channel
+    priority: str  # empty: never by itself
+    channels: tuple[str, ...]
+    quiet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTold:
+    """A telling that waits for its time, and is dropped when somebody acknowledges by then."""
+
+    notice: str
+    title: str
+    transition: str
+    rota: str
+    number: int
+    names: tuple[str, ...]
+    due_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DutyTold:
+    """Who would be told now, and why."""
+
+    at_ns: int
+    rotas: tuple[RotaTold, ...] = ()
+    addressees: tuple[AddresseeTold, ...] = ()
+    waiting: tuple[StepTold, ...] = ()
+
+
+def no_duty() -> DutyTold:
+    """Stand in where nobody is configured to be told."""
+    return DutyTold(0)
 
 
 class TextReader(Protocol):
@@ -239,6 +312,9 @@ class Dependencies:
     amount_fault: AmountFault = any_unit
     influx_databases: tuple[str, ...] = ("thermowell",)
     grafana: Elsewhere | None = None
+    links: Links | None = None  # None: messages have none
+    duty: Callable[[], DutyTold] = no_duty
+    wall_ns: Callable[[], int] = time.time_ns
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
     reading_open: bool = True
     front: Front = field(default_factory=Front)

@@ -68,7 +68,7 @@ class Pages:
 
     def recipes(self, recipes: list[Shape]) -> str:
         """Which versions of the ranges judge, and what waits."""
-        return self._render("recipes.html", {}, recipes=recipes, iso=lambda ms: format_time(int(ms) * 1_000_000))
+        return self._render("recipes.html", {}, recipes=recipes, iso=_iso)
 
     def performance(self, shown: Shape) -> str:
         """How the alarm system behaves; `shown` is what `api.routes.pages` puts together."""
@@ -77,6 +77,14 @@ class Pages:
     def batch(self, told: Shape, lanes: list[Shape], review: Shape, back: Shape, forward: Shape) -> str:
         """One batch with its phases, versions, findings, holds, relatives and events."""
         return self._render("batch.html", {}, told=told, lanes=lanes, review=review, back=back, forward=forward)
+
+    def link(self, told: Shape, token: str = "") -> str:
+        """What a link in a message leads to."""
+        return self._render("link.html", {"token": token}, told=told)
+
+    def duty(self, told: Shape) -> str:
+        """Who would be told now, and why."""
+        return self._render("duty.html", {}, told=told, iso=_iso, span=format_duration)
 
     def problem(self, status: int, detail: str) -> str:
         """What a person reads when a page does not exist."""
@@ -107,6 +115,10 @@ class Pages:
         tags = self._deps.feed.tags
         units = [_unit_shape(unit, tags) for unit in self._deps.rulebook.units.values()]
         return units or _sources(list(tags))
+
+
+def _iso(ms: int) -> str:
+    return format_time(int(ms) * 1_000_000)
 
 
 def _told(standstill: Standstill | None) -> str:

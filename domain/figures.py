@@ -177,6 +177,11 @@ FIGURES: Mapping[str, Figure] = {
         "outcome",
     ),
     "thermowell_outbox_given_up_total": _counter("Notices that nobody got and that are not tried again", "channel"),
+    "thermowell_rota_calendar_age_seconds": _gauge("Time since a rota's calendar was known to be the newest", "rota"),
+    "thermowell_rota_calendar_overdue_seconds": _gauge("By how much that is longer than `stale` allows", "rota"),
+    "thermowell_rota_calendar_refused": _gauge("1 while the last look at a rota's calendar brought nothing", "rota"),
+    "thermowell_rota_uncovered_seconds": _gauge("Time of the next 14 days that a rota's calendar leaves open", "rota"),
+    "thermowell_rota_on_duty": _gauge("People on duty by a rota's calendar; 0: its fallback is told", "rota"),
     # The database of what was decided.
     "thermowell_database_away": _gauge("1 while what is judged waits because the records cannot be written"),
     "thermowell_database_transaction_seconds": _histogram("How long the judge's transactions took", _MILLISECONDS),

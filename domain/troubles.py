@@ -31,7 +31,8 @@ class Trouble:
 
     It opens when the measure has been at `on` or beyond for `after_s`, and clears when it has been at `off` or on its
     better side for `clear_after_s`; whether more or less is worse follows from which of the two is larger. The subject
-    is the figure's last label where none is given. `{subject}`, `{value}`, `{days}` and `{left}` stand in `text`.
+    is the figure's last label where none is given. In `text` stand `{subject}`, `{value}`, `{hours}` (of seconds),
+    `{days}` and `{left}`.
     """
 
     alarm: AlarmRule
@@ -277,6 +278,69 @@ TROUBLES: tuple[Trouble, ...] = (
         off=0,
         measure=Measure.GREW,
         text="{subject}: a notice was given up; nobody got it.",
+    ),
+    Trouble(
+        _alarm(
+            "calendar old",
+            "service.rota.stale",
+            Priority.MEDIUM,
+            8 * _HOUR_MIN,
+            "A rota's calendar cannot be read, or its server does not answer.",
+            "Whoever swapped a duty since then is told in vain; later nobody but the fallback is.",
+            "Look at the page of duties for the reason; repair the calendar, or the way to it.",
+        ),
+        "thermowell_rota_calendar_overdue_seconds",
+        on=1,
+        off=0,
+        text="{subject}: for longer than it may be, its calendar could not be read; the one of before is in force.",
+    ),
+    Trouble(
+        _alarm(
+            "calendar refused",
+            "service.rota.refused",
+            Priority.LOW,
+            24 * _HOUR_MIN,
+            "The newest calendar of a rota cannot be meant, or could not be fetched.",
+            "The one of before stays in force.",
+            "Look at the page of duties for the event and its line; correct it.",
+        ),
+        "thermowell_rota_calendar_refused",
+        on=1,
+        off=0,
+        after_s=300.0,
+        text="{subject}: the last look at its calendar brought nothing; the one of before stays in force.",
+    ),
+    Trouble(
+        _alarm(
+            "duty open",
+            "service.rota.uncovered",
+            Priority.LOW,
+            24 * _HOUR_MIN,
+            "A rota's calendar leaves time of the next 14 days open.",
+            "Then the fallback is told.",
+            "Look at the page of duties for when; put somebody into the calendar.",
+        ),
+        "thermowell_rota_uncovered_seconds",
+        on=60,
+        off=59,
+        after_s=60.0,
+        text="{subject}: nobody is on duty for {hours:.1f} h of the next 14 days.",
+    ),
+    Trouble(
+        _alarm(
+            "nobody on duty",
+            "service.rota.nobody",
+            Priority.MEDIUM,
+            60,
+            "A rota's calendar has nobody for now.",
+            "Alarms go to the fallback.",
+            "See that somebody takes the duty, and put them into the calendar.",
+        ),
+        "thermowell_rota_on_duty",
+        on=0,
+        off=1,
+        after_s=60.0,
+        text="{subject}: nobody is on duty now; the fallback is told.",
     ),
     Trouble(
         _alarm(

@@ -365,6 +365,11 @@ class SqlRecords:
         with self._database.writing() as connection:
             return outbox.plan_notices(connection, planned)
 
+    def planned_notices(self, channels: Sequence[str], limit: int) -> Sequence[Planned]:
+        """What waits for its time, unless somebody acknowledges by then; what is due next first."""
+        with self._database.reading() as connection:
+            return outbox.planned_notices(connection, channels, limit)
+
     def pass_notices_on(self, passed: Sequence[PassedOn]) -> None:
         """Put children in the places of notices that were addressed to names, in one transaction."""
         with self._database.writing() as connection:

@@ -121,6 +121,13 @@ def to_send(
     ]
 
 
+def planned_notices(connection: Connection, channels: Sequence[str], limit: int) -> list[Planned]:
+    """What waits for its time, unless somebody acknowledges by then; what is due next first."""
+    waits = notices.c.next_try_ns.is_not(None) & notices.c.unless_acknowledged & notices.c.channel.in_(channels)
+    query = select(notices).where(waits).order_by(notices.c.next_try_ns).limit(limit)
+    return [Planned(_from_row(row), row["next_try_ns"]) for row in connection.execute(query).mappings()]
+
+
 def waiting_people(connection: Connection, now_ns: int, channel: str) -> list[str]:
     """For whom something is due on a channel; an empty name: for the channel's own people."""
     due = (notices.c.next_try_ns <= now_ns) & (notices.c.channel == channel)

@@ -61,6 +61,16 @@ class Files:
         return self.data / "certificates"
 
     @property
+    def link_key(self) -> Path:
+        """What signs the links in messages."""
+        return self.data / "keys" / "links"
+
+    @property
+    def duty(self) -> Path:
+        """The calendars of rotas, as they were last good."""
+        return self.data / "duty"
+
+    @property
     def models(self) -> Path:
         """Learned models by their hash: those that were put before a second person."""
         return self.data / "models"

@@ -10,13 +10,17 @@ from domain.tags import TagTable
 from historian.journal.reader import ReadOnlyJournal
 from records.database import SqlRecords
 from service.config.build import Configuration
+from service.files import Files
 from service.judging import NAME as JUDGING
 from service.judging import Effects, Followed, Judge
 from service.measuring import Measuring
 from service.parts import Bell, Parts
 from service.tellers import directory_of, readers_of
+from service.telling.duty import HandOver
 from service.telling.outbox import Outbox
+from service.telling.rotas import Rotas, rotas_of
 from service.telling.standing import OutboxLook, ToldTally, log_changes
+from service.telling.way_back import way_back
 from service.verdicts import make_judge
 from service.weekly import WeeklyReport
 
@@ -46,6 +50,8 @@ class Judging:
     waiting: OutboxLook
     told: ToldTally
     report: WeeklyReport | None
+    rotas: Rotas
+    hand_over: HandOver
 
     def figures(self) -> Iterator[Reading]:
         """What was judged and told, for Prometheus."""
@@ -53,23 +59,29 @@ class Judging:
         yield from self.told.figures()
         yield from self.outbox.figures()
         yield from self.waiting.figures()
+        yield from self.rotas.figures()
 
     def works(self) -> list[Work]:
         """Its tasks; when one fails, the process ends."""
         report = [] if self.report is None else [self.report.run()]
-        return [self.judge.run(), self.outbox.run(), self.waiting.run(), *report]
+        duty = [self.rotas.run(), self.hand_over.run()] if self.rotas else []
+        return [self.judge.run(), self.outbox.run(), self.waiting.run(), *report, *duty]
 
 
 def judging_on(ground: Ground) -> Judging:
     """The judge as the records left it. RetryLater while they are away."""
     parts, records, bell = ground.parts, ground.records, ground.bell
+    configuration, files = ground.configuration, Files(ground.configuration.data)
+    rotas = Rotas(rotas_of(configuration, files.duty), parts.wall_ns)
     outbox = Outbox(
         records,
         parts.channels,
-        directory=directory_of(ground.configuration),
-        readers=readers_of(ground.configuration),
+        directory=directory_of(configuration, rotas, records),
+        readers=readers_of(configuration),
+        way_back=way_back(configuration, files, parts.wall_ns) if configuration.notify else None,
         wall_ns=parts.wall_ns,
     )
+    hand_over = HandOver(rotas, records, shifts=configuration.rulebook.shifts, wake=outbox.wake, wall_ns=parts.wall_ns)
     waiting = OutboxLook(records, [channel.name for channel in parts.channels], parts.clock.now_ns)
     told = ToldTally(records.alarms())
 
@@ -98,7 +110,7 @@ def judging_on(ground: Ground) -> Judging:
         parts.clock.speed,
         parts.rhythm,
     )
-    return Judging(judge, bank, outbox, waiting, told, _report(ground, outbox))
+    return Judging(judge, bank, outbox, waiting, told, _report(ground, outbox), rotas, hand_over)
 
 
 def _report(ground: Ground, outbox: Outbox) -> WeeklyReport | None:

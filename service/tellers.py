@@ -8,7 +8,9 @@ from service.config.build import Configuration
 from service.config.model import WebhookText
 from service.telling.addressing import Directory
 from service.telling.channels import AppriseChannel, ConsoleChannel, first_line
+from service.telling.duty import DutyRecords, duty_directory
 from service.telling.persons import people_directory, reader_of
+from service.telling.rotas import Rotas
 from service.telling.webhook import WebhookChannel, secret_in
 
 _CONSOLE = "console://"
@@ -39,7 +41,7 @@ def _webhook(configuration: Configuration, name: str, webhook: WebhookText) -> W
 
 
 def audiences_of(configuration: Configuration) -> list[Audience]:
-    """Who hears of which priority: channels, and the names of people.
+    """Who hears of which priority: channels, and the names of people and rotas.
 
     A channel that people are told by is told nothing by itself, unless it has a priority of its own.
     """
@@ -49,12 +51,14 @@ def audiences_of(configuration: Configuration) -> list[Audience]:
         if name not in configuration.ways
     ]
     people = [Audience(each.name, each.priority) for each in configuration.people.values() if each.priority is not None]
-    return [*channels, *people]
+    rotas = [Audience(name, Priority[entry.priority.upper()]) for name, entry in configuration.rota.items()]
+    return [*channels, *people, *rotas]
 
 
-def directory_of(configuration: Configuration) -> Directory:
+def directory_of(configuration: Configuration, rotas: Rotas, records: DutyRecords) -> Directory:
     """Who the names are that notices are addressed to and that are no channels."""
-    return people_directory(configuration.people, wording_of(configuration))
+    people = people_directory(configuration.people, wording_of(configuration))
+    return {**people, **duty_directory(rotas, records)}
 
 
 def readers_of(configuration: Configuration) -> dict[str, Reader]:

@@ -149,7 +149,7 @@ def _value_of(told: ByName, name: str, label: str | None = None) -> float | None
 
 
 def _text(trouble: Trouble, subject: str, value: float, left: str = "", days: float = 0.0) -> str:
-    return trouble.text.format(subject=subject, value=value, left=left, days=days)
+    return trouble.text.format(subject=subject, value=value, hours=value / 3600, left=left, days=days)
 
 
 def _finding(trouble: Trouble, subject: str, value: float, moment: Moment) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from api.app import create_app
-from api.dependencies import BudgetRun, Dependencies, Elsewhere, HoldRun, TextRow
+from api.dependencies import BudgetRun, Dependencies, DutyTold, Elsewhere, HoldRun, TextRow
 from api.serve import serve
 from api.stream import Feed
 from dashboards.uids import board_uid
@@ -30,6 +30,9 @@ from service.roles import WEB
 from service.set_points import recorded_steps
 from service.signing import Signing, proof_by_token
 from service.standstill import StandstillWatch
+from service.telling.rotas import Rotas, rotas_of
+from service.telling.told_now import ToldNow
+from service.telling.way_back import links_of
 from service.version import VERSION
 from service.wake import Waker, listening
 
@@ -75,6 +78,8 @@ async def run_web(configuration: Configuration) -> None:
             dict.fromkeys(["thermowell", *(one.influxdb.bucket for one in configuration.mirrors.values())]),
         ),
         grafana=elsewhere(configuration),
+        links=links_of(configuration, files),
+        duty=partial(_told_now, ToldNow(configuration, Rotas(rotas_of(configuration, files.duty)), records)),
         standings=partial(standings_of, configuration, records),
         judging=partial(judging_recipes, configuration, records),
         record=lambda: record_counts(read_report(files.run)),
@@ -119,6 +124,11 @@ async def _announce(configuration: Configuration, started: asyncio.Event) -> Non
         if warning.path.startswith("http."):
             log.warning("%s", warning)
     log.info("the page is at %s/", configuration.http.own_url)
+
+
+def _told_now(told: ToldNow) -> DutyTold:
+    """Who would be told now; duties are by the wall's clock, also where the plant is simulated."""
+    return told.look(time.time_ns())
 
 
 def _ready(files: Files) -> tuple[bool, str]:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import threading
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from operator import itemgetter
 
 from domain.alarms import Notice, Sought, Transition
@@ -145,6 +145,7 @@ class RecordsInMemory:
         self.all_notices: list[tuple[Notice, str]] = []
         self.people: dict[str, Person] = {}
         self.requests: list[PersonAction] = []
+        self.on_request: Callable[[PersonAction], object] = lambda _: None
         self.all_told: list[BatchTold] = []
         self.all_links: list[BatchLink] = []
         self.events: dict[str, BatchEvent] = {}
@@ -207,6 +208,7 @@ class RecordsInMemory:
 
     def request(self, action: PersonAction, by: Person | None = None) -> None:
         self.requests.append(action)
+        self.on_request(action)
 
     def request_all(self, actions: Sequence[PersonAction], by: Person | None = None) -> None:
         for action in actions:

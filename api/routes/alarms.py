@@ -202,25 +202,25 @@ async def reset_many(here: Here, said: SaidOfMany, person: Somebody) -> Response
 @router.post("/{alarm:path}/acknowledge")
 async def acknowledge(here: Here, alarm: str, said: Said, person: Somebody) -> Response:
     """Acknowledge an alarm, with a comment. 200 with the transition, or 202 where the core has not applied it yet."""
-    return await _one(here, alarm, Deed(person, ActionKind.ACKNOWLEDGE, said.comment))
+    return await answer_one(here, alarm, Deed(person, ActionKind.ACKNOWLEDGE, said.comment))
 
 
 @router.post("/{alarm:path}/shelve")
 async def shelve(here: Here, alarm: str, said: Shelving, person: Somebody) -> Response:
     """Shelve an alarm until a time, with the reason; the record goes on. Answers like `acknowledge`."""
-    return await _one(here, alarm, Deed(person, ActionKind.SHELVE, said.comment, _shelf_end(here, said.until)))
+    return await answer_one(here, alarm, Deed(person, ActionKind.SHELVE, said.comment, _shelf_end(here, said.until)))
 
 
 @router.post("/{alarm:path}/unshelve")
 async def unshelve(here: Here, alarm: str, said: Said, person: Somebody) -> Response:
     """Take an alarm off its shelf. Answers like `acknowledge`."""
-    return await _one(here, alarm, Deed(person, ActionKind.UNSHELVE, said.comment))
+    return await answer_one(here, alarm, Deed(person, ActionKind.UNSHELVE, said.comment))
 
 
 @router.post("/{alarm:path}/comment")
 async def comment(here: Here, alarm: str, said: Said, person: Somebody) -> Response:
     """Add a comment to an alarm's record. Answers like `acknowledge`."""
-    return await _one(here, alarm, Deed(person, ActionKind.COMMENT, said.comment))
+    return await answer_one(here, alarm, Deed(person, ActionKind.COMMENT, said.comment))
 
 
 def _shelf_end(here: Context, until: str) -> int:
@@ -231,7 +231,8 @@ def _shelf_end(here: Context, until: str) -> int:
     return until_ns
 
 
-async def _one(here: Context, alarm: str, deed: Deed) -> Response:
+async def answer_one(here: Context, alarm: str, deed: Deed) -> Response:
+    """Do something to one alarm. 200 with the transition, 202 while the core has not applied it; Problem 404, 409."""
     (told,) = await act(here, [alarm], deed)
     match told.outcome:
         case Outcome.UNKNOWN:

@@ -19,7 +19,17 @@ from service.config import recipes, tags
 from service.config.checking import validated
 from service.config.document import Document, read_document
 from service.config.drift import learn_warnings
-from service.config.model import ClockFile, ClockText, ConfigFile, DeadmanText, Mirror, ModelText, Notify, Source
+from service.config.model import (
+    ClockFile,
+    ClockText,
+    ConfigFile,
+    DeadmanText,
+    Mirror,
+    ModelText,
+    Notify,
+    RotaText,
+    Source,
+)
 from service.config.models import drafted_models
 from service.config.network import Network, network_of, remarks
 from service.config.people import recipients, ways
@@ -28,6 +38,7 @@ from service.config.quantities import registry
 from service.config.reached import check_sources
 from service.config.records import records_of
 from service.config.reports import ReportPlan, report_of, zone_of
+from service.config.rota import check_rota
 from service.config.tags import Route
 from service.config.telling import check_event_topics
 
@@ -59,6 +70,7 @@ class Configuration:
     ways: frozenset[str]  # channels that tell nobody but who is told by them
     report: ReportPlan | None  # the week's, of the alarm system
     zone: ZoneInfo  # whose weeks are counted
+    rota: Mapping[str, RotaText]
     log: Literal["text", "json"]
     deadman: DeadmanText | None
     mirrors: Mapping[str, Mirror]
@@ -99,6 +111,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
     people = recipients(document, file, complaints)
+    check_rota(document, file, path, file.people, complaints)
     _check_mirrors(document, file, path, complaints)
     _check_deadman(document, file, path, complaints)
     positions = positions_of(document, file.positions, file.units, complaints)
@@ -130,6 +143,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         ways=ways(file),
         report=report,
         zone=zone,
+        rota=file.rota,
         log=file.log.format,
         deadman=file.deadman,
         mirrors=file.mirrors,

@@ -720,6 +720,41 @@ class PersonText(Section):
     priority: PriorityName | None = None  # left out: high, or where there is a rota only as that one says
 
 
+class StepText(Section):
+    """Whom a rota tells next while nobody acknowledges, so long after it was told first."""
+
+    after: Duration
+    tell: str | tuple[str, ...]
+
+
+class RotaText(Section):
+    """Who is on duty, by a calendar; and what happens while nobody acknowledges."""
+
+    zone: str
+    calendar: str | None = None  # a file
+    url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+(/\S*)?$")
+    url_file: str | None = None  # where the address is a secret
+    every: Duration = 900_000_000_000
+    stale: Duration = 86_400_000_000_000
+    fallback: str
+    priority: PriorityName = "high"
+    escalate: tuple[StepText, ...] = Field(default=(), max_length=20)
+    repeat: Duration | None = None
+    rounds: int = Field(default=4, ge=2, le=100)  # with `repeat`: how often in all
+    returned: Literal["ends", "goes on"] = "ends"
+    hand_over: Literal["duty", "shifts", "off"] = "duty"
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if sum(each is not None for each in (self.calendar, self.url, self.url_file)) != 1:
+            raise ValueError("needs exactly one of `calendar`, `url` and `url_file`")
+        if min(self.every, self.stale) < 1_000_000_000:
+            raise ValueError("`every` and `stale` are at least 1s")
+        if self.repeat is not None and self.repeat < 1_000_000_000:
+            raise ValueError("`repeat` is at least 1s")
+        return self
+
+
 class LogText(Section):
     """How the service's log lines look."""
 
@@ -842,6 +877,7 @@ class ConfigFile(Section):
     notify: dict[str, Notify] = {}
     people: dict[str, PersonText] = {}
     translations: dict[Literal["en", "de"], dict[str, str]] = {}  # texts of this file in other languages
+    rota: dict[str, RotaText] = {}
     log: LogText = LogText()
     deadman: DeadmanText | None = None
     mirrors: dict[str, Mirror] = {}

@@ -12,7 +12,9 @@ from service.config.document import Document
 from service.config.model import Http, Tls
 
 LOOPBACKS = frozenset({"127.0.0.1", "localhost", "::1"})
-ROUTES = frozenset({"-", "alarms", "batches", "influx", "metrics", "openapi.json", "recipes", "static", "v1"})
+ROUTES = frozenset(
+    {"-", "ack", "alarms", "batches", "duty", "influx", "metrics", "openapi.json", "recipes", "static", "v1"}
+)
 """First parts of our own paths: a prefix that begins so could not be told from them."""
 
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)

@@ -9,6 +9,7 @@ from domain.errors import Complaint
 from domain.rules import Priority
 from service.config.document import Document
 from service.config.model import ConfigFile, PersonText
+from service.config.rota import names_of
 
 _UNSPEAKABLE = frozenset("@#/>")  # they part the ids of notices
 
@@ -18,7 +19,7 @@ def recipients(document: Document, file: ConfigFile, complaints: list[Complaint]
 
     Who has no priority is told by themselves of what is high, where no rota says who is told.
     """
-    usual = None if getattr(file, "rota", None) else Priority.HIGH
+    usual = None if file.rota else Priority.HIGH
     found: dict[str, Recipient] = {}
     for name, text in file.people.items():
         before = len(complaints)
@@ -68,4 +69,7 @@ def _quiet(text: PersonText) -> QuietHours | None:
 def ways(file: ConfigFile) -> frozenset[str]:
     """Channels that somebody is told by and that, without a priority of their own, are told nothing by themselves."""
     named = {channel for person in file.people.values() for channel in person.tell}
-    return frozenset(each for each in named if "priority" not in file.notify[each].model_fields_set)
+    named |= {name for rota in file.rota.values() for name in names_of(rota)}
+    return frozenset(
+        name for name in named.intersection(file.notify) if "priority" not in file.notify[name].model_fields_set
+    )

@@ -30,10 +30,14 @@ _LONGEST_WAY = 8  # names that a notice passes, from the judge's to a channel's,
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What stands in the place of a notice that was addressed to a name; `why`, for whoever asks who was told."""
+    """What stands in the place of a notice that was addressed to a name; `why`, for whoever asks who was told.
+
+    `is_dropped`: nothing does, because nobody needs it any more.
+    """
 
     children: Sequence[Planned]
     why: str
+    is_dropped: bool = False
 
 
 class Resolver(Protocol):
@@ -169,7 +173,13 @@ class Addressing:
         if not waiting:
             return 0, 0
         said = self._records.transitions_by_id([each.notice.transition for each in waiting])
-        found = [self._passed_on(each.notice, said.get(each.notice.transition), now_ns) for each in waiting]
+        found: list[PassedOn] = []
+        for notice in (each.notice for each in waiting):
+            resolution = self._directory[notice.channel](notice, said.get(notice.transition), now_ns)
+            if resolution.is_dropped:
+                self._records.drop_notices([notice.id], resolution.why)
+            else:
+                found.append(_passed_on(notice, resolution))
         passed = [each for each in found if each.children]
         if passed:
             self._records.pass_notices_on(passed)
@@ -178,11 +188,12 @@ class Addressing:
             self._records.notice_result([each.id], NoticeResult(DEAD, f"{name} leads to nobody: {each.why}"))
         return len(passed), len(nobody)
 
-    def _passed_on(self, notice: Notice, said: Transition | None, now_ns: int) -> PassedOn:
-        resolution = self._directory[notice.channel](notice, said, now_ns)
-        before = names_before(notice)
-        children = [each for each in resolution.children if each.due_ns or each.notice.channel not in before]
-        why = resolution.why
-        if resolution.children and not children:
-            why = f"{why}; that is a circle: {_BETWEEN.join(before)}"
-        return PassedOn(notice.id, children, why)
+
+def _passed_on(notice: Notice, resolution: Resolution) -> PassedOn:
+    """What takes a notice's place; whoever is already on its way is not told again."""
+    before = names_before(notice)
+    children = [each for each in resolution.children if each.due_ns or each.notice.channel not in before]
+    why = resolution.why
+    if resolution.children and not children:
+        why = f"{why}; that is a circle: {_BETWEEN.join(before)}"
+    return PassedOn(notice.id, children, why)

@@ -28,6 +28,7 @@ from records.outbox import DEAD, PENDING, SENT, UNCERTAIN, NoticeResult, Waiting
 from service.telling.addressing import Addressing, AddressRecords, Directory, still_needed
 from service.telling.patience import Patience
 from service.telling.sending import Came, Sender
+from service.telling.way_back import WayBack
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Outbox:
         *,
         directory: Directory | None = None,
         readers: Mapping[str, Reader] | None = None,
+        way_back: WayBack | None = None,
         patience: Patience | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -85,6 +87,7 @@ class Outbox:
         self._channels = {channel.name: channel for channel in channels}
         self._addressing = Addressing(records, directory or {})
         self._readers = readers or {}
+        self._way_back = way_back
         self._patience = patience or Patience()
         self._wall_ns = wall_ns
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -206,7 +209,8 @@ class Outbox:
         # Without a result by then, this attempt has died with its process.
         again_ns = self._wall_ns() + round(2 * self._patience.deadline_s * SECOND_NS)
         await self._until_taken(lambda: self._records.notices_begun(ids, again_ns))
-        copy = _copy(letter, reader.says("repeated") if any(each.doubtful for each in waiting) else "")
+        doubtful = any(each.doubtful for each in waiting)
+        copy = _copy(letter, self._way(letter, reader), reader.says("repeated") if doubtful else "")
         came = await self._senders[channel.name].send(copy)
         result = self._result(channel.name, waiting, came)
         # Who was told must not be told again as if it were new: what came of it is kept until it is written.
@@ -219,6 +223,13 @@ class Outbox:
         in_order = sorted(said.values(), key=lambda each: (each.at_ns, each.alarm, each.number))
         head, _, rest = letter.text.partition("\n")
         return replace(letter, text="\n".join([head, *digest_of_flood(in_order, reader), rest]))
+
+    def _way(self, letter: Letter, reader: Reader) -> str:
+        """The line with the link to acknowledge by; a digest has none: the page acknowledges many at once."""
+        if self._way_back is None or len(letter.notices) > 1:
+            return ""
+        link = self._way_back.to(letter.notices[0])
+        return reader.says("acknowledge", link=link) if link else ""
 
     async def _until_taken(self, call: Callable[[], None]) -> None:
         """Ask the records again while they are away."""
@@ -262,6 +273,6 @@ class Outbox:
         return NoticeResult(UNCERTAIN if uncertain else PENDING, str(came), next_ns)
 
 
-def _copy(letter: Letter, repeated: str) -> Notice:
-    text = f"{letter.text}\n{repeated}" if repeated else letter.text
-    return replace(letter.notices[0], title=letter.title, text=text)
+def _copy(letter: Letter, *added: str) -> Notice:
+    """What is sent: the letter, and the lines that only this copy has."""
+    return replace(letter.notices[0], title=letter.title, text="\n".join([letter.text, *filter(None, added)]))

@@ -24,13 +24,22 @@ class ToPerson:
         worded = replace(notice, person=person.name)
         if said is not None:
             title, text = title_of(said, self._wording, self._reader), text_of(said, self._wording, self._reader)
-            worded = replace(worded, title=title, text=text)
+            before, behind = _added(notice, said, self._wording)
+            worded = replace(worded, title=before + title, text=text + behind)
         until_ns = person.waits_until_ns(notice.priority, now_ns)
         if until_ns is not None:
             worded = replace(worded, kind="quiet")
         ways = [_by_way(worded, channel, until_ns or 0) for channel in person.channels]
         quiet = f", after their quiet hours at {self._reader.time(until_ns)}" if until_ns is not None else ""
         return Resolution(ways, f"{person.name} is told by {', '.join(person.channels)}{quiet}")
+
+
+def _added(notice: Notice, said: Transition, wording: Wording) -> tuple[str, str]:
+    """What was put before the title and behind the text on the way here, such as why somebody is told."""
+    title, text = title_of(said, wording), text_of(said, wording)
+    before = notice.title.removesuffix(title) if notice.title.endswith(title) else ""
+    behind = notice.text.removeprefix(text) if notice.text.startswith(text) else ""
+    return before, behind
 
 
 def _by_way(notice: Notice, channel: str, due_ns: int) -> Planned:
