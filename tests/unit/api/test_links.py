@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from domain.alarms import AlarmFacts, Transition
+from domain.entries import PersonAction
 from domain.links import LASTS_NS, Link, Links
 from domain.rules import Priority
 from tests.unit.api.conftest import LEAD, NOW_NS, VIEWER, World, a_client, a_world
@@ -18,11 +19,21 @@ ACKED = AlarmFacts(active=True, acknowledged=True)
 
 @pytest.fixture
 def world() -> World:
-    return a_world(links=LINKS, wall_ns=lambda: NOW_NS)
+    return a_world(links=LINKS, wall_ns=lambda: NOW_NS, settled=lambda requests: dict.fromkeys(requests, ""))
 
 
 def alarm(world: World, number: int, what: str = "activated", **more: object) -> Transition:
     return world.alarm(number, what, id=f"{ALARM}.{number}", alarm=ALARM, **more)
+
+
+def applied(world: World, number: int) -> None:
+    """Let the core acknowledge what is asked for, as that transition."""
+
+    def core(action: PersonAction) -> None:
+        deed = {"person": action.person, "comment": action.comment, "at_ns": action.at_ns}
+        alarm(world, number, "acknowledged", facts=ACKED, **deed)
+
+    world.records.on_request = core
 
 
 def link(transition: str = f"{ALARM}.1", ends_ns: int = NOW_NS + LASTS_NS) -> str:
@@ -49,7 +60,7 @@ async def test_a_link_that_a_scanner_opens_five_times_shows_the_alarm_and_does_n
 
 async def test_whoever_logs_in_acknowledges_what_the_link_showed(world: World, client: httpx.AsyncClient) -> None:
     alarm(world, 1)
-    world.records.on_request = lambda action: alarm(world, 2, "acknowledged", person=action.person, facts=ACKED)
+    applied(world, 2)
     answer = await client.post(f"/v1/ack/{link()}", json=said(), headers=WHO)
 
     assert answer.status_code == 200, answer.text
@@ -91,7 +102,7 @@ async def test_an_alarm_that_became_worse_is_looked_at_again_before_it_is_acknow
     assert "71 °C" in refused.json()["detail"]
     assert world.records.requests == []
 
-    world.records.on_request = lambda action: alarm(world, 3, "acknowledged", person=action.person, facts=ACKED)
+    applied(world, 3)
     assert (await client.post(f"/v1/ack/{link()}", json=said(f"{ALARM}.2"), headers=WHO)).status_code == 200
 
 
