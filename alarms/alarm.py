@@ -2,13 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from alarms.defaults import Step, default_step, is_hint
+from alarms.circumstances import Circumstances
+from alarms.defaults import Step, default_step, is_hint, rule_of
+from alarms.member import Member, member_of
 from domain.alarms import AlarmFacts, Transition
 from domain.findings import Finding, FindingId, Stage
-from domain.rules import Priority
+from domain.rules import AlarmRule, Priority
 from domain.time import format_time
 
 _LONGEST_SUBJECT = 60
@@ -26,39 +28,13 @@ def alarm_id(subject: str, name: str) -> str:
     return f"{safe}~{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A finding that keeps an alarm active, or is about to, or has just stopped."""
-
-    finding: Finding
-    step: Step
-    counted: bool = False  # open for its on-delay, so it makes the alarm active
-    cleared_ns: int | None = None
-
-    @property
-    def on_due_ns(self) -> int | None:
-        """When the on-delay ends, if it still runs. It runs from the onset, and only while the value is outside."""
-        if self.counted or self.finding.stage is not Stage.OPEN:
-            return None
-        return self.finding.onset_ns + self.step.rule.on_delay_ns
-
-    @property
-    def off_due_ns(self) -> int | None:
-        """When the off-delay ends, if it runs."""
-        return None if self.cleared_ns is None else self.cleared_ns + self.step.rule.off_delay_ns
-
-    @property
-    def due_ns(self) -> int | None:
-        """When something happens by the passing of time alone."""
-        return self.on_due_ns if self.cleared_ns is None else self.off_due_ns
-
-
 class Alarm:
     """An alarm, as its newest transition and its members tell it."""
 
-    def __init__(self, id_: str, newest: Transition | None = None) -> None:
+    def __init__(self, id_: str, circumstances: Circumstances, newest: Transition | None = None) -> None:
         self.id = id_
         self.newest = newest
+        self._circumstances = circumstances
         self._members: dict[FindingId, Member] = {}
         self._unjudged: set[FindingId] = set()  # taken since the last judgement
         self._over: set[FindingId] = set()  # of these, those that were over before they were heard of
@@ -76,8 +52,37 @@ class Alarm:
 
     @property
     def due_ns(self) -> int | None:
-        """The next moment at which a delay ends; shelves are the book's."""
+        """The next moment at which a delay ends; shelves and re-alarms are the book's."""
         return min((due for member in self._members.values() if (due := member.due_ns) is not None), default=None)
+
+    @property
+    def rule(self) -> AlarmRule:
+        """The rule by which it was last spoken of."""
+        assert self.newest is not None
+        known = self._members.get(FindingId(self.newest.finding))
+        if known is not None:
+            return known.step.rule
+        return rule_of(self._circumstances.rulebook, self.newest.subject, self.newest.rule)
+
+    @property
+    def re_alarm_due_ns(self) -> int | None:
+        """When it is asked about again, if it stands until then."""
+        said, facts = self.newest, self.facts
+        if said is None or not facts.active or facts.is_put_away or said.is_told_by_dcs:
+            return None
+        alarm_class = self._circumstances.class_of(said.alarm_class)
+        if facts.acknowledged:
+            own_ns, since_ns = self.rule.re_alarm_ns, said.acknowledged_ns
+            after_ns = alarm_class.re_alarm_ns if own_ns is None else own_ns
+        else:
+            after_ns, since_ns = alarm_class.re_alarm_unacknowledged_ns, said.asked_ns
+        if not after_ns:
+            return None
+        return (said.at_ns if since_ns is None else since_ns) + after_ns
+
+    def is_of(self, units: Collection[str]) -> bool:
+        """Whether something that concerns it happens on one of these units."""
+        return any(member.finding.unit in units for member in self._members.values())
 
     @property
     def shelf(self) -> Priority:
@@ -97,7 +102,7 @@ class Alarm:
         known = self._members.get(finding.id)
         if known is not None and known.finding.version > finding.version:
             return
-        member = self._member(step, finding, known)
+        member = member_of(step, finding, known)
         if finding.stage is not Stage.CLEARED:
             self._members[finding.id] = member
             self._unjudged.add(finding.id)
@@ -118,11 +123,11 @@ class Alarm:
         delay was over when it came (another tag's time was ahead) counts from the next tick on: had it counted, the
         alarm would say so.
         """
-        member = self._member(step, finding, None)
+        member = member_of(step, finding, None)
         was_leading = self.newest is not None and self.facts.active and self.newest.finding == finding.id
         due_ns = member.on_due_ns
         is_due = due_ns is not None and due_ns <= max(now_ns, finding.at_ns)
-        may_count = self.facts.active and step.severity <= self._said_severity
+        may_count = self.facts.active and not self._outranks(member)
         member = replace(member, counted=member.counted or was_leading or (is_due and may_count))
         if finding.stage is Stage.CLEARED:
             member = replace(member, cleared_ns=finding.at_ns)
@@ -138,21 +143,16 @@ class Alarm:
         seen_ns = now_ns if self.newest.person else max(now_ns, self.newest.at_ns)
         due_ns = member.off_due_ns
         assert due_ns is not None
-        return due_ns <= seen_ns or member.step.severity > self._said_severity
+        return due_ns <= seen_ns or self._outranks(member)
+
+    def _outranks(self, member: Member) -> bool:
+        """Whether it is worse than what was said: had it counted, it would lead. What is suppressed leads nobody."""
+        return member.step.severity > self._said_severity and not self._reason(member)
 
     @property
     def _said_severity(self) -> tuple[int, int]:
         assert self.newest is not None
         return (-int(self.newest.priority), default_step(self.newest.rule).rank)
-
-    def _member(self, step: Step, finding: Finding, known: Member | None) -> Member:
-        if known is not None and known.counted:
-            return Member(finding, step, counted=True)
-        # The clock of the on-delay stops where the value came back, not where that was noticed.
-        until_ns = finding.at_ns
-        if finding.stage is not Stage.OPEN and finding.end_ns is not None:
-            until_ns = finding.end_ns
-        return Member(finding, step, counted=finding.onset_ns + step.rule.on_delay_ns <= until_ns)
 
     def settle(self, now_ns: int) -> list[Transition]:
         """Let every delay end that ends up to now, each at its own time."""
@@ -179,24 +179,50 @@ class Alarm:
         counted = [member for member in self._members.values() if member.counted]
         if not counted:
             return [self._return(left, at_ns)] if self.facts.active else []
-        # The newest of the worst: it is what a person can still look at.
-        worst = max(counted, key=lambda member: (member.step.severity, member.finding.onset_ns, member.finding.id))
+        heeded = [member for member in counted if not self._reason(member)]
+        worst = max(heeded or counted, key=lambda member: member.weight)
+        reason = "" if heeded else self._reason(worst)
+        facts = replace(self.facts, active=True, suppressed=bool(reason), suppressed_by=reason)
+        what = self._what_changes(worst, facts)
+        if what is None:
+            return []
+        return [self.say(what, at_ns, facts=facts, member=worst, asks=self._is_asked(what, worst, facts))]
+
+    def _reason(self, member: Member) -> str:
+        return self._circumstances.reason(member.step.rule, member.finding)
+
+    def _what_changes(self, worst: Member, facts: AlarmFacts) -> str | None:
+        """What is to be said where this leads now; None: it was said."""
         if not self.facts.active:
-            return [self._activate(worst, at_ns)]
-        if worst.step.severity > self._said_severity:
-            facts = self._out_of_its_shelf(replace(self.facts, acknowledged=False), worst.step)
-            return [self.say("severity", at_ns, facts=facts, member=worst)]
-        if worst.step.severity < self._said_severity:
-            return [self.say("eased", at_ns, facts=self.facts, member=worst)]
-        return []
+            return "activated"
+        if facts.suppressed_by != self.facts.suppressed_by:
+            return "suppressed" if facts.suppressed else "unsuppressed"
+        if worst.step.severity == self._said_severity:
+            return None
+        return "severity" if worst.step.severity > self._said_severity else "eased"
+
+    def _is_asked(self, what: str, worst: Member, facts: AlarmFacts) -> bool:
+        """Whether people have to respond to it as it is now, or have yet to be asked."""
+        assert self.newest is not None or what == "activated"
+        if what in ("activated", "severity"):
+            return True
+        if what == "suppressed":
+            return worst.step.severity > self._said_severity
+        return what == "unsuppressed" and self.is_unanswered(facts)
+
+    def is_unanswered(self, facts: AlarmFacts) -> bool:
+        """Whether nobody was asked about it as it is, or nobody has answered."""
+        assert self.newest is not None
+        return facts.active and (not facts.acknowledged or self.newest.asked_ns is None)
 
     def _return(self, left: Sequence[Member], at_ns: int) -> Transition:
         """Say that it is back to normal, in the words of what ended now: what it began with may be over for long."""
         assert self.newest is not None
-        facts, ids = replace(self.facts, active=False), {member.finding.id for member in left}
+        facts = replace(self.facts, active=False, suppressed=False, suppressed_by="")
+        ids = {member.finding.id for member in left}
         if not left or FindingId(self.newest.finding) in ids:
             return self.say("returned", at_ns, facts=facts)
-        worst = max(left, key=lambda member: (member.step.severity, member.finding.onset_ns, member.finding.id))
+        worst = max(left, key=lambda member: member.weight)
         return self.say("returned", at_ns, facts=facts, member=worst)
 
     def _pass(self, now_ns: int) -> None:
@@ -208,20 +234,6 @@ class Alarm:
             elif member.on_due_ns is not None and member.on_due_ns <= now_ns:
                 self._members[id_] = replace(member, counted=True)
 
-    def _activate(self, worst: Member, at_ns: int) -> Transition:
-        facts = replace(self.facts, active=True, acknowledged=False)
-        facts = self._out_of_its_shelf(facts, worst.step)
-        return self.say("activated", at_ns, facts=facts, member=worst)
-
-    def _out_of_its_shelf(self, facts: AlarmFacts, step: Step) -> AlarmFacts:
-        """A shelf covers what was shelved: something worse takes the alarm out of it."""
-        shelved = facts.shelved_priority
-        covers_hints_alone = shelved is Priority.EVENT
-        is_covered = step.rank < 0 if covers_hints_alone else shelved is None or step.rule.priority >= shelved
-        if is_covered:
-            return facts
-        return replace(facts, shelved_until_ns=None, shelved_priority=None)
-
     def say(
         self,
         what: str,
@@ -231,18 +243,23 @@ class Alarm:
         member: Member | None = None,
         person: str = "",
         comment: str = "",
+        asks: bool = False,
     ) -> Transition:
-        """Make the next transition; what it does not change is as it was in the last one."""
+        """Make the next transition; what it does not change is as it was in the last one.
+
+        `asks`: people have to respond to it as it is now. While it is suppressed or out of service nobody has to, and
+        while it is shelved nobody is asked.
+        """
         number = 1 if self.newest is None else self.newest.number + 1
         told = self._told(member)
-        is_news = what in ("activated", "severity") or (what == "unshelved" and facts.active and not person)
-        announces = is_news and not facts.is_put_away and not facts.acknowledged
+        if asks:
+            facts = _asked_of(facts, told)
+        alarm_class = self._circumstances.class_of(told.alarm_class)
+        if alarm_class.latching and facts.active and not _is_unheeded(facts):
+            facts = replace(facts, latched=True)
+        is_asked = asks and not facts.is_put_away
         said = replace(
             told,
-            announces=announces,
-            asked_ns=at_ns if announces else told.asked_ns,
-            activated_ns=at_ns if what == "activated" else told.activated_ns,
-            acknowledged_ns=(at_ns if what == "acknowledged" else told.acknowledged_ns) if facts.acknowledged else None,
             id=f"{self.id}.{number}",
             number=number,
             at_ns=at_ns,
@@ -250,7 +267,14 @@ class Alarm:
             facts=facts,
             person=person,
             comment=comment,
+            announces=is_asked and not told.is_told_by_dcs,
+            activated_ns=at_ns if what == "activated" else told.activated_ns,
+            asked_ns=(at_ns if is_asked else None) if asks else told.asked_ns,
+            acknowledged_ns=None if asks else told.acknowledged_ns,
         )
+        if person and facts.acknowledged and what in ("acknowledged", "unshelved"):
+            seen_ns = at_ns if said.asked_ns is None else said.asked_ns
+            said = replace(said, acknowledged_ns=at_ns, asked_ns=seen_ns)
         self.newest = said
         return said
 
@@ -263,8 +287,8 @@ class Alarm:
                 return self.newest
             message = self._with_its_hints(known.finding)
             return replace(self.newest, message=message, finding_version=known.finding.version)
-        finding, rule, active = member.finding, member.step.rule, self.facts.active
-        occurrence = 0 if self.newest is None else self.newest.occurrence
+        finding, rule, active, newest = member.finding, member.step.rule, self.facts.active, self.newest
+        occurrence = 0 if newest is None else newest.occurrence
         return Transition(
             id="",
             alarm=self.id,
@@ -287,10 +311,15 @@ class Alarm:
             action=rule.action,
             respond_within_ns=rule.respond_within_ns,
             occurrence=occurrence if active else occurrence + 1,
-            since_ns=self.newest.since_ns if active and self.newest is not None else finding.onset_ns,
-            activated_ns=None if self.newest is None else self.newest.activated_ns,
-            asked_ns=None if self.newest is None else self.newest.asked_ns,
-            acknowledged_ns=None if self.newest is None else self.newest.acknowledged_ns,
+            since_ns=newest.since_ns if active and newest is not None else finding.onset_ns,
+            alarm_class=rule.alarm_class,
+            first_in_group=rule.first_in_group,
+            position=self._circumstances.position_of(finding.unit),
+            dcs_alarm=rule.dcs_alarm,
+            dcs_priority=rule.dcs_priority,
+            activated_ns=None if newest is None else newest.activated_ns,
+            asked_ns=None if newest is None else newest.asked_ns,
+            acknowledged_ns=None if newest is None else newest.acknowledged_ns,
         )
 
     def _with_its_hints(self, finding: Finding) -> str:
@@ -302,6 +331,26 @@ class Alarm:
         since_ns = {name: onset_ns for onset_ns, name in reversed(hints)}  # of two charts the first
         told = ", ".join(f"{name} since {format_time(since_ns[name])[11:16]} UTC" for name in sorted(since_ns))
         return f"{finding.message} With it: {told}."
+
+
+def _is_unheeded(facts: AlarmFacts) -> bool:
+    """Whether by design, or by who took it out of service, nobody need respond."""
+    return facts.suppressed or facts.out_of_service
+
+
+def _asked_of(facts: AlarmFacts, told: Transition) -> AlarmFacts:
+    """The facts of an alarm that is to be answered; whoever was not asked owes no acknowledgement.
+
+    A shelf covers what was shelved: something worse takes the alarm out of it.
+    """
+    if _is_unheeded(facts):
+        return facts
+    shelved = facts.shelved_priority
+    covers_hints_alone = shelved is Priority.EVENT
+    is_covered = is_hint(told.rule) if covers_hints_alone else shelved is None or told.priority >= shelved
+    if is_covered:
+        return replace(facts, acknowledged=False)
+    return replace(facts, acknowledged=False, shelved_until_ns=None, shelved_priority=None)
 
 
 def worst_first(transitions: Sequence[Transition]) -> list[Transition]:

@@ -5,34 +5,21 @@ heartbeat alone. A tick says at what time a delay ended, not when that was notic
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
+from alarms.acting import Subject, acted, comment_of
 from alarms.alarm import Alarm, alarm_id, worst_first
+from alarms.circumstances import Circumstances, Told
 from alarms.defaults import Step, default_step, step_for
 from domain.alarms import AlarmState, Transition
 from domain.entries import ActionKind, PersonAction
 from domain.errors import Refused
-from domain.findings import Finding
+from domain.findings import EquipmentState, Finding, PhaseRecord
 from domain.rules import Priority, Rulebook
-from domain.time import HOUR_NS, format_duration
-
-LONGEST_SHELF_NS = 24 * HOUR_NS
-"""A shelf always ends: nobody can put an alarm away for longer than a day at once."""
 
 _ACTIONS_REMEMBERED = 1_000
-
-_SAID_OF = {
-    ActionKind.HOLD_START: "a hold",
-    ActionKind.HOLD_STOP: "a hold",
-    ActionKind.CALIBRATED: "an instrument",
-    ActionKind.CALIBRATION_FAILED: "an instrument",
-    ActionKind.APPROVE_MODEL: "a model",
-    ActionKind.APPROVE_RANGES: "a proposal of ranges",
-    ActionKind.REJECT_RANGES: "a proposal of ranges",
-    ActionKind.WITHDRAW_RANGES: "a proposal of ranges",
-}
 
 
 class AlarmBook:
@@ -40,6 +27,7 @@ class AlarmBook:
 
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
+        self._circumstances = Circumstances(rulebook)
         self._alarms: dict[str, Alarm] = {}
         self._due_ns: dict[str, int] = {}  # only alarms that change by the passing of time
         self._done: deque[str] = deque(maxlen=_ACTIONS_REMEMBERED)
@@ -51,16 +39,21 @@ class AlarmBook:
         transitions: Iterable[Transition],
         findings: Iterable[Finding],
         now_ns: int = 0,
+        told: Iterable[Told] = (),
     ) -> "AlarmBook":
-        """The book as it was when `transitions` (newest per alarm) and `findings` were committed.
+        """The book as it was when `transitions` (newest per alarm), `findings` and `told` were committed.
 
         `findings`: the newest version of each that is not cleared, and of those of active alarms that cleared lately
-        (their off-delay may still run). `now_ns`: the last tick that was applied, as far as it is known. With another
-        rulebook than before, the first tick says what differs.
+        (their off-delay may still run). `told`: of each unit the newest run of a phase and the newest state of its
+        equipment. `now_ns`: the last tick that was applied, as far as it is known. With another rulebook than before,
+        the first tick says what differs.
         """
         book = cls(rulebook)
+        for each in told:
+            book._circumstances.take(each)
+        book._circumstances.tick(now_ns)
         for transition in transitions:
-            book._alarms[transition.alarm] = Alarm(transition.alarm, transition)
+            book._alarms[transition.alarm] = Alarm(transition.alarm, book._circumstances, transition)
         for finding in findings:
             step = step_for(rulebook, finding)
             if step.rule.priority is not Priority.EVENT:
@@ -73,38 +66,57 @@ class AlarmBook:
                 book._plan(alarm)
         return book
 
-    def apply(self, *findings: Finding) -> list[Transition]:
-        """Take what a detector concluded, in its order.
+    def apply(self, *concluded: Finding | Told) -> list[Transition]:
+        """Take what the detectors concluded, in their order: findings, and what units do from now on.
 
-        Findings of one moment are judged together: a step change that crosses three ranges at one sample is said once,
-        as its worst.
+        What is of one moment is judged together: a step change that crosses three ranges at one sample is said once,
+        as its worst, and a phase that begins there is known before.
         """
         transitions: list[Transition] = []
-        for at_ns, together in groupby(findings, key=lambda finding: finding.at_ns):
-            touched: dict[str, Alarm] = {}
+        for at_ns, group in groupby(concluded, key=_moment):
+            together = list(group)
+            others = [each for each in together if not isinstance(each, Finding)]
+            changed = {each.unit for each in others if self._circumstances.take(each)}
+            touched = {alarm.id: alarm for alarm in self._concerned(changed)}
+            for alarm in touched.values():
+                transitions += alarm.settle(at_ns)
             for finding in together:
-                step = step_for(self._rulebook, finding)
-                if step.rule.priority is Priority.EVENT:
-                    continue
-                alarm = self._alarm_of(finding, step)
-                if alarm.id not in touched:
-                    touched[alarm.id] = alarm
-                    transitions += alarm.settle(at_ns)
-                alarm.take(step, finding)
+                if isinstance(finding, Finding):
+                    transitions += self._take(finding, at_ns, touched)
             for alarm in touched.values():
                 transitions += alarm.judge(at_ns)
                 self._plan(alarm)
         return transitions
 
+    def _take(self, finding: Finding, at_ns: int, touched: dict[str, Alarm]) -> list[Transition]:
+        """Give a finding to its alarm, which is touched by that."""
+        step = step_for(self._rulebook, finding)
+        if step.rule.priority is Priority.EVENT:
+            return []
+        alarm = self._alarm_of(finding, step)
+        settled = [] if alarm.id in touched else alarm.settle(at_ns)
+        touched[alarm.id] = alarm
+        alarm.take(step, finding)
+        return settled
+
+    def _concerned(self, units: set[str]) -> Iterator[Alarm]:
+        """The alarms that findings of these units keep active, or soon may."""
+        if units:
+            yield from (alarm for id_, alarm in sorted(self._alarms.items()) if alarm.is_of(units))
+
     def tick(self, now_ns: int) -> list[Transition]:
-        """Let delays and shelves end that end up to now (the heartbeat's time)."""
+        """Let delays, shelves and re-alarm times end that end up to now (the heartbeat's time)."""
+        idle = set(self._circumstances.tick(now_ns))
+        due = {id_ for id_, due_ns in self._due_ns.items() if due_ns <= now_ns}
+        due |= {alarm.id for alarm in self._concerned(idle)}
         transitions: list[Transition] = []
         # By id, so that a book that was rebuilt says the same in the same order.
-        for id_ in sorted(id_ for id_, due_ns in self._due_ns.items() if due_ns <= now_ns):
+        for id_ in sorted(due):
             alarm = self._alarms[id_]
             transitions += _end_of_shelf(alarm, now_ns)
             transitions += alarm.settle(now_ns)
             transitions += alarm.judge(now_ns)
+            transitions += _re_alarm(alarm, now_ns)
             self._plan(alarm)
         return transitions
 
@@ -114,51 +126,21 @@ class AlarmBook:
         if alarm is None or alarm.newest is None:
             message = f"there is no alarm {action.subject!r}"
             raise Refused(message)
-        if not action.comment.strip():
-            message = f"alarm {action.subject!r}: to {action.kind} needs a comment that says why"
-            raise Refused(message)
-        if not action.person.strip():
-            message = f"alarm {action.subject!r}: to {action.kind} needs a named person"
-            raise Refused(message)
+        comment = comment_of(action, self._circumstances.class_of(alarm.newest.alarm_class))
         if action.id in self._done:
             return []  # journaled twice: asked again after a crash
-        transitions = self._do(alarm, action)
+        done = acted(Subject(self._rulebook, alarm.newest, alarm.rule, alarm.shelf), action)
         self._done.append(action.id)
+        if done is None:
+            return []
+        asks = action.kind is ActionKind.RETURN_TO_SERVICE and alarm.is_unanswered(done.facts)
+        said = alarm.say(done.what, action.at_ns, facts=done.facts, person=action.person, comment=comment, asks=asks)
         self._plan(alarm)
-        return transitions
+        return [said]
 
-    def _do(self, alarm: Alarm, action: PersonAction) -> list[Transition]:  # noqa: C901, PLR0912  a case for each kind
-        facts = alarm.facts
-        match action.kind:
-            case ActionKind.ACKNOWLEDGE:
-                if facts.acknowledged:
-                    return []
-                what, facts = "acknowledged", replace(facts, acknowledged=True)
-            case ActionKind.SHELVE:
-                until_ns = _shelf_end(action)
-                what, facts = "shelved", replace(facts, shelved_until_ns=until_ns, shelved_priority=alarm.shelf)
-            case ActionKind.UNSHELVE:
-                if facts.shelved_until_ns is None:
-                    return []
-                what, facts = "unshelved", replace(facts, shelved_until_ns=None, shelved_priority=None)
-            case ActionKind.COMMENT:
-                what = "commented"
-            case ActionKind.OUT_OF_SERVICE:
-                if facts.out_of_service:
-                    return []
-                what, facts = "out_of_service", replace(facts, out_of_service=True)
-            case ActionKind.RETURN_TO_SERVICE:
-                if not facts.out_of_service:
-                    return []
-                what, facts = "returned_to_service", replace(facts, out_of_service=False)
-            case ActionKind.RESET:
-                if not facts.latched:
-                    return []
-                what, facts = "reset", replace(facts, latched=False)
-            case _:
-                message = f"{action.kind} is said of {_SAID_OF[action.kind]}, not of an alarm"
-                raise Refused(message)
-        return [alarm.say(what, action.at_ns, facts=facts, person=action.person, comment=action.comment.strip())]
+    def suppressions(self) -> Mapping[str, tuple[str, ...]]:
+        """By unit, the suppressions that are in force, by name: also where nothing is active that they hide."""
+        return self._circumstances.in_force()
 
     def alarms(self) -> list[Transition]:
         """The newest transition of every alarm that is not normal, unacknowledged and severe first."""
@@ -175,12 +157,13 @@ class AlarmBook:
     def _alarm(self, id_: str) -> Alarm:
         alarm = self._alarms.get(id_)
         if alarm is None:
-            alarm = self._alarms[id_] = Alarm(id_)
+            alarm = self._alarms[id_] = Alarm(id_, self._circumstances)
         return alarm
 
     def _plan(self, alarm: Alarm) -> None:
         """Note when time alone changes this alarm next; forget one of which nothing was ever said."""
-        dues = [due_ns for due_ns in (alarm.due_ns, alarm.facts.shelved_until_ns) if due_ns is not None]
+        told = (alarm.due_ns, alarm.facts.shelved_until_ns, alarm.re_alarm_due_ns)
+        dues = [due_ns for due_ns in told if due_ns is not None]
         if dues:
             self._due_ns[alarm.id] = min(dues)
         else:
@@ -197,15 +180,23 @@ def _end_of_shelf(alarm: Alarm, now_ns: int) -> list[Transition]:
     transitions = alarm.settle(until_ns)
     if alarm.facts.shelved_until_ns is not None:  # else it has just become worse than what was shelved
         facts = replace(alarm.facts, shelved_until_ns=None, shelved_priority=None)
-        transitions.append(alarm.say("unshelved", until_ns, facts=facts))
+        transitions.append(alarm.say("unshelved", until_ns, facts=facts, asks=facts.active))
     return transitions
 
 
-def _shelf_end(action: PersonAction) -> int:
-    if action.until_ns is None or action.until_ns <= action.at_ns:
-        message = f"alarm {action.subject!r}: a shelf needs an end that is still to come"
-        raise Refused(message)
-    if action.until_ns - action.at_ns > LONGEST_SHELF_NS:
-        message = f"alarm {action.subject!r}: a shelf lasts at most {format_duration(LONGEST_SHELF_NS)}"
-        raise Refused(message)
-    return action.until_ns
+def _re_alarm(alarm: Alarm, now_ns: int) -> list[Transition]:
+    """Ask again about what still stands: once, however long nobody could tell."""
+    due_ns = alarm.re_alarm_due_ns
+    if due_ns is None or due_ns > now_ns:
+        return []
+    return [alarm.say("realarmed", now_ns, facts=alarm.facts, asks=True)]
+
+
+def _moment(concluded: Finding | Told) -> int:
+    match concluded:
+        case Finding():
+            return concluded.at_ns
+        case PhaseRecord():
+            return concluded.start_ns if concluded.end_ns is None else concluded.end_ns
+        case EquipmentState():
+            return concluded.since_ns

@@ -641,6 +641,11 @@ def _step(rulebook: Rulebook, finding: Finding) -> Step:
     return _own_step(rulebook, finding.subject, finding.rule)
 
 
+def rule_of(rulebook: Rulebook, subject: str, rule: str) -> AlarmRule:
+    """The alarm rule of a finding rule on a subject, where the finding itself is not at hand."""
+    return _own_step(rulebook, subject, rule).rule
+
+
 def _own_step(rulebook: Rulebook, subject: str, name: str) -> Step:
     step = default_step(name)
     rules = rulebook.tags.get(subject)

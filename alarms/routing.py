@@ -23,22 +23,15 @@ class Audience:
 
     def hears(self, transition: Transition) -> bool:
         """Tell whether these people are told of it."""
-        facts = transition.facts
-        put_away = facts.shelved_until_ns is not None or facts.suppressed or facts.out_of_service
-        if put_away or transition.priority > self.priority:
+        if transition.priority > self.priority or transition.facts.is_put_away or transition.is_told_by_dcs:
             return False
         match transition.what:
-            case "activated" | "severity":
-                return True
-            case "unshelved":
-                # Whoever takes a shelf away sees the alarm; when the shelf ends by itself, nobody looks.
-                return facts.active and not facts.acknowledged and not transition.person
             case "returned":
                 return self.returns
             case "acknowledged":
                 return self.acknowledgements
             case _:
-                return False
+                return transition.announces
 
 
 def notices_for(transition: Transition, audiences: Iterable[Audience], wording: Wording | None = None) -> list[Notice]:

@@ -20,6 +20,7 @@ from detectors.arrivals import (
 )
 from detectors.cases import Json, Origin, Run
 from detectors.context.context import Context
+from detectors.context.equipment import Equipment
 from detectors.context.told import Told
 from detectors.context.units import Switch, Transfer, Unit, phase_record
 from detectors.drift.advice import Advice
@@ -75,7 +76,7 @@ from domain.entries import (
     TextBatch,
 )
 from domain.errors import DamagedFile, Refused
-from domain.findings import BatchTold, Conclusion, Finding, FindingId, Recheck, Stage
+from domain.findings import BatchTold, Conclusion, EquipmentState, Finding, FindingId, Recheck, Stage
 from domain.models import Library, no_models
 from domain.rules import Rulebook
 from domain.samples import SampleBatch
@@ -130,6 +131,7 @@ class Bank:
         self._dwells = Dwells(rulebook, origin, self._gaps, self._versions, self._ranges.runs)
         self._derived: tuple[Derived, ...] = (self._set_points, self._additions, self._dwells)
         self._anew_ns: dict[int, int] = {}  # by tag: up to when other rules judged
+        self._equipment = Equipment(rulebook)
         self._bad = BadQuality(origin, self._ranges.runs)
         self._uncertain = UncertainQuality(origin, self._ranges.runs)
         self._calibrations = Calibrations(rulebook, origin)
@@ -145,6 +147,7 @@ class Bank:
         asked = frozenset(name for name, rules in rulebook.tags.items() if rules.drift and rules.drift.advisory)
         # In the order in which they speak of one row, one phase's end, one heartbeat.
         self._parts: tuple[Part, ...] = (
+            self._equipment,
             self._places,
             self._uncertain,  # first of all that is said of a row: what rests on the row says so
             self._ranges,
@@ -360,7 +363,7 @@ class Bank:
 
     def _judge(self, frame: Frame) -> list[Conclusion]:
         """Let every rule judge a frame; return what they say in the order of the rows."""
-        said: list[Said] = []
+        said: list[Said | tuple[int, EquipmentState]] = [*self._equipment.states(frame)]
         for part in self._parts:
             said += part.judge(frame)
         self._last.take(frame)
@@ -370,8 +373,11 @@ class Bank:
             return []
         said.sort(key=itemgetter(0))
         found: list[Conclusion] = []
-        for _, finding in said:
-            found += self._told(finding, self._run_of(finding))
+        for _, each in said:
+            if isinstance(each, EquipmentState):
+                found.append(each)
+            else:
+                found += self._told(each, self._run_of(each))
         return found
 
     def _run_of(self, finding: Finding) -> Run | None:

@@ -143,6 +143,16 @@ class PhaseRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EquipmentState:
+    """What the equipment of a unit is told to be in, since a row of its tag; empty: that row's quality is Bad."""
+
+    unit: str
+    state: str
+    since_ns: int
+    position: RowPosition = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
 class BatchTold:
     """An event of a batch that counts, in its place: one that was told, or one that follows from tags.
 
@@ -153,5 +163,16 @@ class BatchTold:
     position: RowPosition
 
 
-Conclusion = Finding | Recheck | PhaseRecord | BatchTold | BatchLink | Decision | Closing | ModelDecision | HoldDecision
+Conclusion = (
+    Finding
+    | Recheck
+    | PhaseRecord
+    | EquipmentState
+    | BatchTold
+    | BatchLink
+    | Decision
+    | Closing
+    | ModelDecision
+    | HoldDecision
+)
 """Whatever follows from an entry."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from domain.alarms import Notice, Sought, Transition
 from domain.approvals import Decision
 from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position
-from domain.findings import BatchTold, Conclusion, Finding, PhaseRecord
+from domain.findings import BatchTold, Conclusion, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from domain.samples import SampleBatch
 from domain.signatures import Content, Shown, Signature
@@ -239,6 +239,10 @@ class UnitOfWork(Protocol):
 
     def phases(self, phases: Sequence[PhaseRecord]) -> None:
         """Write phase runs, and their ends."""
+        ...
+
+    def equipment(self, states: Sequence[EquipmentState]) -> None:
+        """Write what equipment is told to be in; what is there already stays as it is."""
         ...
 
     def told(self, told: Sequence[BatchTold]) -> None:

@@ -23,12 +23,21 @@ class Priority(enum.IntEnum):
     EVENT = 5  # no response needed: recorded, never annunciated
 
 
+class Severity(enum.StrEnum):
+    """How bad the consequence is if nobody responds; with the time to respond it makes the priority."""
+
+    MINOR = "minor"  # more work; the material is as it should be
+    MODERATE = "moderate"  # a range may be left, or something is not proven for a while
+    MAJOR = "major"  # material may be affected, and quality assesses it
+    SEVERE = "severe"  # a batch, its proof, or more than one batch is at stake
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmRule:
     """How a finding becomes an alarm for people: the texts of the rationalisation, delays and deadband.
 
     `name` is the alarm's name on its tag (`high`); `rule` the finding rule it listens to
-    (`excursion.nor.high`); delays in ns; deadband in the tag's unit.
+    (`excursion.nor.high`); delays in ns; deadband in the tag's unit. None: as its class says.
     """
 
     name: str
@@ -41,6 +50,48 @@ class AlarmRule:
     consequence: str = ""
     action: str = ""
     respond_within_ns: int | None = None
+    severity: Severity | None = None
+    priority_reason: str = ""  # why it has another priority than severity and time to respond make
+    alarm_class: str = "process"
+    re_alarm_ns: int | None = None  # what is acknowledged and still stands is asked about again; 0: never
+    longest_shelf_ns: int | None = None
+    first_in_group: str = ""
+    phases: tuple[str, ...] = ()  # of its unit, in which it is valid; empty: whatever runs
+    dcs_alarm: str = ""  # the control system's alarm of the same condition
+    dcs_priority: Priority | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmClass:
+    """What holds for alarms of one kind (ISA-18.2). Times in ns; 0: never."""
+
+    name: str
+    standard_comment: str = ""  # what one key says when it acknowledges; empty: in the person's own words
+    shelve: tuple[str, ...] = ()  # roles that may; empty: every role that may shelve at all
+    longest_shelf_ns: int | None = None  # None: as the priority says
+    re_alarm_ns: int = 0  # after its acknowledgement
+    re_alarm_unacknowledged_ns: int = 0  # after it was last told
+    latching: bool = False  # once over it stays until a person resets it
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Alarms to which by design nobody need respond while their unit is in one of these circumstances."""
+
+    name: str
+    rules: frozenset[str]  # of findings
+    units: tuple[str, ...] = ()  # empty: every one
+    idle_after_ns: int | None = None  # no phase has run for so long; None: that does not count
+    phases: tuple[str, ...] = ()
+    equipment: tuple[str, ...] = ()  # states of `EquipmentTag`
+
+
+@dataclass(frozen=True, slots=True)
+class EquipmentTag:
+    """The tag that tells the state of a unit's equipment: running, under maintenance."""
+
+    tag: str
+    states: Mapping[str, str]  # value as text -> state; empty: the value itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +167,9 @@ class Rulebook:
     before_gmp: str = "event"  # event: an excursion before the GMP start point is recorded; alarm: people hear of it
     models: Mapping[str, Model] = field(default_factory=dict)  # by name; as files, so advisory until approved
     approval: str = "off"  # off: files judge as they are, and every verdict says so
+    equipment: Mapping[str, EquipmentTag] = field(default_factory=dict)  # by unit
+    classes: Mapping[str, AlarmClass] = field(default_factory=dict)  # what was said of them; the others are built in
+    suppressions: tuple[Suppression, ...] = ()
+    positions: Mapping[str, str] = field(default_factory=dict)  # the operator's position, by unit
+    longest_shelves: Mapping[Priority, int] = field(default_factory=dict)  # ns
     hash: str = ""

@@ -14,12 +14,25 @@ from domain.alarms import Notice, Sought, Transition
 from domain.approvals import CLOSING, Proposal
 from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
 from domain.errors import NewerFormat, Refused
-from domain.findings import BatchTold, Finding, PhaseRecord
+from domain.findings import BatchTold, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from domain.performance import Asked, Flood, Performance
 from domain.ports import Person
 from domain.signatures import Signature
-from records import audit, batches, cursors, findings, outbox, people, phases, ranges, requests, signatures, transitions
+from records import (
+    audit,
+    batches,
+    cursors,
+    equipment,
+    findings,
+    outbox,
+    people,
+    phases,
+    ranges,
+    requests,
+    signatures,
+    transitions,
+)
 from records.address import Address
 from records.audit import AuditEntry, AuditHead, AuditRecord
 from records.engine import Database
@@ -305,6 +318,11 @@ class SqlRecords:
     def newest_transitions(self) -> Sequence[Transition]:
         """The newest transition of every alarm there ever was: with `open_findings`, what the book is rebuilt from."""
         return self.alarms(everything=True)
+
+    def newest_of_units(self) -> Sequence[PhaseRecord | EquipmentState]:
+        """The run of a phase of each unit that started last, and what its equipment was last told to be in."""
+        with self._database.reading() as connection:
+            return [*phases.newest_phases(connection), *equipment.newest_equipment(connection)]
 
     def open_findings(self) -> Sequence[Finding]:
         """The newest version of what is not cleared, and of what cleared lately under an active alarm."""

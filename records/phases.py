@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
 
 from domain.entries import Position, RowPosition
 from domain.findings import PhaseRecord
@@ -32,6 +32,14 @@ def listed_phases(
     if unit is not None:
         query = query.where(phases.c.unit == unit)
     query = query.order_by(phases.c.start_ns.desc(), phases.c.instance.desc()).limit(limit)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def newest_phases(connection: Connection) -> list[PhaseRecord]:
+    """The run of each unit that started last, by unit."""
+    newest = select(phases.c.unit, func.max(phases.c.start_ns).label("start_ns")).group_by(phases.c.unit).subquery()
+    found = phases.join(newest, and_(phases.c.unit == newest.c.unit, phases.c.start_ns == newest.c.start_ns))
+    query = select(phases).select_from(found).order_by(phases.c.unit, phases.c.start_entry, phases.c.start_row)
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 

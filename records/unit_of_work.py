@@ -7,11 +7,12 @@ from sqlalchemy import Connection
 from domain.alarms import Notice, Transition
 from domain.approvals import Decision
 from domain.entries import PersonAction, Position
-from domain.findings import BatchTold, Finding, PhaseRecord
+from domain.findings import BatchTold, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from records import batches
 from records.audit import entry_of, write_audit
 from records.cursors import write_cursor, write_snapshot
+from records.equipment import write_equipment
 from records.findings import write_findings
 from records.outbox import write_notices
 from records.phases import write_phases
@@ -34,6 +35,10 @@ class SqlUnitOfWork:
     def phases(self, phases: Sequence[PhaseRecord]) -> None:
         """Write phase runs, and their ends."""
         write_phases(self._connection, phases)
+
+    def equipment(self, states: Sequence[EquipmentState]) -> None:
+        """Write what equipment is told to be in; what is there already stays as it is."""
+        write_equipment(self._connection, states)
 
     def told(self, told: Sequence[BatchTold]) -> None:
         """Write what was told of batches, and answer who asked for it; what is there already stays as it is."""

@@ -28,7 +28,7 @@ from domain.entries import (
 )
 from domain.errors import DamagedFile, NewerFormat, Refused, RetryLater
 from domain.figures import Histogram, Reading
-from domain.findings import BatchTold, Conclusion, Finding, FindingId, PhaseRecord, Recheck, Stage
+from domain.findings import BatchTold, Conclusion, EquipmentState, Finding, FindingId, PhaseRecord, Recheck, Stage
 from domain.genealogy import BatchLink
 from domain.holds import HoldDecision
 from domain.models import ModelDecision
@@ -117,6 +117,7 @@ class Effects:
 
     findings: list[Finding] = field(default_factory=list)
     phases: list[PhaseRecord] = field(default_factory=list)
+    equipment: list[EquipmentState] = field(default_factory=list)
     told: list[BatchTold] = field(default_factory=list)
     links: list[BatchLink] = field(default_factory=list)
     taken: list[BatchEvent] = field(default_factory=list)  # whose sender waits for an answer
@@ -128,7 +129,7 @@ class Effects:
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to commit."""
-        batches = (self.phases, self.told, self.links, self.taken)
+        batches = (self.phases, self.equipment, self.told, self.links, self.taken)
         others = (self.findings, self.transitions, self.notices, self.actions, self.decisions)
         return any(batches) or any(others)
 
@@ -139,6 +140,8 @@ class Effects:
                 self.findings.append(conclusion)
             case PhaseRecord():
                 self.phases.append(conclusion)
+            case EquipmentState():
+                self.equipment.append(conclusion)
             case Decision():
                 self.decisions.append(conclusion)
             case BatchTold():
@@ -255,10 +258,14 @@ class Judge:
         effects.notices += self._notices_for(effects.transitions)
         self._write(self.position, effects, self._rhythm.now_s())
 
-    def _add_noted(self, effects: Effects) -> None:
+    def _add_noted(self, effects: Effects, concluded: Sequence[Conclusion] = ()) -> None:
+        """Give the book what the detectors concluded, in its order, and what was noted about the service."""
+        concerning = [each for each in concluded if isinstance(each, Finding | PhaseRecord | EquipmentState)]
+        noted: list[Finding] = []
         while self._noted:
-            effects.findings.append(self._noted.popleft())
-        effects.transitions += self._book.apply(*effects.findings)
+            noted.append(self._noted.popleft())
+        effects.findings += noted
+        effects.transitions += self._book.apply(*concerning, *noted)
 
     def _take_next(self, position: Position, entry: Entry, already_written: bool) -> None:  # noqa: FBT001  a fact of the entry
         begun_s = time.perf_counter()
@@ -348,7 +355,7 @@ class Judge:
         cleared = [self._cleared(finding) for finding in left if finding.id not in followed]
         cleared.sort(key=lambda finding: finding.at_ns)
         effects = Effects(findings=cleared, phases=self._replayed_phases)
-        effects.transitions += self._book.apply(*cleared)
+        effects.transitions += self._book.apply(*self._replayed_phases, *cleared)
         effects.notices += self._notices_for(effects.transitions)
         self._write(self.position, effects, self._rhythm.now_s(), snapshot=True)
         log.info("the rules changed: %d open findings are followed on, %d cleared", len(followed), len(cleared))
@@ -370,7 +377,7 @@ class Judge:
         effects = Effects()
         for conclusion in concluded:
             effects.add(conclusion)
-        self._add_noted(effects)
+        self._add_noted(effects, concluded)
         if isinstance(entry, Heartbeat):
             effects.transitions += self._book.tick(entry.now_ns)
         elif isinstance(entry, PersonAction) and entry.kind not in _OF_DETECTORS:
@@ -408,6 +415,7 @@ class Judge:
         with self._records.unit_of_work() as work:
             work.findings(effects.findings)
             work.phases(effects.phases)
+            work.equipment(effects.equipment)
             work.told(effects.told)
             work.links(effects.links)
             work.transitions(effects.transitions)

@@ -31,7 +31,9 @@ def make_judge(
     `speed` is that of the plant's clock.
     """
     rulebook = configuration.rulebook
-    book = AlarmBook.rebuilt(rulebook, records.newest_transitions(), records.open_findings(), last_beat_ns)
+    book = AlarmBook.rebuilt(
+        rulebook, records.newest_transitions(), records.open_findings(), last_beat_ns, records.newest_of_units()
+    )
     audiences, wording = audiences_of(configuration), wording_of(configuration)
     bank = Bank(rulebook, tags, source_limits(speed), library(Files(configuration.data).models))
     judge = Judge(

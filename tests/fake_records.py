@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from domain.alarms import AlarmState, Notice, Transition
 from domain.approvals import CLOSING, Decision, Proposal
-from domain.entries import ActionKind, BatchEvent, PersonAction, Position, RecipeApproved
+from domain.entries import ActionKind, BatchEvent, PersonAction, Position, RecipeApproved, RowPosition
 from domain.errors import Refused
-from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
+from domain.findings import BatchTold, EquipmentState, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink
 from domain.ports import Person
 from domain.signatures import Signature
@@ -41,6 +41,7 @@ class _Decided:
 
     findings: dict[tuple[str, int], Finding] = field(default_factory=dict)
     phases: dict[str, PhaseRecord] = field(default_factory=dict)
+    equipment: dict[tuple[str, RowPosition], EquipmentState] = field(default_factory=dict)
     told: dict[tuple[str, str], BatchTold] = field(default_factory=dict)
     links: dict[tuple[str, str], BatchLink] = field(default_factory=dict)
     events: dict[str, tuple[BatchEvent, Answer]] = field(default_factory=dict)
@@ -218,6 +219,11 @@ class MemoryRecords:
     def newest_transitions(self) -> Sequence[Transition]:
         return self.alarms(everything=True)
 
+    def newest_of_units(self) -> Sequence[PhaseRecord | EquipmentState]:
+        runs = sorted(self._decided.phases.values(), key=lambda each: each.start_ns)
+        newest = {each.unit: each for each in runs}
+        return [*newest.values(), *{each.unit: each for each in self._decided.equipment.values()}.values()]
+
     def open_findings(self) -> Sequence[Finding]:
         with self._lock:
             active = {each.subject for each in self.newest_transitions() if each.facts.active}
@@ -365,6 +371,10 @@ class _MemoryWork:
         for each in phases:
             if each.end_ns is not None or each.instance not in self._decided.phases:
                 self._decided.phases[each.instance] = each
+
+    def equipment(self, states: Sequence[EquipmentState]) -> None:
+        for each in states:
+            self._decided.equipment.setdefault((each.unit, each.position), each)
 
     def told(self, told: Sequence[BatchTold]) -> None:
         for each in told:

@@ -306,15 +306,17 @@ def test_a_comment_is_not_repeated_by_what_follows(shift: Shift) -> None:
 # Shelves
 
 
-def test_a_shelf_hides_keeps_the_acknowledgement_below_and_ends(shift: Shift) -> None:
+def test_a_shelf_keeps_the_acknowledgement_below_and_tells_again_at_its_end(shift: Shift) -> None:
     shift.opens(10, NOR)
     shift.acknowledges(11)
     assert shift.shelves(12, 100) == ["shelved"]
     assert shift.last.facts.state is AlarmState.SHELVED
+    assert shift.last.facts.acknowledged
     assert shift.ticks(99) == []
     assert shift.ticks(150) == ["unshelved"]
 
-    assert shift.last.facts.state is AlarmState.ACKNOWLEDGED
+    assert shift.last.facts.state is AlarmState.UNACKNOWLEDGED
+    assert shift.last.announces, "it still stands, and nobody has taken it from its shelf"
     assert (shift.last.at_ns, shift.last.person) == (100 * SECOND_NS, "")
 
 

@@ -16,6 +16,7 @@ UNACKED = AlarmFacts(active=True, acknowledged=False)
 
 def transition(number: int, what: str, facts: AlarmFacts = UNACKED, **more: object) -> Transition:
     fixed = {"rule": "r", "subject": "R101.TT", "name": "high", "message": "high", "priority": Priority.HIGH} | more
+    fixed.setdefault("announces", what in ("activated", "severity"))
     return Transition(f"a.{number}", "a", number, number, what, facts, **fixed)  # type: ignore[arg-type]
 
 

@@ -12,6 +12,7 @@ from domain.time import MINUTE_NS, parse_time_ns
 from tests.checks.records import transition
 
 LEADS = Audience("leads", Priority.HIGH)
+NEWS = ("activated", "severity", "unshelved", "unsuppressed", "realarmed")
 UNSEEN = AlarmFacts(active=True, acknowledged=False)
 
 
@@ -25,6 +26,7 @@ def said(what: str = "activated", **changed: object) -> Transition:
         respond_within_ns=10 * MINUTE_NS,
         person="",
         comment="",
+        announces=what in NEWS,
     )
     return replace(made, **changed)  # type: ignore[arg-type]  # the caller names fields
 
@@ -48,6 +50,9 @@ def test_people_hear_of_their_priority_and_worse() -> None:
         ("acknowledged", False),
         ("shelved", False),
         ("commented", False),
+        ("realarmed", True),
+        ("unsuppressed", True),
+        ("suppressed", False),
     ],
 )
 def test_only_what_needs_somebody_is_told(what: str, told: bool) -> None:
@@ -67,9 +72,15 @@ def test_a_shelved_alarm_sounds_no_horn() -> None:
 
 def test_a_shelf_that_ends_over_an_alarm_that_nobody_has_seen_is_told() -> None:
     assert hears(said("unshelved"))
-    assert not hears(said("unshelved", person="Ann"))
-    assert not hears(said("unshelved", facts=AlarmFacts(active=True)))
-    assert not hears(said("unshelved", facts=AlarmFacts()))
+    assert not hears(said("unshelved", person="Ann", announces=False))
+
+
+def test_what_the_control_system_sounds_for_is_not_told_a_second_time() -> None:
+    linked = said(dcs_alarm="TIC101.HI", announces=False)
+
+    assert not hears(linked)
+    assert not hears(replace(linked, what="returned"), Audience("leads", Priority.HIGH, returns=True))
+    assert hears(replace(linked, announces=True, dcs_priority=Priority.MEDIUM)), "ours is worse than theirs"
 
 
 def test_each_channel_gets_its_own_notice_under_a_lasting_id() -> None:
