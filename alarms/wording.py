@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from urllib.parse import quote
 
-from alarms.phrases import phrase
+from alarms.phrases import ENGLISH, phrase
 from domain.alarms import Notice, Transition
 from domain.time import SECOND_NS, format_duration, format_time
 
@@ -54,7 +54,7 @@ def title_of(transition: Transition, wording: Wording, reader: Reader = ANYBODY)
     """One line that is enough to decide whether to get up: how bad, where, what."""
     priority = reader.says(f"priority {int(transition.priority)}")
     key = f"title {transition.what}"
-    known = transition.announces or transition.what in {"returned", "acknowledged"}
+    known = key in ENGLISH
     lead = reader.says(key, priority=priority, person=transition.person) if known else f"{transition.what}:"
     what = " ".join(word for word in (lead, _named(transition)) if word)
     again = f" ({reader.says('occurrence', count=transition.occurrence)})" if transition.occurrence > 1 else ""
