@@ -1,6 +1,6 @@
 """What judges and tells, and what mirrors: the same in the core process and in one of its own."""
 
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 
 from detectors.bank import Bank
@@ -16,6 +16,7 @@ from service.judging import Effects, Followed, Judge
 from service.measuring import Measuring
 from service.parts import Bell, Parts
 from service.tellers import directory_of, readers_of
+from service.telling.displays import show_for_ever
 from service.telling.duty import HandOver
 from service.telling.outbox import Outbox
 from service.telling.rotas import Rotas, rotas_of
@@ -52,6 +53,7 @@ class Judging:
     report: WeeklyReport | None
     rotas: Rotas
     hand_over: HandOver
+    shown: Callable[[], list[Work]]  # what brings the displays elsewhere up to date
 
     def figures(self) -> Iterator[Reading]:
         """What was judged and told, for Prometheus."""
@@ -65,7 +67,7 @@ class Judging:
         """Its tasks; when one fails, the process ends."""
         report = [] if self.report is None else [self.report.run()]
         duty = [self.rotas.run(), self.hand_over.run()] if self.rotas else []
-        return [self.judge.run(), self.outbox.run(), self.waiting.run(), *report, *duty]
+        return [self.judge.run(), self.outbox.run(), self.waiting.run(), *self.shown(), *report, *duty]
 
 
 def judging_on(ground: Ground) -> Judging:
@@ -110,7 +112,11 @@ def judging_on(ground: Ground) -> Judging:
         parts.clock.speed,
         parts.rhythm,
     )
-    return Judging(judge, bank, outbox, waiting, told, _report(ground, outbox), rotas, hand_over)
+
+    def shown() -> list[Work]:
+        return [show_for_ever(each, records.alarms) for each in parts.displays()]
+
+    return Judging(judge, bank, outbox, waiting, told, _report(ground, outbox), rotas, hand_over, shown)
 
 
 def _report(ground: Ground, outbox: Outbox) -> WeeklyReport | None:

@@ -30,7 +30,8 @@ from service.scrubbing import SCRUB_BYTES_PER_S
 from service.sources import make_source
 from service.storing import always
 from service.tag_table import new_uuid
-from service.tellers import channels_of
+from service.tellers import channels_of, displays_of
+from service.telling.displays import Display
 from service.wake import Waker, listening
 
 OF_THE_JOURNAL = tuple(trouble for trouble in TROUBLES if trouble.rule == "journal.space")
@@ -79,6 +80,7 @@ class Parts:
     make_source: MakeSource
     listening: Callable[[asyncio.Event], AbstractContextManager[None]]  # for requests of people
     channels: Sequence[Channel]
+    displays: Callable[[], Sequence[Display]] = tuple  # where the states of alarms are shown elsewhere
     concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
     trimming: Callable[[], AbstractContextManager[bool]] = always  # whether the journal may be trimmed meanwhile
     sign: Sink | None = None  # where a sign of life goes
@@ -113,6 +115,7 @@ def usual_parts(
         make_source=partial(make_source, configuration),
         listening=partial(listening, files.run, "core.sock"),
         channels=channels_of(configuration),
+        displays=partial(displays_of, configuration),
         trimming=Trimming(files.trimming),
         machine=_machine(configuration, files),
         troubles=TROUBLES,

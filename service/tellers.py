@@ -2,12 +2,15 @@
 
 from alarms.routing import Audience
 from alarms.wording import Reader, Wording
+from collector.mqtt.settings import read_url, stable_client_id
 from domain.ports import Channel
 from domain.rules import Priority
 from service.config.build import Configuration
 from service.config.model import WebhookText
 from service.telling.addressing import Directory
+from service.telling.alertmanager import AlertmanagerDisplay
 from service.telling.channels import AppriseChannel, ConsoleChannel, first_line
+from service.telling.displays import Display
 from service.telling.duty import DutyRecords, duty_directory
 from service.telling.persons import people_directory, reader_of
 from service.telling.rotas import Rotas
@@ -38,6 +41,30 @@ def _webhook(configuration: Configuration, name: str, webhook: WebhookText) -> W
     assert url is not None
     secret = secret_in(name, configuration.beside(webhook.secret_file))
     return WebhookChannel(name, url, secret, site=configuration.site)
+
+
+def displays_of(configuration: Configuration) -> list[Display]:
+    """Where the states of alarms are shown elsewhere; nowhere unless it is configured."""
+    found: list[Display] = []
+    mqtt = configuration.displays.mqtt
+    if mqtt is not None:
+        from service.telling.mqtt_display import MqttDisplay, MqttPlace, base_of  # noqa: PLC0415  loads paho
+
+        host, port, tls = read_url(mqtt.url)
+        place = MqttPlace(
+            host,
+            port,
+            tls,
+            stable_client_id(configuration.site, "displays"),
+            base_of(mqtt.topic, configuration.site),
+            mqtt.user,
+            configuration.beside(mqtt.password_file) if mqtt.password_file else None,
+            configuration.beside(mqtt.ca_file) if mqtt.ca_file else None,
+        )
+        found.append(MqttDisplay(place))
+    if configuration.alertmanager:
+        found.append(AlertmanagerDisplay(configuration.alertmanager, wording_of(configuration)))
+    return found
 
 
 def audiences_of(configuration: Configuration) -> list[Audience]:

@@ -17,6 +17,7 @@ from domain.time import ScaledTime
 from records.address import Server
 from service.config import recipes, tags
 from service.config.checking import validated
+from service.config.displays import check_displays
 from service.config.document import Document, read_document
 from service.config.drift import learn_warnings
 from service.config.model import (
@@ -24,6 +25,7 @@ from service.config.model import (
     ClockText,
     ConfigFile,
     DeadmanText,
+    DisplaysText,
     Mirror,
     ModelText,
     Notify,
@@ -67,6 +69,8 @@ class Configuration:
     notify: Mapping[str, Notify]
     positions: Positions
     people: Mapping[str, Recipient]
+    displays: DisplaysText
+    alertmanager: str  # its address; empty: there is none
     ways: frozenset[str]  # channels that tell nobody but who is told by them
     report: ReportPlan | None  # the week's, of the alarm system
     zone: ZoneInfo  # whose weeks are counted
@@ -110,6 +114,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     http = network_of(document, file.http, path, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
+    check_displays(document, file, path, complaints)
     people = recipients(document, file, complaints)
     check_rota(document, file, path, file.people, complaints)
     _check_mirrors(document, file, path, complaints)
@@ -140,6 +145,8 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         notify=file.notify,
         positions=positions,
         people=people,
+        displays=file.displays,
+        alertmanager="" if file.alertmanager is None else file.alertmanager.url,
         ways=ways(file),
         report=report,
         zone=zone,

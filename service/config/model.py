@@ -697,6 +697,28 @@ class Notify(Section):
         return self
 
 
+class MqttDisplayText(Section):
+    """A broker that has the states of the alarms, for displays."""
+
+    url: str
+    topic: str = "thermowell"
+    user: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+
+
+class DisplaysText(Section):
+    """Where the states of the alarms are shown elsewhere."""
+
+    mqtt: MqttDisplayText | None = None
+
+
+class AlertmanagerText(Section):
+    """An Alertmanager that hears of alarms."""
+
+    url: str = Field(pattern=r"^https?://[^/@\s]+(/\S*)?$")
+
+
 class QuietText(Section):
     """When a person is not disturbed, by their own clock."""
 
@@ -876,6 +898,8 @@ class ConfigFile(Section):
     alarms: AlarmSystemText = AlarmSystemText()
     notify: dict[str, Notify] = {}
     people: dict[str, PersonText] = {}
+    displays: DisplaysText = DisplaysText()
+    alertmanager: AlertmanagerText | None = None
     translations: dict[Literal["en", "de"], dict[str, str]] = {}  # texts of this file in other languages
     rota: dict[str, RotaText] = {}
     log: LogText = LogText()
