@@ -83,7 +83,11 @@ def _sums(findings: Sequence[Finding]) -> list[Shape]:
 
 def numbers(finding: Finding) -> str:
     """What a person checks an excursion by, as far as its evidence has it; empty where it has nothing of it."""
-    evidence = finding.evidence
+    return numbers_of(finding.evidence)
+
+
+def numbers_of(evidence: Mapping[str, object]) -> str:
+    """The same of evidence alone; of a hold how long it was, at least and at most, and against which limit."""
     unit = str(evidence.get("unit") or "")
     parts = [f"{name} {value:.6g} {unit}".rstrip() for name, value in _of(evidence, "limit", "peak")]
     area_unit = f"{unit}·min" if unit else "min"
@@ -92,7 +96,18 @@ def numbers(finding: Finding) -> str:
     if isinstance(least, int) and isinstance(most, int):
         both = format_duration(most) if least == most else f"{format_duration(least)} to {format_duration(most)}"
         parts.append(f"outside for {both}")
-    return " · ".join(parts)
+    return " · ".join([*parts, *_waited(evidence)])
+
+
+def _waited(evidence: Mapping[str, object]) -> list[str]:
+    parts = []
+    for name, words in (("counted", "counted"), ("elapsed", "elapsed"), ("outside", "out of condition")):
+        least, most = evidence.get(f"{name}_min_ns"), evidence.get(f"{name}_max_ns")
+        if isinstance(least, int):
+            known = f"at most {format_duration(most)}" if isinstance(most, int) else "nobody can say how long at most"
+            parts.append(f"{words} at least {format_duration(least)}, {known}")
+    limit_ns = evidence.get("limit_ns")
+    return [*parts, f"limit {format_duration(limit_ns)}"] if parts and isinstance(limit_ns, int) else parts
 
 
 def _of(evidence: Mapping[str, object], *names: str) -> list[tuple[str, float]]:

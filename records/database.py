@@ -18,6 +18,7 @@ from domain.findings import BatchTold, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from domain.performance import Asked, Flood, Performance
 from domain.ports import Person
+from domain.review import Disposition, Kept
 from domain.signatures import Signature
 from records import (
     audit,
@@ -30,6 +31,7 @@ from records import (
     phases,
     ranges,
     requests,
+    reviewing,
     signatures,
     transitions,
 )
@@ -292,6 +294,18 @@ class SqlRecords:
         """The rejections and withdrawals of proposals that counted, newest first."""
         with self._database.reading() as connection:
             return audit.listed_deeds(connection, tuple(CLOSING), limit)
+
+    # For the review of a batch
+
+    def kept_of(self, batch: str, position: Position | None, deeds: int | None) -> Kept:
+        """All of a batch as of a position and a deed; None: as of now. Refused: it cannot be."""
+        with self._database.reading() as connection:
+            return reviewing.kept_of(connection, batch, position, deeds)
+
+    def dispose(self, given: Disposition) -> None:
+        """Keep what a person said of a finding, with its audit entry; the same id again changes nothing."""
+        with self._database.writing() as connection:
+            reviewing.write_disposition(connection, given, self._wall_ns())
 
     # For the core
 

@@ -61,14 +61,14 @@ def listed_findings(
         place = select(findings_now.c.sequence).where(findings_now.c.id == before).scalar_subquery()
         query = query.where(findings_now.c.sequence < place)
     query = query.order_by(findings_now.c.sequence.desc()).limit(limit)
-    return [_from_row(row) for row in connection.execute(query).mappings()]
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def findings_of_batch(connection: Connection, batch: str, limit: int) -> list[Finding]:
     """The newest version of each finding about a batch; what was concluded last comes first."""
     query = select(findings).join(findings_now, findings_now.c.sequence == findings.c.sequence)
     query = query.where(findings.c.batch == batch).order_by(findings.c.sequence.desc()).limit(limit)
-    return [_from_row(row) for row in connection.execute(query).mappings()]
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def newest_sequence(connection: Connection) -> int:
@@ -79,13 +79,13 @@ def newest_sequence(connection: Connection) -> int:
 def versions_of(connection: Connection, id_: str) -> list[Finding]:
     """Every version of a finding, oldest first."""
     query = select(findings).where(findings.c.id == id_).order_by(findings.c.version)
-    return [_from_row(row) for row in connection.execute(query).mappings()]
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def written_versions(connection: Connection, after: int, limit: int) -> list[tuple[int, Finding]]:
     """The next versions in the order of writing, each with its number."""
     query = select(findings).where(findings.c.sequence > after).order_by(findings.c.sequence).limit(limit)
-    return [(row["sequence"], _from_row(row)) for row in connection.execute(query).mappings()]
+    return [(row["sequence"], from_row(row)) for row in connection.execute(query).mappings()]
 
 
 def findings_for_the_book(connection: Connection) -> list[Finding]:
@@ -105,7 +105,7 @@ def findings_for_the_book(connection: Connection) -> list[Finding]:
     )
     lately = select(findings).join(cleared, cleared.c.sequence == findings.c.sequence)
     rows += connection.execute(lately.where(cleared.c.age <= _OFF_DELAYS_KEPT)).mappings()
-    return [_from_row(row) for row in sorted(rows, key=lambda row: row["sequence"])]
+    return [from_row(row) for row in sorted(rows, key=lambda row: row["sequence"])]
 
 
 def _to_row(finding: Finding) -> dict[str, object]:
@@ -131,7 +131,8 @@ def _to_row(finding: Finding) -> dict[str, object]:
     }
 
 
-def _from_row(row: RowMapping) -> Finding:
+def from_row(row: RowMapping) -> Finding:
+    """A row as a finding."""
     return Finding(
         id=FindingId(row["id"]),
         version=row["version"],

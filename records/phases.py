@@ -1,11 +1,13 @@
 """Phase runs in the database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
 
 from domain.entries import Position, RowPosition
 from domain.findings import PhaseRecord
+from records.chunks import in_chunks
 from records.tables import phases
 
 
@@ -18,6 +20,13 @@ def write_phases(connection: Connection, given: Sequence[PhaseRecord]) -> None:
             connection.execute(insert(phases).values(row))
         elif phase.end_ns is not None:
             connection.execute(update(phases).where(phases.c.instance == phase.instance).values(row))
+
+
+def note_ends(connection: Connection, instances: Sequence[str], position: Position) -> None:
+    """Note as of which entry the ends of runs were known; the first note stands."""
+    for chunk in in_chunks(instances):
+        fresh = (phases.c.instance.in_(chunk), phases.c.end_entry.is_(None))
+        connection.execute(update(phases).where(*fresh).values(end_entry=int(position)))
 
 
 def listed_phases(
@@ -47,6 +56,14 @@ def phases_of(connection: Connection, batch: str, limit: int) -> list[PhaseRecor
     """The phase runs of a batch on all units, oldest first."""
     query = select(phases).where(phases.c.batch == batch).order_by(phases.c.start_ns, phases.c.instance).limit(limit)
     return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def known_phases_of(connection: Connection, batch: str, position: Position) -> list[PhaseRecord]:
+    """The phase runs of a batch as they were known at a position, oldest first."""
+    query = select(phases).where(phases.c.batch == batch, phases.c.start_entry <= int(position))
+    rows = connection.execute(query.order_by(phases.c.start_ns, phases.c.instance)).mappings()
+    is_later = [(row, row["end_entry"] is not None and row["end_entry"] > position) for row in rows]
+    return [replace(_from_row(row), end_ns=None) if later else _from_row(row) for row, later in is_later]
 
 
 def _to_row(phase: PhaseRecord) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The tables: plain SQL that SQLite and PostgreSQL both speak. Times are ns since 1970; nothing is ever deleted.
 
-`findings`, `transitions`, `audit`, `range_proposals` and `range_versions` only grow; `findings_now` and `alarms_now`
-point at the newest row of each. `sequence` is the order of writing. A change here needs a migration (`records.schema`).
+`findings`, `transitions`, `audit`, `dispositions`, `range_proposals` and `range_versions` only grow; `findings_now`
+and `alarms_now` point at the newest row of each. `sequence` is the order of writing. A change here needs a
+migration (`records.schema`).
 """
 
 from sqlalchemy import (
@@ -100,6 +101,7 @@ phases = Table(
     Column("end_ns", BigInteger),
     Column("start_entry", BigInteger, nullable=False),
     Column("start_row", BigInteger, nullable=False),
+    Column("end_entry", BigInteger),  # as of which entry the end was known; None: before that was written down
     Index("phases_by_start", "start_ns"),
     Index("phases_of_batch", "batch", "start_ns"),
 )
@@ -341,6 +343,27 @@ event_requests = Table(
     Index("event_requests_by_state", "state", "sequence"),
 )
 
+judged = Table(
+    "judged",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("findings", "transitions", "links")),
+)  # as of an entry of the journal, the newest row of each: what was known then
+
+dispositions = Table(
+    "dispositions",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", portable_text(), nullable=False, unique=True),
+    _text("batch"),
+    _text("item"),  # a finding's id, or unobserved/…
+    Column("version", BigInteger, nullable=False),
+    *(_text(name) for name in ("kind", "comment", "number", "person", "role")),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("deed", BigInteger, nullable=False),  # its number in the audit trail
+    Index("dispositions_of_batch", "batch", "sequence"),
+)
+
 cursors = Table(
     "cursors",
     metadata,
@@ -369,4 +392,4 @@ leases = Table(
     Column("taken_ns", BigInteger, nullable=False),  # wall time, for people
 )
 
-only_grows(audit, signatures, findings, transitions, range_proposals, range_versions)
+only_grows(audit, signatures, findings, transitions, range_proposals, range_versions, dispositions)

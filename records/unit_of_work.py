@@ -14,8 +14,9 @@ from records.audit import entry_of, write_audit
 from records.cursors import write_cursor, write_snapshot
 from records.equipment import write_equipment
 from records.findings import write_findings
+from records.judged import note_judged
 from records.outbox import write_notices
-from records.phases import write_phases
+from records.phases import note_ends, write_phases
 from records.ranges import write_decision
 from records.requests import answer
 from records.transitions import write_transitions
@@ -27,14 +28,18 @@ class SqlUnitOfWork:
     def __init__(self, connection: Connection, wall_ns: Callable[[], int]) -> None:
         self._connection = connection
         self._wall_ns = wall_ns
+        self._said = False  # anything that a report as of a position tells
+        self._ended: list[str] = []  # phase runs whose ends were written
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """Write new findings and new versions; one that is there already stays as it is."""
         write_findings(self._connection, findings)
+        self._said |= bool(findings)
 
     def phases(self, phases: Sequence[PhaseRecord]) -> None:
         """Write phase runs, and their ends."""
         write_phases(self._connection, phases)
+        self._ended += [each.instance for each in phases if each.end_ns is not None]
 
     def equipment(self, states: Sequence[EquipmentState]) -> None:
         """Write what equipment is told to be in; what is there already stays as it is."""
@@ -47,6 +52,7 @@ class SqlUnitOfWork:
     def links(self, links: Sequence[BatchLink]) -> None:
         """Write which batch was made of which; what is there already stays as it is."""
         batches.write_links(self._connection, links)
+        self._said |= bool(links)
 
     def event_done(self, id_: str, error: str | None) -> None:
         """Answer who asked for an event to be taken."""
@@ -55,6 +61,7 @@ class SqlUnitOfWork:
     def transitions(self, transitions: Sequence[Transition]) -> None:
         """Write alarm transitions; one that is there already stays as it is."""
         write_transitions(self._connection, transitions)
+        self._said |= bool(transitions)
 
     def notices(self, notices: Sequence[Notice]) -> None:
         """Put notices into the outbox; one that is there already stays as it is."""
@@ -69,8 +76,12 @@ class SqlUnitOfWork:
         write_decision(self._connection, decision, at, self._wall_ns())
 
     def cursor(self, name: str, position: Position) -> None:
-        """Move a follower's cursor."""
+        """Move a follower's cursor; what was said in this transaction is known as of there."""
         write_cursor(self._connection, name, position)
+        if self._said:
+            note_judged(self._connection, position)
+        if self._ended:
+            note_ends(self._connection, self._ended, position)
 
     def snapshot(self, name: str, position: Position, state: bytes) -> None:
         """Keep a detector's state as of a position."""

@@ -77,6 +77,11 @@ def kind_of(entry: Entry) -> Kind:
     return kind
 
 
+def kind_of_type(wanted: type) -> Kind:
+    """The number of a kind of entries; StopIteration for what is no entry."""
+    return next(kind for each, kind in _KINDS.items() if each is wanted)
+
+
 def source_of(entry: Entry) -> str:
     """The source that an entry belongs to; empty for those of the whole service."""
     match entry:

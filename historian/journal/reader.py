@@ -26,7 +26,7 @@ from domain.ports import SourceLedger
 from domain.tags import Tag
 from historian.journal import reading
 from historian.journal.beats import kept_beats
-from historian.journal.codec import Kind
+from historian.journal.codec import Kind, kind_of_type
 from historian.journal.echoes import Echoes, kept_echoes, no_echoes
 from historian.journal.following import DiskReader
 from historian.journal.reading import blob, whole
@@ -46,6 +46,7 @@ _GAPS = """
 
 _NEWEST_OF_KIND = "SELECT position, body FROM lasting WHERE kind = ? ORDER BY position DESC LIMIT ?"
 _OF_KIND_AFTER = "SELECT position, body FROM lasting WHERE kind = ? AND position > ? ORDER BY position LIMIT ?"
+_OF_KIND_THROUGH = "SELECT position, body FROM lasting WHERE kind = ? AND position <= ? ORDER BY position"
 _NEWEST_BEAT = "SELECT position, body FROM passing WHERE kind = ? AND position <= ? ORDER BY position DESC LIMIT 1"
 _BEAT_NEAR = 10_000  # entries: further back every kept heartbeat is read
 _TEXTS_AT_ONCE = 500
@@ -144,8 +145,7 @@ class ReadOnlyJournal:
 
     def definitions(self, through: Position) -> Sequence[tuple[Position, TagDefined]]:
         """Every definition of a tag up to a position, in order."""
-        found = self._ask("SELECT position, body FROM lasting WHERE kind = ? AND position <= ?", Kind.TAG, through)
-        return [(Position(position), self._decode(TagDefined, position, body)) for position, body in found]
+        return self.lasting(TagDefined, through)
 
     def source_state(self, source: str) -> str | None:
         """The newest state that a source left for its next start; none where it is damaged."""
@@ -194,6 +194,11 @@ class ReadOnlyJournal:
         """The newest configurations that the service ran with, newest first."""
         found = self._ask(_NEWEST_OF_KIND, Kind.CONFIGURATION, limit)
         return [self._decode(ConfigurationActivated, position, body) for position, body in found]
+
+    def lasting(self, wanted: type[_Wanted], through: Position) -> Sequence[tuple[Position, _Wanted]]:
+        """Every entry of a kind that stays for good, up to a position, in order."""
+        found = self._ask(_OF_KIND_THROUGH, kind_of_type(wanted), through)
+        return [(Position(position), self._decode(wanted, position, body)) for position, body in found]
 
     def close(self) -> None:
         """Let the file go."""

@@ -24,6 +24,7 @@ VERBS = {
     "replay": "judge the past once more, also by another configuration",
     "test": "test limits against series of values",
     "drift": "confirm how often drift charts alarm falsely",
+    "batch": "the report of a batch: write it, verify it",
     "token": "give people personal tokens",
     "alarms": "how the alarm system behaves: the report of a week",
     "ranges": "versions of ranges: propose, diff, approve, reject, withdraw, impact",
