@@ -273,7 +273,7 @@ def _watched(tag: MeasuredTag, demo: Section) -> Section:
 def _with_normal(alarms: Section) -> Section:
     """The alarms, and for the normal range the same as for the validated one, at low priority."""
     normal: Section = {
-        f"{name}_nor": {**alarm, "limit": "nor", "priority": "low"}
+        f"{name}_nor": {**alarm, "limit": "nor", "severity": "minor"}
         for name, alarm in alarms.items()
         if isinstance(alarm, dict) and alarm["limit"] == "validated"
     }

@@ -140,7 +140,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         sources=file.sources,
         tags=built_tags,
         routes=routes,
-        rulebook=hashed(replace(rulebook, models=models)),
+        rulebook=hashed(replace(rulebook, models=models, positions=positions.of_unit)),
         models=file.models,
         notify=file.notify,
         positions=positions,
@@ -175,6 +175,8 @@ def _rules_hash(rulebook: Rulebook) -> str:
 
     Where ranges have to be approved the files' recipes judge nothing; which products there are still counts.
     """
+    # What people may do to alarms changes no finding: nothing is judged anew for it.
+    rulebook = replace(rulebook, classes={}, suppressions=(), positions={}, longest_shelves={})
     if rulebook.approval != "off":
         names = {product: Recipe(product, 0, "", {}) for product in rulebook.recipes}
         rulebook = replace(rulebook, recipes=names)

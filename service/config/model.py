@@ -92,6 +92,8 @@ _EndSchema = float | str | None
 Bounds = Annotated[Limits, BeforeValidator(_bounds, json_schema_input_type=tuple[_EndSchema, _EndSchema] | str)]
 """A range in the unit that stands beside it; an end that is text may be outside (`> 20`)."""
 PriorityName = Literal["critical", "high", "medium", "low", "event"]
+AlarmPriorityName = Literal["critical", "high", "medium", "low"]
+RoleName = Literal["operator", "shift_lead", "process_engineer", "qa"]
 
 
 class Section(BaseModel):
@@ -187,7 +189,9 @@ class AlarmText(Section):
     """An alarm on a tag, with the texts of its rationalisation (ISA-18.2)."""
 
     limit: str = "validated"
-    priority: PriorityName = "high"
+    severity: Literal["minor", "moderate", "major", "severe"] | None = None  # of the consequence
+    priority: PriorityName | None = None  # left out: what severity and time to respond make
+    priority_reason: str = ""
     on_delay: Duration = 0
     off_delay: Duration = 0
     deadband: str = "0"
@@ -195,6 +199,13 @@ class AlarmText(Section):
     consequence: str = ""
     action: str = ""
     respond_within: Duration | None = None
+    alarm_class: str = Field(default="", alias="class")  # left out: that of the rule that it listens to
+    re_alarm: Duration | None = None
+    longest_shelf: Duration | None = None
+    first_in_group: str = ""
+    phases: tuple[str, ...] = ()
+    dcs_alarm: str = ""
+    dcs_priority: AlarmPriorityName | None = None
 
 
 class FixedLimits(Section):
@@ -419,6 +430,13 @@ class ExpectationText(Section):
         return self
 
 
+class EquipmentText(Section):
+    """The tag that tells the state of a unit's equipment."""
+
+    tag: str
+    states: dict[str, str] = {}
+
+
 class UnitText(Section):
     """A piece of equipment that makes batches."""
 
@@ -434,6 +452,7 @@ class UnitText(Section):
     parameters: dict[str, str] = {}
     checks: ChecksText = ChecksText()
     steady: SteadyText | None = None
+    equipment: EquipmentText | None = None
 
 
 class RangesText(Section):
@@ -636,9 +655,39 @@ class ReportText(Section):
     zone: str | None = None  # left out: that of the shifts, else UTC
 
 
+class ClassText(Section):
+    """What holds for alarms of one kind."""
+
+    standard_comment: str = ""
+    shelve: tuple[RoleName, ...] = ()
+    longest_shelf: Duration | None = None
+    re_alarm: Duration = 0
+    re_alarm_unacknowledged: Duration = 0
+    latching: bool = False
+
+
+class SuppressText(Section):
+    """Alarms to which nobody need respond while their unit is idle, in a phase, or its equipment in a state."""
+
+    alarms: tuple[str, ...] = Field(min_length=1)
+    units: tuple[str, ...] = ()
+    idle: Duration | None = None
+    phases: tuple[str, ...] = ()
+    equipment: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _when(self) -> Self:
+        if self.idle is None and not self.phases and not self.equipment:
+            raise ValueError("needs one of `idle`, `phases` and `equipment`: when it is suppressed")
+        return self
+
+
 class AlarmSystemText(Section):
     """What holds for all alarms."""
 
+    classes: dict[str, ClassText] = {}
+    longest_shelf: dict[AlarmPriorityName, Duration] = {}
+    suppress: dict[str, SuppressText] = {}
     report: ReportText | None = None
 
 

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 from domain.errors import Complaint
-from domain.recipes import RangeKind
-from domain.rules import AlarmRule, Priority, Rulebook, TagRules
+from domain.rules import Rulebook, TagRules
 from domain.tags import Tag
+from service.config.alarms import AlarmsRead
 from service.config.document import Document, PathKey
 from service.config.drift import Budget, check_confirmed, check_targets, drift_budget, drift_rule
 from service.config.equipment import unit_model
 from service.config.health import duration_of, tag_health
 from service.config.holds import budgets, holds
 from service.config.master import Site, recipes
-from service.config.model import AlarmText, ConfigFile
+from service.config.model import ConfigFile
 from service.config.quantities import difference
 from service.config.shifts import shifts
 from service.config.tags import Expanded, PlacedTag
@@ -29,6 +29,7 @@ def rulebook(
     """Everything that judges; complaints are added for what cannot."""
     budget = drift_budget(document, file, expanded, complaints)
     check_novelties(document, expanded, complaints)
+    alarms = AlarmsRead(document, file, expanded, complaints)
     masters = recipes(Site(document, file, expanded, tags, complaints))
     check_targets(document, expanded, masters, complaints)
     check_confirmed(document, expanded, complaints)
@@ -41,15 +42,21 @@ def rulebook(
         tags={
             placed.name: rules
             for placed in expanded.tags.values()
-            if (rules := _tag_rules(document, placed, budget, complaints)) is not None
+            if (rules := _tag_rules(document, placed, alarms, budget, complaints)) is not None
         },
         late_excursions=file.late_excursions,
         before_gmp=file.before_gmp,
         approval=file.approval,
+        equipment=alarms.equipment(expanded.tags),
+        classes=alarms.classes(),
+        suppressions=alarms.suppressions(),
+        longest_shelves=alarms.longest_shelves(),
     )
 
 
-def _tag_rules(document: Document, placed: PlacedTag, budget: Budget, complaints: list[Complaint]) -> TagRules | None:
+def _tag_rules(
+    document: Document, placed: PlacedTag, read: AlarmsRead, budget: Budget, complaints: list[Complaint]
+) -> TagRules | None:
     """What is watched on a tag; None if nothing is."""
     text, path = placed.text, placed.path
     rate = None
@@ -57,11 +64,7 @@ def _tag_rules(document: Document, placed: PlacedTag, budget: Budget, complaints
         rate = _difference(document, (*path, "rate"), text.rate, text.unit, "min", complaints)
     if text.limits.low is not None and text.limits.high is not None and text.limits.low >= text.limits.high:
         complaints.append(document.complain((*path, "limits"), "low is not below high"))
-    alarms = tuple(
-        rule
-        for name, alarm in text.alarms.items()
-        if (rule := _alarm(document, placed, name, alarm, complaints)) is not None
-    )
+    alarms = tuple(rule for name, alarm in text.alarms.items() if (rule := read.rule(placed, name, alarm)) is not None)
     if text.drift is not None and text.kind == "text":
         complaints.append(document.complain((*path, "drift"), "the tag holds text: nothing of it can be charted"))
     drift = None if text.drift is None else drift_rule(text.drift, budget)
@@ -93,46 +96,3 @@ def _difference(
     except ValueError as error:
         complaints.append(document.complain(path, str(error)))
         return None
-
-
-_OTHER_RULES = {"rate", "stale", "frozen", "bad", "uncertain", "drift.cusum", "drift.ewma"}
-
-
-def _alarm(
-    document: Document,
-    placed: PlacedTag,
-    name: str,
-    text: AlarmText,
-    complaints: list[Complaint],
-) -> AlarmRule | None:
-    """`high: {limit: nor}` listens to excursion.nor.high, `limit: fixed` to fixed.high, `limit: rate` to rate."""
-    path = (*placed.path, "alarms", name)
-    side = "high" if name.startswith("high") else "low" if name.startswith("low") else None
-    if text.limit in _OTHER_RULES:
-        rule = text.limit
-    elif side is None:
-        complaints.append(
-            document.complain(path, "its name must begin with `high` or `low`, or `limit` name another rule")
-        )
-        return None
-    elif text.limit == "fixed":
-        rule = f"fixed.{side}"
-    elif text.limit in set(RangeKind):
-        rule = f"excursion.{text.limit}.{side}"
-    else:
-        allowed = ", ".join([*RangeKind, "fixed", *sorted(_OTHER_RULES)])
-        complaints.append(document.complain((*path, "limit"), f"{text.limit!r} is none of {allowed}"))
-        return None
-    deadband = _difference(document, (*path, "deadband"), text.deadband, placed.text.unit, "", complaints)
-    return AlarmRule(
-        name,
-        rule,
-        Priority[text.priority.upper()],
-        text.on_delay,
-        text.off_delay,
-        deadband or 0.0,
-        text.cause,
-        text.consequence,
-        text.action,
-        text.respond_within,
-    )

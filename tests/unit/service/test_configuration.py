@@ -27,7 +27,8 @@ templates:
         sensor: {range: [-50, 200]}
         rate: 2 delta_degC/min
         alarms:
-          high: {limit: nor, priority: high, on_delay: 30s, deadband: 0.5 delta_degC, cause: Cooling lost}
+          high: {limit: nor, severity: major, on_delay: 30s, deadband: 0.5 delta_degC, cause: Cooling lost,
+                 consequence: Impurity D, action: Stop dosing, respond_within: 10min}
       "{unit}.PT": {node: "nsu=urn:example:plant;s={unit}.PT", unit: bar, reference: gauge}
       "{unit}.BATCH": {node: "nsu=urn:example:plant;s={unit}.BATCH", kind: text}
       "{unit}.STEP": {node: "nsu=urn:example:plant;s={unit}.STEP"}
@@ -124,7 +125,7 @@ def test_the_rules_hash_changes_with_a_limit_and_not_with_a_comment(tmp_path):
         (
             "source: floor, topic",
             "source: flor, topic",
-            "thermowell.yaml:24:11: tags.T7.LT.source: no source is named 'flor'",
+            "thermowell.yaml:25:11: tags.T7.LT.source: no source is named 'flor'",
         ),
         (
             "topic: plant/t7/level",
@@ -367,12 +368,12 @@ def test_a_hold_of_a_phase_that_no_recipe_has_is_refused_where_the_tag_names_any
 @pytest.mark.parametrize(
     ("line", "wrong", "said"),
     [
-        ("nor: [331.15, 335.15]", "nor: [331,15, 335,15]", "32:37: recipes.API-1.phases.dose.TT.nor: must be a list of two"),
+        ("nor: [331.15, 335.15]", "nor: [331,15, 335,15]", "33:37: recipes.API-1.phases.dose.TT.nor: must be a list of two"),
         ("validated: [328.15, 338.15]", "validated: [.nan, 338.15]", "TT.validated: an end is no number that can be"),
         ("nor: [331.15, 335.15]", "nor: [331.15, .inf]", "TT.nor: an end is no number that can be compared"),
         ("[null, 50]", "[null, null]", "PT.validated: has no limit on either side: leave it out, or give one"),
         ("reference: gauge, v", "reference: gauges, v", "'gauges' is none of gauge, absolute; did you mean 'gauge'?"),
-        ("        PT: {unit: kPa", "        TT: {unit: kPa", "33:9: (yaml): the key 'TT' stands twice, in the mapping that"),
+        ("        PT: {unit: kPa", "        TT: {unit: kPa", "34:9: (yaml): the key 'TT' stands twice, in the mapping that"),
         ("stop: cleaning_start", "stop: last_use_end", "R101_dirty.stop: is the same event as `start`"),
         ("        rate:", "        drift: {every: 0s}\n        rate:", "`every` is no time: a window needs one"),
         ("        rate:", "        drift: {k: 9}\n        rate:", "15:17: templates.reactor.tags.{unit}.TT.drift.k: must be at most 3"),
