@@ -216,6 +216,10 @@ FIGURES: Mapping[str, Figure] = {
     "thermowell_service_troubles": _gauge(
         "Conditions of the service itself that raise an alarm at the moment", "trouble"
     ),
+    "thermowell_audit_head_failing": _gauge("1 while a second place does not keep the audit trail's head", "place"),
+    "thermowell_audit_head_differs": _gauge(
+        "1 while the audit trail is not the one whose head a second place has", "place"
+    ),
     # The sign of life that is sent out.
     "thermowell_deadman_healthy": _gauge("1 while the whole way works, so that the sign of life is sent"),
     "thermowell_deadman_beats_total": _counter("Signs of life: sent, failed, withheld", "outcome"),

@@ -427,6 +427,37 @@ TROUBLES: tuple[Trouble, ...] = (
     ),
     Trouble(
         _alarm(
+            "audit trail changed",
+            "service.audit.changed",
+            Priority.CRITICAL,
+            30,
+            "Somebody changed or cut the audit trail, or put an old database in place by hand.",
+            "What people did can no longer be proven from the database alone.",
+            "Run `thermowell verify`; keep the data folder and the file of heads as they are; tell quality.",
+        ),
+        "thermowell_audit_head_differs",
+        on=1,
+        off=0,
+        text="The audit trail is not the one whose head {subject} has.",
+    ),
+    Trouble(
+        _alarm(
+            "audit head not kept",
+            "service.audit.head",
+            Priority.HIGH,
+            2 * _HOUR_MIN,
+            "The folder or server that keeps the audit trail's head is away, full, or refuses us.",
+            "That the newest audit records were cut off could not be proven.",
+            "Bring the place back; what it lacks is written then.",
+        ),
+        "thermowell_audit_head_failing",
+        on=1,
+        off=0,
+        after_s=30.0,
+        text="{subject} does not keep the audit trail's head.",
+    ),
+    Trouble(
+        _alarm(
             "file damaged",
             "service.damaged",
             Priority.CRITICAL,

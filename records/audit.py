@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Column, Connection, RowMapping, insert, inspect, select, update
 
-from domain.entries import ActionKind, PersonAction
+from domain.entries import ActionKind, ConfigurationActivated, PersonAction
 from domain.errors import DamagedFile
 from domain.ports import Person
 from domain.time import SECOND_NS
@@ -25,6 +25,8 @@ from records.tables import about, audit, people, requests
 
 FIRST_HASH = "0" * 64
 FORMAT: Final = 2
+RESTORE: Final = "restore"
+"""The kind of record that says that the trail goes on from a backup."""
 _FIRST = (
     *("sequence", "reference", "at_ns", "recorded_ns", "person", "role"),
     *("kind", "subject", "what", "comment", "previous"),
@@ -84,6 +86,15 @@ class AuditHead:
 
     records: int
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHead:
+    """A head as somebody kept it elsewhere, and when."""
+
+    records: int
+    hash: str
+    at_ns: int
 
 
 def entry_of(action: PersonAction, what: str, old: str = "", new: str = "", batch: str = "") -> AuditEntry:
@@ -149,6 +160,19 @@ def put_zone(connection: Connection, zone: str) -> None:
         connection.execute(insert(about).values(name="zone", value=zone))
 
 
+def write_activation(connection: Connection, activated: ConfigurationActivated, zone: str, recorded_ns: int) -> None:
+    """Keep the zone, and put a configuration into the chain that is another than the newest one there."""
+    put_zone(connection, zone)
+    query = select(audit.c.new).where(audit.c.kind == "configuration").order_by(audit.c.sequence.desc()).limit(1)
+    before: str = connection.execute(query).scalar() or ""
+    now = f"{activated.hash}, program {activated.version}"
+    if now != before:
+        at_ns = activated.at_ns
+        what = f"activated, as the journal keeps it; times are shown by {zone}"
+        entry = AuditEntry(f"configuration {at_ns}", at_ns, "service", "configuration", "", what, old=before, new=now)
+        write_audit(connection, entry, recorded_ns)
+
+
 def _offset_s(zone: str, at_ns: int) -> int:
     """How far a zone's clock is ahead of UTC; 0 where this machine knows no such zone, or the time is no date."""
     try:
@@ -170,14 +194,15 @@ def _fields_of(row: "dict[str, object] | RowMapping") -> tuple[str, ...]:
     return _HASHED.get(format_, _HASHED[FORMAT])
 
 
-def verified_audit(connection: Connection, heads: Mapping[int, str] | None = None) -> AuditHead:
+def verified_audit(connection: Connection, heads: Sequence[KeptHead] = ()) -> AuditHead:
     """Walk the whole chain; DamagedFile names the first record that is not as it was written, missing or cut off.
 
-    `heads` are hashes by the number of the record, as they were kept elsewhere.
+    `heads` were kept elsewhere. What a restore from a backup took away, and says so in the trail, is no damage.
     """
     expected, previous = 1, FIRST_HASH
-    kept = {} if heads is None else dict(heads)
-    stood = 0  # the newest record that a kept head confirms
+    numbers = {head.records for head in heads}
+    found: dict[int, str] = {}
+    restores: list[tuple[int, int]] = []
     for row in _rows(connection):
         if row["sequence"] != expected:
             message = f"audit record {expected} is missing"
@@ -185,19 +210,51 @@ def verified_audit(connection: Connection, heads: Mapping[int, str] | None = Non
         if row["previous"] != previous or row["hash"] != _hash_of(row):
             message = f"audit record {expected} ({row['kind']} by {row['person']}) is not as it was written"
             raise DamagedFile(message)
-        if kept.get(expected, row["hash"]) != row["hash"]:
+        if row["kind"] == RESTORE:
+            restores.append((expected, row["recorded_ns"]))
+        if expected in numbers:
+            found[expected] = row["hash"]
+        expected, previous = expected + 1, row["hash"]
+    _compare_heads([head for head in heads if not _excused(head, restores)], found, expected - 1)
+    return AuditHead(expected - 1, previous)
+
+
+def _excused(head: KeptHead, restores: Sequence[tuple[int, int]]) -> bool:
+    """Whether a head is of a time that a restore took away: the trail goes on from a backup that was older."""
+    return any(sequence <= head.records and recorded_ns >= head.at_ns for sequence, recorded_ns in restores)
+
+
+def _compare_heads(heads: Sequence[KeptHead], found: Mapping[int, str], last: int) -> None:
+    stood = max((head.records for head in heads if found.get(head.records) == head.hash), default=0)
+    for head in sorted(heads, key=lambda head: head.records):
+        if head.records > last:
             message = (
-                f"audit record {expected} ({row['kind']} by {row['person']}) is not the one whose hash was kept "
-                f"elsewhere: the trail was written anew after record {stood}"
+                f"audit record {last + 1} is missing: the trail is cut off, a kept head is of record {head.records}"
             )
             raise DamagedFile(message)
-        stood = expected if expected in kept else stood
-        expected, previous = expected + 1, row["hash"]
-    last = max(kept, default=0)
-    if last >= expected:
-        message = f"audit record {expected} is missing: the trail is cut off; a head kept elsewhere is of record {last}"
-        raise DamagedFile(message)
-    return AuditHead(expected - 1, previous)
+        if found[head.records] != head.hash:
+            first = max((each.records for each in heads if each.records < head.records), default=0) + 1
+            message = f"audit record {first} or one up to {head.records} was written anew: a kept head has another hash"
+            raise DamagedFile(f"{message} (the newest head that agrees is of record {stood})")
+
+
+def newest_head(connection: Connection) -> AuditHead:
+    """The newest record, without a look at the others."""
+    query = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return AuditHead(0, FIRST_HASH) if row is None else AuditHead(row.sequence, row.hash)
+
+
+def hash_at(connection: Connection, sequence: int) -> str | None:
+    """The hash of a record, if it is there."""
+    told: str | None = connection.execute(select(audit.c.hash).where(audit.c.sequence == sequence)).scalar()
+    return told
+
+
+def restored_since(connection: Connection, head: KeptHead) -> bool:
+    """Whether the trail says that it was restored from a backup older than a head."""
+    query = select(audit.c.sequence, audit.c.recorded_ns).where(audit.c.kind == RESTORE)
+    return _excused(head, [(row.sequence, row.recorded_ns) for row in connection.execute(query)])
 
 
 def _rows(connection: Connection) -> Iterator[RowMapping]:

@@ -12,7 +12,7 @@ from typing import Self
 
 from domain.alarms import Notice, Sought, Transition
 from domain.approvals import CLOSING, Proposal
-from domain.entries import BatchEvent, PersonAction, Position, RecipeApproved
+from domain.entries import BatchEvent, ConfigurationActivated, PersonAction, Position, RecipeApproved
 from domain.errors import NewerFormat, Refused
 from domain.findings import BatchTold, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
@@ -36,7 +36,7 @@ from records import (
     transitions,
 )
 from records.address import Address
-from records.audit import AuditEntry, AuditHead, AuditRecord
+from records.audit import AuditEntry, AuditHead, AuditRecord, KeptHead
 from records.engine import Database
 from records.lease import Lease
 from records.looking import look_at_records
@@ -434,15 +434,40 @@ class SqlRecords:
         with self._database.reading() as connection:
             return people.accounts(connection)
 
-    def verify_audit(self) -> AuditHead:
-        """Walk the audit trail; DamagedFile names the first record that is not as it was written."""
+    def verify_audit(self, heads: Sequence[KeptHead] = ()) -> AuditHead:
+        """Walk the audit trail and the signatures; DamagedFile names the first that is not as it was written.
+
+        `heads` were kept elsewhere: with them a trail that was cut off, or written anew, is found.
+        """
         with self._database.reading() as connection:
-            return audit.verified_audit(connection)
+            head = audit.verified_audit(connection, heads)
+            signatures.verify_signatures(connection)
+            return head
+
+    def audit_head(self) -> AuditHead:
+        """The newest audit record, without a look at the others."""
+        with self._database.reading() as connection:
+            return audit.newest_head(connection)
+
+    def audit_hash(self, sequence: int) -> str | None:
+        """The hash of an audit record, if it is there."""
+        with self._database.reading() as connection:
+            return audit.hash_at(connection, sequence)
+
+    def restored_since(self, head: KeptHead) -> bool:
+        """Whether the trail says that it was restored from a backup that is older than a head."""
+        with self._database.reading() as connection:
+            return audit.restored_since(connection, head)
 
     def audit(self, entry: AuditEntry) -> None:
         """Put a deed into the audit trail that changes nothing else here; the same reference twice is one."""
         with self._database.writing() as connection:
             audit.write_audit(connection, entry, self._wall_ns())
+
+    def activated(self, activated: ConfigurationActivated, zone: str) -> None:
+        """Note the plant's zone, and a configuration that is another than the one before, in the audit trail."""
+        with self._database.writing() as connection:
+            audit.write_activation(connection, activated, zone, self._wall_ns())
 
     def sign(self, signature: Signature) -> None:
         """Keep a signature, with its record in the audit trail; the same id again changes nothing."""

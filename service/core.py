@@ -30,6 +30,7 @@ from service.elsewhere import JudgeElsewhere, MirrorElsewhere, figures_of_others
 from service.files import Files
 from service.following import Ground, judging_on, opened_before, taken_over
 from service.gauges import Reporter, problem_of, report_for_ever
+from service.heads import Anchoring
 from service.judging import Judge
 from service.loop_delay import watch_loop
 from service.mirror_watch import RULE as AWAY
@@ -69,6 +70,7 @@ class Core:
     sources: dict[str, Source]
     tally: SourceTally
     loop_delays: Histogram
+    activated: ConfigurationActivated | None = None  # with this program's start
 
     def started(self, source: Source) -> None:
         """Note the running source of a name: its heartbeats are taken from it."""
@@ -137,6 +139,7 @@ async def _introduce(core: Core) -> None:
     )
     gaps = restored.gaps_since(core.files, _beats(core), now_ns)
     await core.journal.append(activated, *definitions, *gaps)
+    core.activated = activated
     if gaps:
         log.warning("%s; told as a gap of %s", gaps[0].detail, ", ".join(gap.source for gap in gaps))
     restored.told(core.files)
@@ -161,6 +164,8 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
     What is not a role of this process is followed from afar. RetryLater while the records are away.
     """
     parts, run, others = core.parts, core.files.run, elsewhere(core.parts.roles)
+    if core.activated is not None:
+        core.records.activated(core.activated, core.configuration.zone.key)
     judging = judging_on(_ground(core)) if DETECTORS in parts.roles else None
     afar = JudgeElsewhere(run, core.records)
     judge = afar if judging is None else judging.judge
@@ -186,6 +191,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         return problem_of(core.journal, judge) or troubles.stopped()
 
     deadman = _deadman(core, positions, hindrance)
+    anchoring = Anchoring(core.records, parts.heads, core.configuration.site, parts.wall_ns)
     reporter = Reporter(
         core.journal,
         core.store,
@@ -199,6 +205,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
             *(mirror.figures for mirror in mirrors),
             functools.partial(figures_of_others, run, others),
             *([] if deadman is None else [deadman.figures]),
+            anchoring.figures,
             lambda: [core.loop_delays.reading()],
             functools.partial(taken_over, core.records),
             parts.machine,
@@ -217,6 +224,7 @@ def _works(core: Core) -> list[Coroutine[None, None, None]]:
         *_scrubbing(core, judge, open_before),
         tell_for_readers(core.journal, core.reader, [lambda: judge.position, *(mirror.passed for mirror in mirrors)]),
         *([] if deadman is None else [deadman.run()]),
+        *([anchoring.run()] if parts.heads else []),
         *([one_configuration(run, others, core.configuration.file, core.configuration.hash)] if others else []),
     ]
 

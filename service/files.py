@@ -46,6 +46,11 @@ class Files:
         return self.data / "scrubbed.json"
 
     @property
+    def audit_heads(self) -> Path:
+        """The heads of the audit trail, where no other place is configured; only added to."""
+        return self.data / "audit-heads.log"
+
+    @property
     def restored(self) -> Path:
         """Which backup this folder was restored from; gone once the gap since then is journaled."""
         return self.data / "restored.json"

@@ -1,6 +1,8 @@
 """Where the records of a configuration are, and opening them; waiting for the journal that the core makes."""
 
 import asyncio
+import os
+import pwd
 
 from domain.errors import ThermowellError
 from historian.journal.reader import ReadOnlyJournal
@@ -20,6 +22,15 @@ def address_of(configuration: Configuration) -> Address:
 def open_records(configuration: Configuration) -> SqlRecords:
     """Open the records; `SqlRecords.open` says what may be wrong."""
     return SqlRecords.open(address_of(configuration))
+
+
+def machine_user() -> str:
+    """Who runs a command on this machine, as the audit trail names them where nobody logged in."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number without a name
+        name = f"user {os.getuid()}"
+    return f"{name} on this machine"
 
 
 async def journal_there(files: Files, stop: asyncio.Event) -> bool:

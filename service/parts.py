@@ -22,6 +22,7 @@ from service.clock import make_clock
 from service.config.build import Configuration
 from service.deadman import FileSink, Sink, UrlSink, url_in
 from service.files import Files
+from service.heads import Place, places_of
 from service.judging import Effects, Rhythm
 from service.keeping import open_records
 from service.machine import Certificates, Machine
@@ -83,6 +84,7 @@ class Parts:
     displays: Callable[[], Sequence[Display]] = tuple  # where the states of alarms are shown elsewhere
     concluded: Callable[[Effects], None] = _nobody  # what was committed, on the judge's thread
     trimming: Callable[[], AbstractContextManager[bool]] = always  # whether the journal may be trimmed meanwhile
+    heads: Sequence[Place] = ()  # where the audit trail's head is kept besides
     sign: Sink | None = None  # where a sign of life goes
     roles: tuple[str, ...] = (CORE, DETECTORS, MIRROR)  # of this process
     machine: Callable[[], Iterable[Reading]] = _no_machine  # figures of what the service runs on
@@ -120,6 +122,7 @@ def usual_parts(
         machine=_machine(configuration, files),
         troubles=TROUBLES,
         sign=_sink(configuration),
+        heads=places_of(configuration, files),
         roles=roles,
         leased=True,
         scrub_bytes_per_s=SCRUB_BYTES_PER_S,

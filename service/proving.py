@@ -1,11 +1,12 @@
 """Whether what is stored is what was written: hashes, chains, the ledger's sums, the audit trail."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from historian.journal.reader import ReadOnlyJournal
 from historian.verify import Report, verify
-from records.audit import AuditHead
+from records.audit import AuditHead, KeptHead
 from records.database import SqlRecords
 from service.files import Files
 
@@ -26,7 +27,7 @@ class Proof:
         )
 
 
-def prove(files: Files, records: SqlRecords) -> Proof:
+def prove(files: Files, records: SqlRecords, heads: Sequence[KeptHead] = ()) -> Proof:
     """Look at all of it; it may be in use. DamagedFile: the audit trail is not as it was written."""
     report = verify(files.data)
     with closing(ReadOnlyJournal(files.journal)) as journal:
@@ -35,4 +36,4 @@ def prove(files: Files, records: SqlRecords) -> Proof:
             for line in journal.ledger()
             if line.unaccounted
         ]
-    return Proof(report, records.verify_audit(), (*map(str, report.damages), *unaccounted))
+    return Proof(report, records.verify_audit(heads), (*map(str, report.damages), *unaccounted))

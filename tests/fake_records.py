@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, replace
 
 from domain.alarms import AlarmState, Notice, Transition
 from domain.approvals import CLOSING, Decision, Proposal
-from domain.entries import ActionKind, BatchEvent, PersonAction, Position, RecipeApproved, RowPosition
+from domain.entries import (
+    ActionKind,
+    BatchEvent,
+    ConfigurationActivated,
+    PersonAction,
+    Position,
+    RecipeApproved,
+    RowPosition,
+)
 from domain.errors import Refused
 from domain.findings import BatchTold, EquipmentState, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink
@@ -343,6 +351,9 @@ class MemoryRecords:
     def audit(self, entry: AuditEntry) -> None:
         with self.unit_of_work() as work:
             work.audit_entry(entry)
+
+    def activated(self, activated: ConfigurationActivated, zone: str) -> None:
+        """Nothing is noted: what a world asks of its records is not about configurations."""
 
     def sign(self, signature: Signature) -> None:
         with self.unit_of_work() as work:

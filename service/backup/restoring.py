@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from historian.journal.reader import ReadOnlyJournal
 from historian.journal.schema import FORMAT as JOURNAL_FORMAT
 from historian.verify import verify
 from records.address import Server
+from records.audit import RESTORE, AuditEntry
 from records.copying import load_server, standing_of
 from records.database import SqlRecords
 from records.schema import FORMAT as RECORDS_FORMAT
@@ -24,7 +26,7 @@ from service.backup.restored import write_mark
 from service.backup.taking import nothing_told, position_faults
 from service.config.build import Configuration
 from service.files import Files
-from service.keeping import open_records
+from service.keeping import machine_user, open_records
 from service.proving import Proof, prove
 
 log = logging.getLogger(__name__)
@@ -80,7 +82,18 @@ def restore(backup: Path, configuration: Configuration, step: Callable[[str], No
     with closing(open_records(configuration)) as records:
         if records.verify_audit() != proof.audit:
             raise DamagedFile(f"{configuration.records or files.records}: the audit trail is not the backup's")
+        records.audit(_told(backup, manifest, proof))
     return Restored(manifest, proof)
+
+
+def _told(backup: Path, manifest: Manifest, proof: Proof) -> AuditEntry:
+    """What the trail says of a restore: whatever was written after the backup is not in it."""
+    now_ns = time.time_ns()
+    what = f"restored as of {manifest.taken}; the trail goes on after record {proof.audit.records}"
+    subject = backup.name
+    return AuditEntry(
+        f"restore {now_ns}", now_ns, machine_user(), RESTORE, subject, what, new=proof.audit.hash, origin="cli"
+    )
 
 
 def _demand_empty(files: Files) -> None:

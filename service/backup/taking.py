@@ -21,7 +21,7 @@ from pathlib import Path
 import orjson
 
 from domain.entries import START, Position
-from domain.errors import Refused, RetryLater
+from domain.errors import Refused, RetryLater, ThermowellError
 from domain.time import format_time
 from historian.chunks.copying import allow_for_rows_up_to, format_and_cursor
 from historian.chunks.reading import period_paths
@@ -29,7 +29,9 @@ from historian.chunks.state import STATE_NAME
 from historian.journal.copying import copy_journal, missing_after
 from historian.journal.schema import FORMAT as JOURNAL_FORMAT
 from records.address import Server
+from records.audit import AuditEntry
 from records.copying import Standing, copy_server, forget_holder, standing_of
+from records.schema import FORMAT as RECORDS_FORMAT
 from service.backup import contents
 from service.backup.holding import Hold, held
 from service.backup.manifest import FORMAT, Manifest, sealed_files, write_manifest
@@ -37,7 +39,7 @@ from service.backup.pages import Pace, Snapshot, copy_file, nobody_waits, sync_f
 from service.config.build import Configuration
 from service.files import Files
 from service.judging import NAME as JUDGING
-from service.keeping import address_of
+from service.keeping import address_of, machine_user, open_records
 from service.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -83,6 +85,7 @@ def take_backup(
         sync_folder(target.parent)
     taken = Taken(target, manifest, copying.held_s, time.monotonic() - begun_s)
     _note(files, taken)
+    _audit(configuration, taken)
     return taken
 
 
@@ -258,6 +261,23 @@ def _allow_many_files() -> None:
     """Each sealed file is open, with its log, until it is copied."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _audit(configuration: Configuration, taken: Taken) -> None:
+    """Put the backup into the audit trail; that the records cannot be had just now is no reason to fail.
+
+    Records of another release are left as they are: to open them would migrate them below their service.
+    """
+    if taken.manifest.formats["records"] != RECORDS_FORMAT:
+        return
+    now_ns = time.time_ns()
+    what = f"taken as of {taken.manifest.taken}, {len(taken.manifest.files)} files"
+    entry = AuditEntry(f"backup {now_ns}", now_ns, machine_user(), "backup", taken.folder.name, what, origin="cli")
+    try:
+        with open_records(configuration) as records:
+            records.audit(entry)
+    except ThermowellError as error:
+        log.warning("the backup is made, but the audit trail does not say so: %s", error)
 
 
 def _note(files: Files, taken: Taken) -> None:

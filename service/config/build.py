@@ -16,6 +16,7 @@ from domain.tags import Tag
 from domain.time import ScaledTime
 from records.address import Server
 from service.config import recipes, tags
+from service.config.audit import check_audit
 from service.config.checking import validated
 from service.config.displays import check_displays
 from service.config.document import Document, read_document
@@ -73,10 +74,11 @@ class Configuration:
     alertmanager: str  # its address; empty: there is none
     ways: frozenset[str]  # channels that tell nobody but who is told by them
     report: ReportPlan | None  # the week's, of the alarm system
-    zone: ZoneInfo  # whose weeks are counted
+    zone: ZoneInfo  # the plant's: whose weeks are counted, and by which the audit trail's times are shown
     rota: Mapping[str, RotaText]
     log: Literal["text", "json"]
     deadman: DeadmanText | None
+    audit_heads: tuple[str, ...]  # files and addresses; none: a file in the data folder
     mirrors: Mapping[str, Mirror]
     grafana: str  # its address as people reach it, without a slash at its end; empty: there is none
     models: Mapping[str, ModelText]  # as they are to be trained; those that have a file are in the rulebook
@@ -119,6 +121,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     check_rota(document, file, path, file.people, complaints)
     _check_mirrors(document, file, path, complaints)
     _check_deadman(document, file, path, complaints)
+    check_audit(document, file, path, complaints)
     positions = positions_of(document, file.positions, file.units, complaints)
     records = records_of(document, file.records.postgresql, path, complaints)
     report, zone = report_of(document, file, complaints), zone_of(document, file, complaints)
@@ -153,6 +156,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         rota=file.rota,
         log=file.log.format,
         deadman=file.deadman,
+        audit_heads=file.audit.heads,
         mirrors=file.mirrors,
         grafana="" if file.grafana is None else file.grafana.url.rstrip("/"),
         hash=digest,

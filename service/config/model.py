@@ -634,6 +634,12 @@ class BudgetText(Section):
     study: str = ""
 
 
+class AuditText(Section):
+    """Where the audit trail's head is kept besides: files and addresses."""
+
+    heads: tuple[str, ...] = Field(default=(), max_length=8)
+
+
 class ShiftsText(Section):
     """When shifts begin, by the plant's own clock."""
 
@@ -951,6 +957,7 @@ class ConfigFile(Section):
     alertmanager: AlertmanagerText | None = None
     translations: dict[Literal["en", "de"], dict[str, str]] = {}  # texts of this file in other languages
     rota: dict[str, RotaText] = {}
+    audit: AuditText = AuditText()
     log: LogText = LogText()
     deadman: DeadmanText | None = None
     mirrors: dict[str, Mirror] = {}
