@@ -25,6 +25,7 @@ VERBS = {
     "test": "test limits against series of values",
     "drift": "confirm how often drift charts alarm falsely",
     "batch": "the report of a batch: write it, verify it",
+    "notify": "try every way to tell people, and the way back",
     "token": "give people personal tokens",
     "alarms": "how the alarm system behaves: the report of a week",
     "ranges": "versions of ranges: propose, diff, approve, reject, withdraw, impact",

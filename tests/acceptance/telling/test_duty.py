@@ -1,0 +1,152 @@
+"""Shift logs of a rota, with a real mail server and a real web hook: who is on duty, who comes next, until somebody acts."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from alarms.wording import Reader
+from domain.links import Link
+from service.telling.outbox import REPEATED
+from service.telling.way_back import links_of
+from tests.acceptance.telling.on_duty import Plant, heard, telling, telling_process, until, write_calendar, write_plant
+from tests.acceptance.telling.servers import Mailbox, Webhook, mail_server, web_server
+from tests.ports import free_port
+
+REPEATED_DE = Reader("de").says("repeated")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:apprise.*"),
+    pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS"),
+]
+
+STEPS = """
+escalate: [{after: 500ms, tell: Deputy}, {after: 1s, tell: hook}]
+repeat: 1s
+rounds: 2
+"""
+
+
+@contextmanager
+def servers(folder: Path, steps: str, hand_over: str = "off") -> Iterator[tuple[Plant, Mailbox, Webhook]]:
+    box, hook, mail, web = Mailbox(), Webhook(), free_port(), free_port()
+    file = write_plant(folder, mail, web, f"hand_over: {hand_over}\n{steps}")
+    with mail_server(box, mail), web_server(hook, web):
+        plant = Plant(file)
+        try:
+            yield plant, box, hook
+        finally:
+            plant.records.close()
+
+
+async def test_the_lead_does_not_answer_then_the_deputy_is_told_then_the_hook_then_all_again_until_it_is_acknowledged(
+    tmp_path: Path,
+) -> None:
+    with servers(tmp_path, STEPS) as (plant, box, hook):
+        async with telling(plant) as outbox:
+            alarm = plant.comes()
+            outbox.wake()
+            await until(lambda: len(box.mails) >= 3)  # the lead, the deputy, and the lead again
+            plant.acknowledges(alarm, "Grace")
+            await until(plant.is_settled)
+
+    assert heard(box)[:3] == ["ada", "deputy", "ada"]
+    assert len(hook.bodies) >= 1
+    first, second, third = box.mails[:3]
+    assert first["Subject"] == "HIGH: R101.TT validated high"
+    assert "You are on duty (leads)" in first.get_content()
+    assert second["Subject"].startswith("Not acknowledged: ")
+    assert "HOCH" in second["Subject"]
+    assert "Nobody has acknowledged it" in second.get_content()
+    assert third["Subject"].startswith("Not acknowledged: HIGH")
+    dropped = [id_ for id_, state in plant.states().items() if state == "dropped"]
+    assert any(id_.startswith(f"{alarm}.1@leads#") for id_ in dropped), plant.states()
+
+
+async def test_an_alarm_that_is_acknowledged_in_time_wakes_nobody_else(tmp_path: Path) -> None:
+    with servers(tmp_path, "escalate: [{after: 1s, tell: Deputy}]") as (plant, box, _):
+        async with telling(plant):
+            alarm = plant.comes()
+            plant.acknowledges(alarm)
+            await until(lambda: plant.states().get(f"{alarm}.1@leads#1") == "dropped")
+
+    assert heard(box) == ["ada"]
+
+
+@pytest.mark.parametrize(("more", "told"), [("", ["ada"]), ("returned: goes on", ["ada", "deputy"])])
+async def test_an_alarm_that_returned_wakes_nobody_else_unless_that_is_asked_for(
+    tmp_path: Path, more: str, told: list[str]
+) -> None:
+    with servers(tmp_path, f"escalate: [{{after: 500ms, tell: Deputy}}]\n{more}") as (plant, box, _):
+        async with telling(plant):
+            alarm = plant.comes()
+            plant.goes()
+            await until(lambda: plant.states().get(f"{alarm}.1@leads#1") in ("dropped", "passed on"))
+            await until(plant.is_settled)
+
+    assert heard(box) == told
+
+
+async def test_nobody_on_duty_means_the_fallback_and_it_is_told_why(tmp_path: Path) -> None:
+    with servers(tmp_path, "") as (plant, box, _):
+        write_calendar(tmp_path, ("Ada", 1, 2))
+        async with telling(plant):
+            plant.comes()
+            await until(lambda: len(box.mails) == 1)
+
+    assert heard(box) == ["manager"]
+    assert "nobody is on duty (leads)" in box.texts[0]
+
+
+async def test_a_telling_side_that_is_killed_between_steps_and_within_one_loses_none_and_repeats_none_as_new(
+    tmp_path: Path,
+) -> None:
+    with servers(tmp_path, "escalate: [{after: 500ms, tell: Deputy}, {after: 1s, tell: hook}]") as (plant, box, hook):
+        alarm = plant.comes()
+        file = plant.configuration.file
+        with telling_process(file):
+            await until(lambda: plant.states().get(f"{alarm}.1@Ada/Ada_mail") == "sent")
+        with telling_process(file):
+            await until(lambda: "deputy" in heard(box))
+        async with telling(plant):
+            await until(plant.is_settled)
+
+    copies = [mail for mail in box.mails if REPEATED in mail.get_content() or REPEATED_DE in mail.get_content()]
+    assert [to for to in heard(box) if to == "ada"] == ["ada"]
+    assert len([to for to in heard(box) if to == "deputy"]) - len(copies) == 1
+    assert len({body["message"] for body in hook.bodies}) == 1
+
+
+async def test_a_new_shift_is_told_once_what_stands(tmp_path: Path) -> None:
+    with servers(tmp_path, "", hand_over="duty") as (plant, box, _):
+        plant.comes("R101.PT")
+        async with telling(plant):
+            await until(lambda: len(box.mails) == 2 and plant.is_settled())  # the alarm, and the duty that had begun
+        write_calendar(tmp_path, ("Ada", -1, -0.001), ("Grace", -0.001, 12))
+        async with telling(plant):
+            await until(lambda: "grace" in heard(box) and plant.is_settled())
+        async with telling(plant):
+            await until(plant.is_settled)
+
+    (told,) = [mail for mail in box.mails if str(mail["To"]).startswith("grace")]
+    assert told["Subject"] == "Hand-over (leads): 1 alarms not acknowledged, 0 standing"
+    assert "R101.PT" in told.get_content()
+
+
+async def test_a_message_has_a_link_for_whom_it_is(tmp_path: Path) -> None:
+    with servers(tmp_path, "") as (plant, box, _):
+        async with telling(plant):
+            alarm = plant.comes()
+            await until(lambda: len(box.mails) == 1)
+
+        found = re.search(r"https://plant\.example/ack/(\S+)", box.texts[0])
+        links = links_of(plant.configuration, plant.files)
+        assert found is not None
+        assert links is not None
+        read = links.read(found[1])
+        assert (read.transition, read.recipient) == (f"{alarm}.1", "Ada")
+        assert isinstance(read, Link)
+        stored = plant.files.records.read_bytes()
+        assert found[1].encode() not in stored
