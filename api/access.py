@@ -6,13 +6,14 @@ A route without a line is refused for everybody, so one that is forgotten is fou
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.requests import Request
 
-from api.auth import Bearer, known_person
+from api.auth import Asker, Bearer, known_asker
 from api.context import Here
 from api.problems import Problem
-from domain.roles import Permission, may
+from domain.roles import Permission
 
 EVERYBODY = None
 """In the table: nobody has to say who asks, also where reading is closed."""
@@ -25,6 +26,15 @@ ACCESS: Mapping[str, Permission | None] = {
     "HEAD /influx/ping": EVERYBODY,
     "GET /influx/query": Permission.LOOK,
     "POST /influx/query": Permission.LOOK,
+    "GET /login": EVERYBODY,
+    "GET /set-up": EVERYBODY,
+    "GET /v1/session": EVERYBODY,
+    "POST /v1/session": EVERYBODY,
+    "DELETE /v1/session": EVERYBODY,
+    "POST /v1/session/used": Permission.KEEP_ACCOUNT,
+    "POST /v1/session/password": Permission.KEEP_ACCOUNT,
+    "POST /v1/one-time/look": EVERYBODY,
+    "POST /v1/one-time/use": EVERYBODY,
     "GET /": Permission.LOOK,
     "GET /performance": Permission.LOOK,
     "GET /recipes": Permission.LOOK,
@@ -77,13 +87,19 @@ ACCESS: Mapping[str, Permission | None] = {
 """Method and path of each route, and what whoever asks must be allowed to do."""
 
 
+_SAFE = frozenset({"GET", "HEAD"})
+
+
 def origin_of(request: Request) -> str:
     """The address that a request comes from, behind proxies that are believed."""
     return "" if request.client is None else request.client.host
 
 
 async def admitted(request: Request, here: Here, credentials: Bearer) -> None:
-    """Let a request through to its route, or raise Problem 401 or 403; `request.state.person` is who asks, if known."""
+    """Let a request through to its route, or raise a Problem; `request.state.person` is who asks, if known.
+
+    401 or 403 say why not, 429 that it is too often; a page that nobody may see without a login leads to it by 303.
+    """
     line = f"{request.method} {request.scope['route'].path}"
     request.state.person = None
     if line not in ACCESS:
@@ -91,8 +107,32 @@ async def admitted(request: Request, here: Here, credentials: Bearer) -> None:
     permission = ACCESS[line]
     if permission is EVERYBODY or (permission is Permission.LOOK and here.deps.reading_open):
         return
-    person = await known_person(here, credentials)
-    if not may(person.role, permission):
-        detail = f"{person.name} has the role {person.role!r}, which may not {permission}"
-        raise Problem(HTTPStatus.FORBIDDEN, detail, parameter="Authorization")
-    request.state.person = replace(person, origin=origin_of(request))
+    acts = request.method not in _SAFE and permission is not Permission.LOOK
+    try:
+        asker = await known_asker(request, here, credentials, acts=acts)
+    except Problem as problem:
+        raise _to_login(request) or problem from None
+    if not asker.person.may(permission):
+        raise Problem(HTTPStatus.FORBIDDEN, _why_not(asker, permission), parameter="Authorization")
+    if acts:
+        here.rates.writing.take(asker.person.name)
+    request.state.person = replace(asker.person, origin=origin_of(request))
+
+
+def _why_not(asker: Asker, permission: Permission) -> str:
+    person = asker.person
+    if person.scopes is not None and permission not in person.scopes:
+        return f"this token of {person.name} may not {permission}"
+    return f"{person.name} has the role {person.role!r}, which may not {permission}"
+
+
+def _to_login(request: Request) -> Problem | None:
+    """Where a person goes who asked for a page; None for a program, which reads problems."""
+    if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+        return None
+    root = request.scope["root_path"]
+    there = request.scope["path"].removeprefix(root)
+    query = request.scope["query_string"].decode("latin-1")
+    back = quote(f"{there}?{query}" if query else there, safe="/")
+    headers = {"Location": f"{root}/login?next={back}", "Cache-Control": "no-store"}
+    return Problem(HTTPStatus.SEE_OTHER, "sign in first", headers=headers)

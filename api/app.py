@@ -21,6 +21,7 @@ from api.routes import (
     alarms,
     batch,
     batches,
+    doors,
     duty,
     findings,
     flow,
@@ -32,6 +33,7 @@ from api.routes import (
     performance,
     recipes,
     samples,
+    session,
     tags,
 )
 
@@ -46,6 +48,7 @@ DESCRIPTION = (
 ROUTES = (
     *(tags, samples, batches, batch, findings, performance, alarms, links, duty, flow, live, health, recipes, influx),
     pages,
+    *(session, doors),
 )
 """Modules with a router; each route has a line in `api.access`."""
 

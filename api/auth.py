@@ -1,34 +1,129 @@
-"""Who asks: personal tokens, sent as `Authorization: Bearer …`. What they may do stands in `api.access`."""
+"""Who asks: a session's cookie, or a token sent as `Authorization: Bearer …`. What they may do stands in `api.access`.
 
+A session that nobody has used for a while may look and not act: the page goes on, an action asks for the password.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
 from api.context import Context
+from api.cookies import CSRF_HEADER, has_csrf, session_secret
+from api.limits import too_many
 from api.problems import Problem
-from domain.ports import Person
+from api.seen import Seen
+from domain.people import Door, NotLetIn, PeopleDesk, Person, TooSoon, Visit
+from domain.time import SECOND_NS
 
 _bearer = HTTPBearer(auto_error=False, description="a personal token from `thermowell token add NAME`")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
+Answer = TypeVar("Answer")
 
-async def known_person(here: Context, credentials: HTTPAuthorizationCredentials | None) -> Person:
-    """The person behind the token; Problem 401 without a valid one."""
-    if credentials is None:
-        detail = "a personal token is needed: Authorization: Bearer TOKEN; `thermowell token add NAME` makes one"
+_NOTED_EVERY_NS = 10 * SECOND_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and by which session; None: by a token."""
+
+    person: Person
+    visit: Visit | None = None
+
+
+async def known_asker(
+    request: Request, here: Context, credentials: HTTPAuthorizationCredentials | None, *, acts: bool
+) -> Asker:
+    """Who asks; Problem 401 where nobody is known, or who looks may not act any more, 403 without the session's word.
+
+    A token counts where one is sent, also beside a cookie.
+    """
+    if credentials is not None:
+        return Asker(await _holder(here, credentials.credentials))
+    visit = await visit_of(request, here)
+    if visit is None:
+        detail = "sign in on the page, or send a personal token: Authorization: Bearer TOKEN"
         raise _unauthorised(detail, "Bearer")
-    person = await here.lanes.light.run(lambda: here.deps.records.person_of(credentials.credentials))
+    if acts:
+        await _demand_use(request, here, visit)
+    return Asker(visit.person, visit)
+
+
+async def visit_of(request: Request, here: Context) -> Visit | None:
+    """The session of a request's cookie, as far as it runs."""
+    secret, people = session_secret(request), here.deps.people
+    if not secret or people is None:
+        return None
+    return await here.lanes.light.run(lambda: people.visit(secret))
+
+
+async def _holder(here: Context, token: str) -> Person:
+    person = await here.lanes.light.run(lambda: here.deps.records.person_of(token))
     if person is None:
         raise _unauthorised("nobody has this token", 'Bearer error="invalid_token"')
     return person
 
 
+async def _demand_use(request: Request, here: Context, visit: Visit) -> None:
+    """A session that acts is in use, and proves that our own page asks."""
+    demand_csrf(request)
+    idle_ns = here.deps.session_rules.idle_ns
+    if visit.unused_ns >= idle_ns:
+        minutes = round(idle_ns / SECOND_NS / 60)
+        detail = f"{visit.person.name} has done nothing for {minutes} min: actions ask for the password again"
+        raise _unauthorised(detail, 'Session error="idle"')
+    if visit.unused_ns >= _NOTED_EVERY_NS:
+        people, secret = desk(here), session_secret(request)
+        await here.lanes.light.run(lambda: people.used(secret))
+
+
+def demand_csrf(request: Request) -> None:
+    """Problem 403 for a write by a session without the session's word."""
+    if not has_csrf(request, session_secret(request)):
+        detail = f"a write by a session needs the header {CSRF_HEADER}, which GET /v1/session tells"
+        raise Problem(HTTPStatus.FORBIDDEN, detail, parameter=CSRF_HEADER)
+
+
 def _unauthorised(detail: str, challenge: str) -> Problem:
     headers = {"WWW-Authenticate": challenge}
     return Problem(HTTPStatus.UNAUTHORIZED, detail, parameter="Authorization", headers=headers)
+
+
+def desk(here: Context) -> PeopleDesk:
+    """Who keeps accounts; Problem 404 where there are none."""
+    if here.deps.people is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "this service keeps no accounts")
+    return here.deps.people
+
+
+def door_of(request: Request) -> Door:
+    """From where somebody asks."""
+    seen: Seen = request.scope["seen"]
+    return Door(seen.client, request.headers.get("user-agent", ""), session_secret(request))
+
+
+async def same_person(request: Request, here: Context, person: Person, password: str) -> Person:
+    """The person who asks, proven once more by the password, as an electronic signature wants it at signing.
+
+    Problem 401 for a wrong password and for who has none, 429 after too many tries: they count like those of a login.
+    """
+    people, door = desk(here), door_of(request)
+    return await looked_at(here, lambda: people.check_password(person.name, password, door))
+
+
+async def looked_at(here: Context, call: Callable[[], Answer]) -> Answer:
+    """What a call answers that hashes a password; Problem 401 or 429 as it refuses."""
+    try:
+        return await here.lanes.passwords.run(call)
+    except TooSoon as soon:
+        raise too_many(str(soon), soon.wait_s) from soon
+    except NotLetIn as refused:
+        raise _unauthorised(str(refused), 'Session error="password"') from refused
 
 
 def _who_asks(request: Request) -> Person:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.dependencies import Dependencies
 from api.jsonify import to_json
 from api.lanes import Lanes
+from api.limits import Rates
 from api.problems import missing
 from api.times import TimeForm
 from domain.tags import Tag, TagTable
@@ -21,6 +22,7 @@ class Context:
 
     deps: Dependencies
     lanes: Lanes = field(default_factory=Lanes)
+    rates: Rates = field(default_factory=Rates)
     requests: dict[int, int] = field(default_factory=dict)  # by status
 
     def now_ns(self) -> int:

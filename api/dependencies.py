@@ -12,6 +12,7 @@ from domain.approvals import Standing
 from domain.entries import Quarantined
 from domain.figures import Reading
 from domain.links import Links
+from domain.people import PeopleDesk, SessionRules
 from domain.performance import Episode, Performance, PositionNow, Positions
 from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader, Signer
 from domain.recipes import Recipe
@@ -276,8 +277,9 @@ class Dependencies:
     `clock` alone are called there, and do not block.
 
     `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in,
-    for a service behind a proxy that checks it. `reading_open`: whoever reaches the port may look. `front` says
-    what stands before it. `wake_core` tells the core that a person's request waits. `quarantine` returns the newest
+    for a service behind a proxy that checks it. `reading_open`: whoever reaches the port may look. `people` lets
+    people in by their passwords (None: by tokens alone). `front` says what stands before it. `wake_core`
+    tells the core that a person's request waits. `quarantine` returns the newest
     refused messages, newest first. `settled` tells of requests of people, by their ids, which the core has
     answered: why it refused one, empty where it was done. `standings` tells which version of each product's ranges is
     in force at a time, and what waits;
@@ -317,6 +319,8 @@ class Dependencies:
     wall_ns: Callable[[], int] = time.time_ns
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
     reading_open: bool = True
+    people: PeopleDesk | None = None
+    session_rules: SessionRules = field(default_factory=SessionRules)
     front: Front = field(default_factory=Front)
     signing: Signer | None = None
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())

@@ -64,6 +64,8 @@ class Lanes:
         self.heavy = Lane("heavy", threads=2, waiting=8, limit_s=30)
         # Dashboards refresh many panels at once: they wait for each other, and the page never for them.
         self.panels = Lane("InfluxQL", threads=2, waiting=64, limit_s=40)
+        # Each hash takes a processor and tens of MiB for a while: a few at once, whoever asks.
+        self.passwords = Lane("password", threads=2, waiting=16, limit_s=20)
         self.exports = asyncio.Semaphore(4)  # each holds its value and status columns until they are sent
 
     def close(self) -> None:
@@ -71,3 +73,4 @@ class Lanes:
         self.light.close()
         self.heavy.close()
         self.panels.close()
+        self.passwords.close()

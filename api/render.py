@@ -86,6 +86,10 @@ class Pages:
         """Who would be told now, and why."""
         return self._render("duty.html", {}, told=told, iso=_iso, span=format_duration)
 
+    def plain(self, template: str) -> str:
+        """A page that knows nothing beforehand."""
+        return self._render(template, {})
+
     def problem(self, status: int, detail: str) -> str:
         """What a person reads when a page does not exist."""
         return self._render("problem.html", {}, status=status, detail=detail)

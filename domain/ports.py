@@ -13,6 +13,7 @@ from domain.approvals import Decision
 from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position
 from domain.findings import BatchTold, Conclusion, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
+from domain.people import Person as Person  # noqa: PLC0414  others know it by this module
 from domain.samples import SampleBatch
 from domain.signatures import Content, Shown, Signature
 from domain.tags import Tag
@@ -359,15 +360,6 @@ class JournalReader(Protocol):
     def heartbeats(self) -> Sequence[Heartbeat]:
         """The newest heartbeat of every source."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who is known here; `origin` is the address that they ask from, or `cli`."""
-
-    name: str
-    role: str
-    origin: str = ""
 
 
 class Signer(Protocol):

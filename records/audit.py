@@ -19,9 +19,9 @@ from sqlalchemy import Column, Connection, RowMapping, insert, inspect, select, 
 
 from domain.entries import ActionKind, ConfigurationActivated, PersonAction
 from domain.errors import DamagedFile
-from domain.ports import Person
+from domain.people import Person
 from domain.time import SECOND_NS
-from records.tables import about, audit, people, requests
+from records.tables import about, accounts, audit, requests
 
 FIRST_HASH = "0" * 64
 FORMAT: Final = 2
@@ -142,8 +142,7 @@ def _asked_by(connection: Connection, entry: AuditEntry) -> Person:
 
 
 def _role_of(connection: Connection, person: str) -> str:
-    held = select(people.c.role).where(people.c.name == person).order_by(people.c.sequence.desc()).limit(1)
-    role: str | None = connection.execute(held).scalar()
+    role: str | None = connection.execute(select(accounts.c.role).where(accounts.c.name == person)).scalar()
     return "" if role is None else role
 
 

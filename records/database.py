@@ -27,7 +27,6 @@ from records import (
     equipment,
     findings,
     outbox,
-    people,
     phases,
     ranges,
     requests,
@@ -37,6 +36,7 @@ from records import (
 )
 from records.address import Address
 from records.audit import AuditEntry, AuditHead, AuditRecord, KeptHead
+from records.desk import SqlPeople
 from records.engine import Database
 from records.lease import Lease
 from records.looking import look_at_records
@@ -45,11 +45,11 @@ from records.measures.floods import floods_of
 from records.measures.rates import has_said_before, said_between
 from records.memo import Memo
 from records.outbox import NoticeResult, PassedOn, Planned, WaitingNotice
-from records.people import Account
 from records.requests import Answer
 from records.unit_of_work import SqlUnitOfWork
 
 _VERSIONS_AT_ONCE = 5_000
+_CONSOLE = Person("admin", "", "cli")
 
 
 class SqlRecords:
@@ -58,6 +58,7 @@ class SqlRecords:
     def __init__(self, database: Database, wall_ns: Callable[[], int]) -> None:
         self._database = database
         self._wall_ns = wall_ns
+        self.people = SqlPeople(database, wall_ns)
         self._findings_memo: Memo[Finding] = Memo()
         self._transitions_memo: Memo[Transition] = Memo()
 
@@ -241,8 +242,7 @@ class SqlRecords:
 
     def person_of(self, token: str) -> Person | None:
         """Whose token this is."""
-        with self._database.reading() as connection:
-            return people.holder_of(connection, token)
+        return self.people.holder(token)
 
     def request(self, action: PersonAction, by: Person | None = None) -> None:
         """Ask the core to apply an action of a person; the same id twice is one request. `by`: role and origin."""
@@ -421,18 +421,11 @@ class SqlRecords:
 
     def add_person(self, name: str, role: str) -> str:
         """Return a new personal token, shown this once. Refused: no such role, or that person holds one already."""
-        with self._database.writing() as connection:
-            return people.add_person(connection, name, role, self._wall_ns())
+        return self.people.add_token(name, role, _CONSOLE)
 
     def revoke(self, name: str) -> None:
         """End a person's token; Refused if there is none."""
-        with self._database.writing() as connection:
-            people.revoke_person(connection, name, self._wall_ns())
-
-    def people(self) -> Sequence[Account]:
-        """Everybody who holds or held a token."""
-        with self._database.reading() as connection:
-            return people.accounts(connection)
+        self.people.revoke_token(name, _CONSOLE)
 
     def verify_audit(self, heads: Sequence[KeptHead] = ()) -> AuditHead:
         """Walk the audit trail and the signatures; DamagedFile names the first that is not as it was written.

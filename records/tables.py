@@ -1,8 +1,8 @@
-"""The tables: plain SQL that SQLite and PostgreSQL both speak. Times are ns since 1970; nothing is ever deleted.
+"""The tables: plain SQL that SQLite and PostgreSQL both speak. Times are ns since 1970.
 
-`findings`, `transitions`, `audit`, `dispositions`, `range_proposals` and `range_versions` only grow; `findings_now`
-and `alarms_now` point at the newest row of each. `sequence` is the order of writing. A change here needs a
-migration (`records.schema`).
+Nothing is ever deleted, but rows of `tries`. `findings`, `transitions`, `audit`, `dispositions`, `range_proposals`
+and `range_versions` only grow; `findings_now` and `alarms_now` point at the newest row of each. `sequence` is the order
+of writing. A change here needs a migration (`records.schema`).
 """
 
 from sqlalchemy import (
@@ -239,16 +239,64 @@ signatures = Table(
     Index("signatures_of_subject", "kind", "subject", "sequence"),
 )
 
-people = Table(
-    "people",
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("key", portable_text(), primary_key=True),  # the name, so that two that look alike are one
+    _text("name"),
+    _text("full_name"),
+    _text("role"),
+    _text("state"),  # active | disabled
+    _text("password"),  # as argon2 writes it, with its parameters; empty: none
+    Column("created_ns", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
     metadata,
     Column("sequence", _Sequence, primary_key=True),
-    _text("name"),
-    _text("role"),
+    _text("account"),  # its key
     Column("token_sha256", portable_text(), nullable=False, unique=True),
+    _text("scopes"),  # permissions, one a line; empty: all that the role has
     Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger),
     Column("revoked_ns", BigInteger),
-    Index("people_by_name", "name"),
+    Index("tokens_of_account", "account"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("secret_sha256", portable_text(), primary_key=True),
+    _text("account"),
+    _text("client"),
+    _text("agent"),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("used_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("ended_ns", BigInteger),
+    Index("sessions_of_account", "account", "created_ns"),
+)
+
+one_time_links = Table(
+    "one_time_links",
+    metadata,
+    Column("secret_sha256", portable_text(), primary_key=True),
+    _text("purpose"),
+    _text("account"),  # empty: for somebody new
+    _text("made_by"),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("used_ns", BigInteger),  # or withdrawn
+)
+
+tries = Table(
+    "tries",  # of passwords that failed; rows go when they are forgotten
+    metadata,
+    Column("key", portable_text(), primary_key=True),  # a hash: what is typed as a name may be a password
+    Column("failures", Integer, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
 )
 
 requests = Table(

@@ -64,6 +64,7 @@ async def run_web(configuration: Configuration) -> None:
         history=history,
         journal=journal,
         records=records,
+        people=records.people,
         feed=feed,
         rulebook=configuration.rulebook,
         wake_core=waker.wake,

@@ -22,7 +22,7 @@ from domain.entries import (
 from domain.errors import Refused
 from domain.findings import BatchTold, EquipmentState, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink
-from domain.ports import Person
+from domain.people import Person, Token
 from domain.signatures import Signature
 from records.audit import AuditEntry, AuditHead, AuditRecord, entry_of
 from records.outbox import (
@@ -37,7 +37,7 @@ from records.outbox import (
     Planned,
     WaitingNotice,
 )
-from records.people import ROLES, Account
+from records.people import ROLES
 from records.ranges import decided_audit, proposed_audit
 from records.requests import Answer
 from records.signatures import signed_audit
@@ -57,7 +57,7 @@ class _Decided:
     notices: dict[str, WaitingNotice] = field(default_factory=dict)
     states: dict[str, tuple[str, int | None]] = field(default_factory=dict)  # of notices: state, next try
     audit: list[AuditRecord] = field(default_factory=list)
-    accounts: list[tuple[Account, str]] = field(default_factory=list)  # and the token
+    accounts: list[tuple[Token, str]] = field(default_factory=list)  # and the token
     requests: dict[str, tuple[PersonAction, Answer]] = field(default_factory=dict)
     proposals: dict[str, Proposal] = field(default_factory=dict)
     versions: dict[str, tuple[Position, RecipeApproved]] = field(default_factory=dict)
@@ -330,7 +330,7 @@ class MemoryRecords:
             raise Refused(message)
         token = f"token-{len(self._decided.accounts)}"
         with self.unit_of_work() as work:
-            self._decided.accounts.append((Account(name, role, self._wall_ns(), None), token))
+            self._decided.accounts.append((Token(name, role, self._wall_ns(), None), token))
             work.audit_entry(AuditEntry(token, self._wall_ns(), "admin", "token", name, f"added as {role}"))
         return token
 
@@ -341,9 +341,6 @@ class MemoryRecords:
                 return
         message = f"{name} holds no token"
         raise Refused(message)
-
-    def people(self) -> Sequence[Account]:
-        return [account for account, _ in self._decided.accounts]
 
     def verify_audit(self) -> AuditHead:
         return AuditHead(len(self._decided.audit), self._decided.audit[-1].hash if self._decided.audit else "")

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import logging
+import secrets
 import shutil
 import signal
 import socket
@@ -12,10 +13,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import Refused
-from domain.time import HOUR_NS
+from domain.people import Person
+from domain.time import DAY_NS, HOUR_NS
 from records.database import SqlRecords
 from service.files import Files
 from simulators.demo.configuration import Addresses, demo_config
@@ -58,14 +61,32 @@ def run(options: argparse.Namespace) -> int:
             encoding="utf-8",
         )
         with contextlib.closing(SqlRecords.open(Files(data / "data").made().records)) as records:
-            token = records.add_person("demo visitor", "shift lead")
+            visitor = _let_in(records)
         service = stack.enter_context(_process("service.cli", "run", "--config", str(config)))
         _wait_for_page(service, port)
         ControlClient(control).resume()  # the plant's clock has stood until there was something to look at it with
-        _announce(port, token, mqtt, data, options.speed)
+        _announce(port, visitor, mqtt, data, options.speed)
         with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
             service.wait(options.seconds)
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who may act in the demo."""
+
+    name: str
+    password: str
+    link: str
+
+
+def _let_in(records: SqlRecords) -> Visitor:
+    """An account with a new password, and a link that signs it in."""
+    name, password = "visitor", secrets.token_urlsafe(12)
+    by = Person("demo", "", "cli")
+    records.people.add(name, "Demo Visitor", "shift lead", by, "to try it out")
+    records.people.give_password(name, password, by)
+    return Visitor(name, password, records.people.entrance(name, by, DAY_NS))
 
 
 def _interrupt() -> None:
@@ -136,7 +157,7 @@ def _wait_for_page(service: subprocess.Popen[bytes], port: int) -> None:
         time.sleep(0.2)
 
 
-def _announce(port: int, token: str, mqtt: broker.Broker, data: Path, speed: float) -> None:
+def _announce(port: int, visitor: Visitor, mqtt: broker.Broker, data: Path, speed: float) -> None:
     """Say where everything is."""
     page = f"http://127.0.0.1:{port}/"
     print(
@@ -144,8 +165,9 @@ def _announce(port: int, token: str, mqtt: broker.Broker, data: Path, speed: flo
   Thermowell demo: a SIMULATED plant, {speed:g} times faster than real time (broker: {mqtt.kind})
 
       page    {page}
-      token   {token}
-              acknowledge an alarm on the page with this token and a comment
+      sign in {page}login#{visitor.link}
+              once, to acknowledge alarms; or on the page as {visitor.name} with the password
+              {visitor.password}
       mail    {data / "mail"}   what a shift lead would get
       data    {data / "data"}
 

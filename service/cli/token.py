@@ -53,6 +53,6 @@ def _do(options: argparse.Namespace, records: SqlRecords) -> int:
         records.revoke(options.name)
         print(f"{options.name} holds no token any more")
     else:
-        for person in records.people():
-            print(f"{person.name}\t{person.role}")
+        for token in records.people.tokens():
+            print(f"{token.name}\t{token.role}")
     return 0

@@ -13,7 +13,10 @@ from service.config.model import Http, Tls
 
 LOOPBACKS = frozenset({"127.0.0.1", "localhost", "::1"})
 ROUTES = frozenset(
-    {"-", "ack", "alarms", "batches", "duty", "influx", "metrics", "openapi.json", "recipes", "static", "v1"}
+    [
+        *("-", "account", "ack", "alarms", "batches", "duty", "influx", "login", "metrics", "openapi.json", "people"),
+        *("recipes", "set-up", "static", "v1"),
+    ]
 )
 """First parts of our own paths: a prefix that begins so could not be told from them."""
 

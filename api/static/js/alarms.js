@@ -1,11 +1,11 @@
 // The alarm list: what needs a person first, each with the words to act on, and acknowledging in its place.
 
 import { AlarmGroup, arrange, grouped } from "./alarm-groups.js";
-import { ask, send } from "./ask.js";
+import { ask } from "./ask.js";
 import { batchLink, clockTime, duration, element, exactTime, localTime, timeElement } from "./format.js";
 import { root } from "./here.js";
+import { send } from "./session.js";
 import { shapeOf } from "./shape.js";
-import { forget, keep, token } from "./token.js";
 
 const STATES = {
   UNACK: "not acknowledged",
@@ -178,35 +178,24 @@ class AlarmItem {
       const input = element("input", attributes);
       return [element("label", {}, label, input), input];
     };
-    const [tokenLabel, tokenInput] = field("Your personal token (kept in this tab only)", { type: "password", autocomplete: "off", required: "" });
     const [commentLabel, commentInput] = field("What you saw or did", { type: "text", maxlength: "2000", required: "", autocomplete: "off" });
-    tokenLabel.hidden = token() !== null;
-    tokenInput.required = token() === null;
     const fault = element("div", { class: "answer-fault", role: "alert" });
     const go = element("button", { type: "submit", class: "press" }, "Acknowledge");
     const cancel = element("button", { type: "button", class: "press press-plain" }, "Cancel");
     cancel.addEventListener("click", () => this.close());
-    this.form = element("form", { class: "answer" }, tokenLabel, commentLabel, fault, element("div", { class: "answer-buttons" }, go, cancel));
+    this.form = element("form", { class: "answer" }, commentLabel, fault, element("div", { class: "answer-buttons" }, go, cancel));
     this.form.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
     this.form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      if (tokenInput.value) keep(tokenInput.value.trim());
       go.disabled = true;
       fault.textContent = "";
       const refusal = await this.acknowledge(commentInput.value);
       go.disabled = false;
       if (refusal === null) return;
       fault.textContent = refusal.message;
-      if (refusal.status === 401) {
-        forget();
-        tokenLabel.hidden = false;
-        tokenInput.required = true;
-        tokenInput.value = "";
-        tokenInput.focus();
-      }
     });
     this.actions.replaceChildren(this.form);
-    (tokenLabel.hidden ? commentInput : tokenInput).focus();
+    commentInput.focus();
   }
 
   close() {
@@ -219,8 +208,7 @@ class AlarmItem {
   // Returns what went wrong, else null.
   async acknowledge(comment) {
     try {
-      await send(`/v1/alarms/${encodeURIComponent(this.id)}/acknowledge`, token() ?? "", { comment });
-      keep(token() ?? "");
+      await send(`/v1/alarms/${encodeURIComponent(this.id)}/acknowledge`, { comment });
       this.form = null;
       await this.read();
       return null;

@@ -8,8 +8,8 @@ import pytest
 
 from tests.acceptance.network.conftest import Nginx
 from tests.acceptance.network.plant import PREFIX
-from tests.acceptance.page.browser import PROGRAM, Browser, browsing
-from tests.acceptance.page.plant import TOKEN
+from tests.acceptance.page.browser import PROGRAM, Browser, browsing, signed_in
+from tests.acceptance.page.plant import NAME, PASSWORD
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium here: the page is not looked at")
 
@@ -40,13 +40,13 @@ def test_the_page_lives_under_its_prefix_and_a_person_acts_on_it(nginx: Nginx, b
     browser.wait_for(f"{LIVE} && document.querySelectorAll('.alarm').length === 4")
     browser.wait_for(DRAWN)
     browser.evaluate("document.querySelector('.alarm button').click()")
-    browser.evaluate(f"""(() => {{
+    browser.evaluate("""(() => {
       const form = document.querySelector('form.answer');
-      const [token, comment] = form.querySelectorAll('input');
-      token.value = {TOKEN!r};
-      comment.value = 'seen through nginx';
+      form.querySelector('input').value = 'seen through nginx';
       form.requestSubmit();
-    }})()""")
+    })()""")
+    browser.wait_for("document.querySelector('dialog[open] form')")
+    browser.evaluate(signed_in(NAME, PASSWORD))
     browser.wait_for("document.body.innerText.includes('seen through nginx')")
     paths = browser.evaluate(
         "[...document.querySelectorAll('a[href], link[href], script[src]')].map((one) => new URL(one.href ?? one.src))"

@@ -152,3 +152,14 @@ def browsing(profile: Path, *flags: str) -> Iterator[Browser]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
         process.wait(LIMIT_S)
+
+
+def signed_in(name: str, password: str) -> str:
+    """Fills in the login that is open over the page."""
+    return f"""(() => {{
+      const form = document.querySelector('dialog form');
+      const [name, password] = form.querySelectorAll('input');
+      name.value = {name!r};
+      password.value = {password!r};
+      form.requestSubmit();
+    }})()"""

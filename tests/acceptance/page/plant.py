@@ -9,6 +9,8 @@ import math
 import random
 import socket
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,19 +26,25 @@ from domain.entries import ActionKind, Gap, GapCause, Heartbeat, PersonAction, P
 from domain.equipment import UnitModel
 from domain.findings import Finding, FindingId, PhaseRecord, Stage
 from domain.holds import Hold, HoldKind
-from domain.ports import Person, SourceLedger
+from domain.people import Person
+from domain.ports import SourceLedger
 from domain.recipes import Limits, ParameterRanges, Phase, RangeKind, Recipe
 from domain.rules import Priority, Rulebook
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
 from domain.time import HOUR_NS, MINUTE_NS, SECOND_NS, parse_time_ns
 from historian.memory import MemoryStore
+from records.desk import SqlPeople
+from records.engine import Database
+from records.passwords import Hasher
 from service.standstill import StandstillWatch
 from tests.fakes import JournalInMemory, RecordsInMemory, SetClock
 
 START_NS = parse_time_ns("2026-03-02T04:00:00Z")
 STEP_NS = 30 * SECOND_NS
 TOKEN = "demo-token"
+NAME, PASSWORD = "Ada", "words for a demo plant"
+MAKER = Person("maker", "", "cli")
 
 REACTOR_PHASES = (
     ("charge", 60, 24.0, 0.08, 7.0),
@@ -172,6 +180,7 @@ class Plant:
         self.random = random.Random(3)
         self.journal.put(*(TagDefined(tag, START_NS) for tag in some_tags()))
         self.records.people[TOKEN] = Person("Ada", "shift lead")
+        self.folder = tempfile.TemporaryDirectory()
         self.received = {"train1": 0, "floor": 0}
         self.level = 1.2
         for _ in range(int(past_hours * HOUR_NS / STEP_NS)):
@@ -322,6 +331,13 @@ class Plant:
             BudgetRun("cold", "T201", "API1-26-040", self.clock.now, 7 * HOUR_NS, 8 * HOUR_NS, 0, 0, 24 * HOUR_NS, 16 * HOUR_NS, used),
         ]  # fmt: skip
 
+    def people(self) -> SqlPeople:
+        """Accounts in a file that goes with the plant; Ada has one."""
+        people = SqlPeople(Database(Path(self.folder.name) / "people.db"), time.time_ns, Hasher(memory_kib=8, passes=1))
+        people.add(NAME, "", "shift lead", MAKER, "for a test")
+        people.give_password(NAME, PASSWORD, MAKER)
+        return people
+
     def dependencies(self, standstill: Callable[[], Standstill | None] = no_standstill) -> Dependencies:
         feed = Feed(self.journal, self.records, self.clock, standstill=standstill)
         loop = asyncio.get_running_loop()
@@ -336,6 +352,7 @@ class Plant:
             history=self.history,
             journal=self.journal,
             records=self.records,
+            people=self.people(),
             feed=feed,
             rulebook=self.rulebook,
             wake_core=wake_core,

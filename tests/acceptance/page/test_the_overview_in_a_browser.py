@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.page.browser import PROGRAM, Browser, browsing
-from tests.acceptance.page.plant import TOKEN
+from tests.acceptance.page.browser import PROGRAM, Browser, browsing, signed_in
+from tests.acceptance.page.plant import NAME, PASSWORD
 from tests.patience import LIMIT_S
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium here: the page is not looked at")
@@ -147,11 +147,17 @@ def test_priorities_have_shape_and_number_and_the_unacknowledged_come_first(page
     assert shapes == ["priority 1", "priority 2", "priority 4", "priority 3"]
 
 
-def test_a_wrong_token_is_refused_in_place(page: Browser) -> None:
+def test_a_wrong_password_is_refused_in_place_and_nothing_typed_is_lost(page: Browser) -> None:
     page.evaluate(f"{FIRST}.querySelector('button').click()")
-    page.evaluate(_filled("not-a-token", "looked at it"))
+    page.evaluate(_commented("looked at it"))
+    page.wait_for("document.querySelector('dialog[open] form')")
+    page.evaluate(signed_in(NAME, "not this one, surely"))
+    refused = page.wait_for("document.querySelector('dialog .form-fault').textContent")
+    page.evaluate("document.querySelector('dialog .press-plain').click()")
+    page.wait_for("document.querySelector('dialog') === null")
 
-    assert "nobody has this token" in str(page.wait_for("document.querySelector('.answer-fault').textContent"))
+    assert refused == "name or password is wrong"
+    assert page.evaluate("document.querySelector('form.answer input').value") == "looked at it"
 
 
 def test_a_dead_stream_is_visible_and_heals(server: Server, page: Browser) -> None:
@@ -207,7 +213,9 @@ def test_an_acknowledgement_sticks_and_says_who(server: Server, page: Browser) -
     page.open(server.url, 1600, 1000)
     page.wait_for(READ)
     page.evaluate(f"{FIRST}.querySelector('button').click()")
-    page.evaluate(_filled(TOKEN, "cleaning is on its way"))
+    page.evaluate(_commented("cleaning is on its way"))
+    page.wait_for("document.querySelector('dialog[open] form')")
+    page.evaluate(signed_in(NAME, PASSWORD))
     said = page.wait_for(
         "[...document.querySelectorAll('.alarm-said')].map((one) => one.textContent).find((text) => text.includes('cleaning'))"
     )
@@ -276,12 +284,10 @@ def test_a_flood_puts_lesser_alarms_of_one_rule_together(server: Server, browser
     assert told == [[1, 1, 1, 1, 1, 6, 1, 1, 1], 10]
 
 
-def _filled(token: str, comment: str) -> str:
+def _commented(comment: str) -> str:
     return f"""(() => {{
       const form = document.querySelector('form.answer');
-      const [token, comment] = form.querySelectorAll('input');
-      token.value = {token!r};
-      comment.value = {comment!r};
+      form.querySelector('input').value = {comment!r};
       form.requestSubmit();
     }})()"""
 

@@ -8,6 +8,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.service.running import ROOT, Api, until
@@ -58,7 +59,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
     running = Demo(folder)
     try:
-        until(lambda: "token  " in running.output() or running.process.poll() is not None)
+        until(lambda: "sign in" in running.output() or running.process.poll() is not None)
         running.started_s = time.monotonic()  # the plant's clock has stood until now
         yield running
     finally:
@@ -66,9 +67,9 @@ def demo(tmp_path_factory):
         print(running.output()[-20_000:])
 
 
-def test_the_page_address_and_a_token_are_printed(demo):
-    assert f"http://127.0.0.1:{demo.port}/" in demo.output()
-    assert re.search(r"token +\S{20,}", demo.output())
+def test_the_page_address_and_a_way_to_sign_in_are_printed(demo):
+    assert f"page    http://127.0.0.1:{demo.port}/" in demo.output()
+    assert re.search(rf"sign in http://127.0.0.1:{demo.port}/login#\S{{43}}\n", demo.output())
 
 
 def test_temperature_pressure_and_ph_are_live(demo):
@@ -106,9 +107,12 @@ def test_a_hold_is_breached_within_two_minutes(demo):
 
 
 def test_an_acknowledgement_sticks(demo):
-    token = re.search(r"token +(\S+)", demo.output())[1]
+    link = re.search(r"login#(\S+)", demo.output())[1]
     alarm = until(lambda: [a for a in demo.get("/v1/alarms")["alarms"] if a["state"] == "UNACK"], demo.left_s())[0]
-    status, _ = demo.post(f"/v1/alarms/{urllib.parse.quote(alarm['id'])}/acknowledge", {"comment": "seen"}, token)
+    with httpx.Client(base_url=f"http://127.0.0.1:{demo.port}", timeout=LIMIT_S) as visitor:
+        word = visitor.post("/v1/one-time/use", json={"link": link}).json()["csrf"]
+        path = f"/v1/alarms/{urllib.parse.quote(alarm['id'])}/acknowledge"
+        status = visitor.post(path, json={"comment": "seen"}, headers={"X-CSRF-Token": word}).status_code
     state = {a["id"]: a["state"] for a in demo.get("/v1/alarms?all=1")["alarms"]}[alarm["id"]]
 
     assert (status, state in ("ACKED", "NORM")) == (200, True)

@@ -131,7 +131,7 @@ def _found(data: Path) -> dict[str, object]:
         "findings": _asked(records, "SELECT id, version FROM findings ORDER BY id, version"),
         "transitions": _asked(records, "SELECT id, number, what FROM transitions ORDER BY id"),
         "audit": _asked(records, "SELECT count(*) FROM audit")[0][0],
-        "people": [row[0] for row in _asked(records, "SELECT name FROM people ORDER BY name")],
+        "people": [row[0] for row in _asked(records, "SELECT name FROM accounts ORDER BY name")],
         "cursors": _asked(records, "SELECT name, position FROM cursors ORDER BY name"),
     }
 

@@ -119,7 +119,7 @@ async def test_an_older_folder_is_taken_over_with_all_that_is_in_it(packed: Path
         assert said >= {tuple(each) for each in told["transitions"]}
         assert sum(each.what == "acknowledged" for each in records.transitions("TT~high", 100)) == 1
         assert records.verify_audit().records >= told["audit"] >= 1
-        assert {account.name for account in records.people()} == set(told["people"]) == {"Ada"}
+        assert {account.name for account in records.people.accounts()} == set(told["people"]) == {"Ada"}
         for name, position in told["cursors"]:
             assert records.cursor_of(name) >= position
         (alarm,) = records.alarms()

@@ -1,0 +1,88 @@
+"""Tries of passwords that failed, so that guessing gets slower and then stops for a time.
+
+A try is counted before the password is looked at, and taken back when it was right: many at once gain nothing.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from domain.people import WITH_A_NAME, Patience, TooSoon, Tries, name_key
+from records.tables import tries
+
+MOST_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What failures are counted for: a name, an address, a session."""
+
+    key: str
+    patience: Patience
+    is_shared: bool = False  # by people who have nothing to do with each other
+
+
+def counter(kind: str, what: str, patience: Patience, *, is_shared: bool = False) -> Counter:
+    """A counter by a hash of what it is for: somebody may type a password where the name belongs."""
+    key = hashlib.sha256(f"{kind}\n{what}".encode("utf-8", "surrogatepass")).hexdigest()
+    return Counter(key, patience, is_shared)
+
+
+def of_name(name: str) -> Counter:
+    """The counter of a name, whether anybody has it or not."""
+    return counter("name", name_key(name), WITH_A_NAME)
+
+
+def begin_try(connection: Connection, counters: Sequence[Counter], now_ns: int) -> None:
+    """Count a failure with each; TooSoon where one of them has to wait, and then nothing is counted."""
+    wait_ns = max(counter.patience.open_at_ns(tried(connection, counter)) - now_ns for counter in counters)
+    if wait_ns > 0:
+        wait_s = math.ceil(wait_ns / 1e9)
+        raise TooSoon(f"too many tries failed; the next one is looked at in {wait_s} s", wait_s)
+    for one in counters:
+        counted = one.patience.counted(tried(connection, one), now_ns)
+        values = {"failures": counted.failures, "last_ns": counted.last_ns}
+        changed = connection.execute(update(tries).where(tries.c.key == one.key).values(**values))
+        if changed.rowcount == 0:
+            _make_room(connection, now_ns)
+            connection.execute(insert(tries).values(key=one.key, **values))
+
+
+def was_right(connection: Connection, counters: Sequence[Counter]) -> None:
+    """Forget the failures; of what is shared, this try alone."""
+    for one in counters:
+        if one.is_shared:
+            less = update(tries).where(tries.c.key == one.key, tries.c.failures > 0)
+            connection.execute(less.values(failures=tries.c.failures - 1))
+        else:
+            forget(connection, one)
+
+
+def forget(connection: Connection, counter: Counter) -> None:
+    """As if nobody had tried."""
+    connection.execute(delete(tries).where(tries.c.key == counter.key))
+
+
+def tried(connection: Connection, counter: Counter) -> Tries:
+    """What is counted."""
+    row = connection.execute(select(tries.c.failures, tries.c.last_ns).where(tries.c.key == counter.key)).one_or_none()
+    return Tries() if row is None else Tries(row.failures, row.last_ns)
+
+
+def locked_until_ns(connection: Connection, counter: Counter, now_ns: int) -> int | None:
+    """Until when it is locked; None where it is not."""
+    found = tried(connection, counter)
+    until_ns = counter.patience.open_at_ns(found)
+    return until_ns if counter.patience.locks(found) and until_ns > now_ns else None
+
+
+def _make_room(connection: Connection, now_ns: int) -> None:
+    """A bound on the table: what is forgotten goes, and if that is not enough the oldest."""
+    if (connection.execute(select(func.count()).select_from(tries)).scalar() or 0) < MOST_KEYS:
+        return
+    connection.execute(delete(tries).where(tries.c.last_ns < now_ns - WITH_A_NAME.forgotten_after_ns))
+    oldest = select(tries.c.key).order_by(tries.c.failures, tries.c.last_ns).limit(MOST_KEYS // 10)
+    connection.execute(delete(tries).where(tries.c.key.in_(oldest)))
