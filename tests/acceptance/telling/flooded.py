@@ -39,7 +39,7 @@ class Flooded:
         return self.service.get("/v1/alarms?limit=1000")["alarms"]
 
 
-def configuration(folder: Path, mqtt_port: int, http_port: int, smtp_port: int) -> Path:
+def configuration(folder: Path, mqtt_port: int, http_port: int, smtp_port: int, channels: int) -> Path:
     """One topic feeds every tag; each has a limit that always holds."""
     (folder / "mail").write_text(
         f"mailto://127.0.0.1:{smtp_port}/?from=thermowell@plant.example&to=lead@plant.example&mode=insecure\n"
@@ -49,7 +49,8 @@ def configuration(folder: Path, mqtt_port: int, http_port: int, smtp_port: int) 
         "heartbeat: 1s",
         f"http: {{listen: 127.0.0.1:{http_port}}}",
         f'sources: {{floor: {{mqtt: {{url: "mqtt://127.0.0.1:{mqtt_port}", topics: [plant/#]}}}}}}',
-        "notify: {leads: {url_file: mail, priority: low}}",
+        "notify:",
+        *(f"  leads{number or ''}: {{url_file: mail, priority: low}}" for number in range(channels)),
         "units:",
         *(f"  {unit}: {{events: true, parameters: {_parameters(unit)}}}" for unit in UNITS),
         "tags:",
@@ -65,10 +66,10 @@ def _parameters(unit: str) -> str:
 
 
 @contextmanager
-def flooded(folder: Path) -> Iterator[Flooded]:
+def flooded(folder: Path, box: Mailbox | None = None, channels: int = 1) -> Iterator[Flooded]:
     """Run broker, mail server and service; every tag has had a quiet value when the block begins."""
-    mqtt_port, http_port, smtp_port, box = free_port(), free_port(), free_port(), Mailbox()
-    config = configuration(folder, mqtt_port, http_port, smtp_port)
+    mqtt_port, http_port, smtp_port, box = free_port(), free_port(), free_port(), box or Mailbox()
+    config = configuration(folder, mqtt_port, http_port, smtp_port, channels)
     with (
         broker(folder / "broker", mqtt_port),
         mail_server(box, smtp_port),
