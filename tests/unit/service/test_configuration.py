@@ -445,7 +445,7 @@ def test_a_report_goes_to_somebody_at_a_time_of_the_week(tmp_path: Path) -> None
     found = complaints(tmp_path, told)
 
     assert [each.partition(": ")[2] for each in found] == [
-        "alarms.report.to: no channel or person is named 'leeds'; did you mean 'leads'?",
+        "alarms.report.to: no channel, person or rota is named 'leeds'; did you mean 'leads'?",
         "alarms.report.at: 'Monday' is no time of the week (such as Mon 07:00)",
         "alarms.report.zone: no time zone is named 'Europe/Berlim' (such as Europe/Berlin)",
     ]
