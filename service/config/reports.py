@@ -44,7 +44,9 @@ def report_of(document: Document, file: ConfigFile, complaints: list[Complaint])
         return None
     known = [*file.notify, *file.people, *file.rota]
     if report.to not in known:
-        complaints.append(document.complain(("alarms", "report", "to"), unknown("channel, person or rota", report.to, known)))
+        complaints.append(
+            document.complain(("alarms", "report", "to"), unknown("channel, person or rota", report.to, known))
+        )
     try:
         return ReportPlan(report.to, WeekTime.read(report.at))
     except ValueError as error:
