@@ -32,6 +32,7 @@ from api.routes import (
     pages,
     performance,
     recipes,
+    review,
     samples,
     session,
     tags,
@@ -46,7 +47,23 @@ DESCRIPTION = (
 )
 
 ROUTES = (
-    *(tags, samples, batches, batch, findings, performance, alarms, links, duty, flow, live, health, recipes, influx),
+    *(
+        tags,
+        samples,
+        batches,
+        review,
+        batch,
+        findings,
+        performance,
+        alarms,
+        links,
+        duty,
+        flow,
+        live,
+        health,
+        recipes,
+        influx,
+    ),
     pages,
     *(session, doors),
 )

@@ -14,9 +14,12 @@ from domain.figures import Reading
 from domain.links import Links
 from domain.people import PeopleDesk, SessionRules
 from domain.performance import Episode, Performance, PositionNow, Positions
-from domain.ports import Clock, HistoryReader, JournalReader, RecordsReader, Signer
+from domain.ports import Clock, HistoryReader, JournalReader, Person, RecordsReader, Signer
 from domain.recipes import Recipe
+from domain.review import BatchReport, Disposition, ReviewRules
+from domain.review_content import Sealed
 from domain.rules import Rulebook
+from domain.signatures import Shown
 from domain.telling import AmountFault, any_unit
 
 
@@ -261,6 +264,39 @@ def no_core() -> None:
     """Stand in where no core waits to be woken; it polls."""
 
 
+class Reviews(Protocol):
+    """What the review of batches stands on. Calls block, some for seconds: never on an event loop."""
+
+    @property
+    def rules(self) -> ReviewRules:
+        """What a disposition may say."""
+        ...
+
+    def report(self, batch: str, position: int | None = None, deeds: int | None = None) -> BatchReport:
+        """The report of a batch, as of now or of then. Refused: nothing is known of it, or not as of there."""
+        ...
+
+    def pictures(self, report: BatchReport) -> Sequence[str]:
+        """The trends of its critical parameters, as SVG."""
+        ...
+
+    def versions(self, batch: str) -> Mapping[str, int]:
+        """The findings of a batch that need a disposition, each with its newest version."""
+        ...
+
+    def signatures(self, report: BatchReport, content: Sealed) -> Sequence[Shown]:
+        """The signatures that a report knows of, each beside the content as the report has it."""
+        ...
+
+    def dispose(self, given: Disposition) -> None:
+        """Keep what a person said of a finding, with its entry in the audit trail."""
+        ...
+
+    def exported(self, id_: str, at_ns: int, person: Person, batch: str, what: str) -> None:
+        """Note in the audit trail that somebody took a copy."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """Addresses of our dashboards in Grafana: the plant's, and what a batch's begins with, up to its name."""
@@ -323,6 +359,7 @@ class Dependencies:
     session_rules: SessionRules = field(default_factory=SessionRules)
     front: Front = field(default_factory=Front)
     signing: Signer | None = None
+    reviews: Reviews | None = None
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     @property

@@ -66,6 +66,7 @@ class Lanes:
         self.panels = Lane("InfluxQL", threads=2, waiting=64, limit_s=40)
         # Each hash takes a processor and tens of MiB for a while: a few at once, whoever asks.
         self.passwords = Lane("password", threads=2, waiting=16, limit_s=20)
+        self.reports = Lane("report", threads=1, waiting=6, limit_s=200)  # of batches: seconds each, a PDF longer
         self.exports = asyncio.Semaphore(4)  # each holds its value and status columns until they are sent
 
     def close(self) -> None:
@@ -74,3 +75,4 @@ class Lanes:
         self.heavy.close()
         self.panels.close()
         self.passwords.close()
+        self.reports.close()

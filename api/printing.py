@@ -1,7 +1,6 @@
 """A batch report for people: one HTML page made for print, without script, which the PDF is made from too."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -9,8 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from api.review import numbers_of
-from domain.review import STATEMENT, BatchReport, FindingTold, Said, given_to, open_points, seconds
+from domain.review import STATEMENT, BatchReport, FindingTold, RangeHeld, Said, given_to, open_points, seconds
 from domain.review_content import Sealed
+from domain.signatures import Shown
 from domain.time import SECOND_NS, format_duration, format_time
 
 HERE = Path(__file__).parent / "pages"
@@ -18,20 +18,7 @@ MOST_EARLIER = 8
 """Earlier versions of a finding that are printed; the JSON has them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A signature as it is shown: `holds` while the content is what was signed, else `changed` names parts."""
-
-    printed: str
-    role: str
-    meaning: str
-    at_ns: int
-    sha256: str
-    holds: bool
-    changed: tuple[str, ...] = ()
-
-
-def printed(report: BatchReport, content: Sealed, pictures: Sequence[str], signatures: Sequence[Signed] = ()) -> bytes:
+def printed(report: BatchReport, content: Sealed, pictures: Sequence[str], signatures: Sequence[Shown] = ()) -> bytes:
     """The report as HTML; `pictures` are SVG of our own making, so nothing in them is from elsewhere."""
     given = {each.id: given_to(report.unobserved, each.id) for each in report.parameters}
     text = (
@@ -51,6 +38,7 @@ def printed(report: BatchReport, content: Sealed, pictures: Sequence[str], signa
             lasted=format_duration,
             seconds=seconds,
             figure=_figure,
+            limits=limits_words,
             earlier=_earlier,
         )
     )
@@ -75,6 +63,17 @@ def _moment(time_ns: int) -> str:
 
 def _figure(value: float) -> str:
     return f"{value:.6g}"
+
+
+def limits_words(held: RangeHeld) -> str:
+    """`58 to 62`, `at most 65`, `above 20`: an end that lies outside is said so."""
+    low_open, high_open = held.ends[0] == "(", held.ends[1] == ")"
+    if held.low is None or held.high is None:
+        parts = [] if held.low is None else [f"{'above' if low_open else 'at least'} {_figure(held.low)}"]
+        parts += [] if held.high is None else [f"{'below' if high_open else 'at most'} {_figure(held.high)}"]
+        return " ".join(parts) or "no limit"
+    first = f"above {_figure(held.low)}" if low_open else _figure(held.low)
+    return f"{first} to {'below ' if high_open else ''}{_figure(held.high)}"
 
 
 def _earlier(finding: FindingTold) -> Sequence[Said]:

@@ -90,6 +90,10 @@ class Pages:
         """A page that knows nothing beforehand."""
         return self._render(template, {})
 
+    def batch_review(self, told: Shape) -> str:
+        """What is open of a batch's review, the dispositions, and the signatures."""
+        return self._render("batch_review.html", {}, told=told)
+
     def problem(self, status: int, detail: str) -> str:
         """What a person reads when a page does not exist."""
         return self._render("problem.html", {}, status=status, detail=detail)

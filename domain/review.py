@@ -5,7 +5,7 @@ Nothing here decides quality: people do, with the evidence. A name that ends in 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.alarms import Transition
 from domain.entries import Position
@@ -24,6 +24,9 @@ _ASSESSED = (
     *("hold.breach", "hold.indeterminate", "hold.out_of_condition"),
 )
 """Rules, or how they begin, whose findings need a person's disposition."""
+
+SIGNED = "batch"
+"""What a signature is of, by its kind: the review of a batch."""
 
 UNOBSERVED = "unobserved"
 """How the id of a time begins that was not observed and needs a disposition as a finding does."""
@@ -368,6 +371,7 @@ class OpenPoint:
     item: str = ""
     version: int = 0
     needs_disposition: bool = False
+    at_ns: int | None = None
 
 
 def needs_disposition(finding: Finding) -> bool:
@@ -424,25 +428,32 @@ def _findings(report: BatchReport) -> Iterable[OpenPoint]:
     for finding in report.findings:
         newest = finding.newest
         if newest.stage != Stage.CLEARED and finding.needs_disposition:
-            yield OpenPoint("not over", newest.message)
+            yield OpenPoint("not over", newest.message, at_ns=newest.onset_ns)
         if finding.needs_disposition:
-            yield from _undisposed(finding.id, finding.version, newest.message, finding.dispositions)
+            point = OpenPoint("no disposition", newest.message, finding.id, finding.version, True, newest.onset_ns)
+            yield from _undisposed(point, finding.dispositions)
 
 
 def _unobserved(report: BatchReport) -> Iterable[OpenPoint]:
     for held in report.parameters:
         if held.unobserved_ns:
-            given = given_to(report.unobserved, held.id)
-            yield from _undisposed(held.id, unobserved_version(held), held.sentence, given)
+            point = OpenPoint(
+                "time not observed",
+                f"{held.tag} in {held.phase} on {held.unit}: {held.sentence}",
+                held.id,
+                unobserved_version(held),
+                True,
+                held.start_ns,
+            )
+            yield from _undisposed(point, given_to(report.unobserved, held.id))
 
 
-def _undisposed(item: str, version: int, words: str, given: Sequence[Disposition]) -> Iterable[OpenPoint]:
-    kind = "time not observed" if item.startswith(f"{UNOBSERVED}/") else "no disposition"
+def _undisposed(point: OpenPoint, given: Sequence[Disposition]) -> Iterable[OpenPoint]:
     if not given:
-        yield OpenPoint(kind, words, item, version, needs_disposition=True)
-    elif given[0].version != version:
-        told = f"{words} The disposition of {given[0].person} was made on an older version."
-        yield OpenPoint("changed since its disposition", told, item, version, needs_disposition=True)
+        yield point
+    elif given[0].version != point.version:
+        words = f"{point.words} The disposition of {given[0].person} was made on an older version."
+        yield replace(point, kind="changed since its disposition", words=words)
 
 
 def items_of(report: BatchReport) -> dict[str, int]:

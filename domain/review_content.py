@@ -15,6 +15,7 @@ from typing import cast
 
 from domain.errors import DamagedFile
 from domain.review import STATEMENT, BatchReport, open_points
+from domain.signatures import Shown
 
 SCHEMA = "thermowell/batch-report"
 VERSION = 1
@@ -62,6 +63,22 @@ def sealed(report: BatchReport) -> Sealed:
     parts["open"] = {"points": _plain(open_points(report))}
     hashes = {name: sha256_of(content) for name, content in parts.items()}
     return Sealed(parts, hashes, sha256_of(hashes))
+
+
+def signature_told(each: Shown) -> Told:
+    """A signature as a report tells it: who, when, as what, why, and whether it is of this content."""
+    one = each.signature
+    return {
+        "id": one.id,
+        "printed": one.printed,
+        "role": one.role,
+        "meaning": one.meaning,
+        "at_ns": one.at_ns,
+        "reason": one.reason,
+        "hash": one.hash,
+        "stands": each.stands,
+        "changes": list(each.changes),
+    }
 
 
 def signed_content(report: BatchReport, content: Sealed) -> Told:

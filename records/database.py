@@ -302,6 +302,11 @@ class SqlRecords:
         with self._database.reading() as connection:
             return reviewing.kept_of(connection, batch, position, deeds)
 
+    def review_signatures(self, batch: str, deeds: int) -> Sequence[Signature]:
+        """The signatures of a batch's review up to a deed, oldest first."""
+        with self._database.reading() as connection:
+            return reviewing.signatures_known(connection, batch, deeds)
+
     def dispose(self, given: Disposition) -> None:
         """Keep what a person said of a finding, with its audit entry; the same id again changes nothing."""
         with self._database.writing() as connection:

@@ -9,7 +9,8 @@ from domain.entries import Position
 from domain.errors import Refused
 from domain.findings import Finding
 from domain.genealogy import BatchLink
-from domain.review import Audited, Disposition, Kept
+from domain.review import SIGNED, Audited, Disposition, Kept
+from domain.signatures import Signature
 from records.audit import AuditEntry, write_audit
 from records.batches import links_of, listed_told
 from records.chunks import in_chunks
@@ -17,6 +18,7 @@ from records.cursors import cursor_of
 from records.findings import from_row as finding_from_row
 from records.judged import Known, known_at, noted_since
 from records.phases import known_phases_of
+from records.signatures import signatures_of
 from records.tables import audit, batch_links, dispositions, findings, transitions
 from records.transitions import from_row as transition_from_row
 
@@ -125,6 +127,17 @@ def _deeds(connection: Connection, batch: str, subjects: set[str], deeds: int) -
                 *(row[name] for name in ("person", "role", "kind", "subject", "what", "comment", "hash")),
             )
     return [found[number] for number in sorted(found)]
+
+
+def signatures_known(connection: Connection, batch: str, deeds: int) -> list[Signature]:
+    """The signatures of a batch's review up to a deed, oldest first."""
+    given = signatures_of(connection, SIGNED, batch)
+    references = [f"signature {each.id}" for each in given]
+    known: set[str] = set()
+    for chunk in in_chunks(references):
+        query = select(audit.c.reference).where(audit.c.reference.in_(chunk), audit.c.sequence <= deeds)
+        known |= set(connection.execute(query).scalars())
+    return [each for each in given if f"signature {each.id}" in known]
 
 
 def disposition_audit(given: Disposition) -> AuditEntry:

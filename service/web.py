@@ -26,6 +26,7 @@ from service.loop_delay import watch_loop
 from service.machine import build_figures, certificate_figures, process_figures
 from service.measuring import Measuring
 from service.ranges.standing import judging_recipes, standings_of
+from service.review.making import Reports
 from service.roles import WEB
 from service.set_points import recorded_steps
 from service.signing import Signing, proof_by_token
@@ -89,6 +90,7 @@ async def run_web(configuration: Configuration) -> None:
         amount_fault=amount_fault(configuration.rulebook),
         allowed_hosts=configuration.http.names,
         front=configuration.http.front,
+        reviews=Reports(configuration, records, journal, history),
         signing=Signing(records, proof_by_token(records.person_of), clock.now_ns),
     )
     started = asyncio.Event()

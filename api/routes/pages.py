@@ -16,6 +16,7 @@ from api.review import review_shape
 from api.routes.alarms import alarm_told
 from api.routes.performance import performance_shown
 from api.routes.recipes import recipe_shapes
+from api.routes.review import told as review_told
 from api.times import TimeForm
 
 router = APIRouter(include_in_schema=False)
@@ -60,6 +61,18 @@ async def alarm(here: Here, request: Request, alarm: str) -> Response:
             raise
         return HTMLResponse(_pages(request).problem(404, problem.detail), 404, headers=_UNSTORED)
     return HTMLResponse(_pages(request).alarm(told), headers=_UNSTORED)
+
+
+@router.get("/batches/{batch:path}/review")
+async def batch_review(here: Here, request: Request, batch: str) -> Response:
+    """The review of a batch: what is open, dispositions, the signature, the report."""
+    try:
+        told = await review_told(here, batch)
+    except Problem as problem:
+        if problem.status is not HTTPStatus.NOT_FOUND:
+            raise
+        return HTMLResponse(_pages(request).problem(404, problem.detail), 404, headers=_UNSTORED)
+    return HTMLResponse(_pages(request).batch_review(told), headers=_UNSTORED)
 
 
 @router.get("/batches/{batch:path}")

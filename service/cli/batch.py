@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from api.report_file import FORMS, report_file
 from domain.errors import Refused
 from domain.review_content import Checked, changed_parts, checked, sealed
 from domain.time import format_time
@@ -17,7 +18,6 @@ from service.config.build import Configuration, load
 from service.files import Files
 from service.keeping import address_of
 from service.review.making import Reports
-from service.review.writing import FORMATS, written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     report = verbs.add_parser("report", help="write everything that is known of a batch")
     report.add_argument("batch")
     report.add_argument("--config", type=Path, required=True, metavar="FILE")
-    report.add_argument("--format", choices=FORMATS, default="html")
+    report.add_argument("--format", choices=FORMS, default="html")
     report.add_argument("--out", type=Path, required=True, metavar="FILE")
     report.add_argument("--as-of", metavar="POSITION", help="of the journal, or POSITION/DEED as a report tells it")
     verify = verbs.add_parser("verify", help="whether a report is as it was written, and still says what is recorded")
@@ -43,8 +43,8 @@ def _report(options: argparse.Namespace) -> int:
     position, deeds = parsed_as_of(options.as_of)
     with _reports(load(options.config)) as reports:
         report = reports.report(options.batch, position, deeds)
-        pictures = () if options.format == "json" else reports.pictures(report)
-    _write(options.out, written(report, options.format, pictures))
+        file = report_file(reports, report, options.format)
+    _write(options.out, file)
     content = sealed(report)
     print(f"{options.out}: batch {report.batch} as of {report.as_of}, content {content.sha256}")
     return 0

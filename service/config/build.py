@@ -11,6 +11,7 @@ from alarms.recipients import Recipient
 from domain.errors import Complaint, ConfigError
 from domain.performance import Positions
 from domain.recipes import Recipe
+from domain.review import ReviewRules
 from domain.rules import Rulebook
 from domain.tags import Tag
 from domain.time import ScaledTime
@@ -41,6 +42,7 @@ from service.config.quantities import registry
 from service.config.reached import check_sources
 from service.config.records import records_of
 from service.config.reports import ReportPlan, report_of, zone_of
+from service.config.review import review_rules
 from service.config.rota import check_rota
 from service.config.tags import Route
 from service.config.telling import check_event_topics
@@ -61,6 +63,7 @@ class Configuration:
     heartbeat_ns: int
     flush_interval_ns: int
     quota_bytes: int | None
+    review: ReviewRules
     records: Server | None  # None: the records are a file in the data folder
     clock: ScaledTime | Path | None  # a simulated plant's; the file that says it, if it may be set ahead
     sources: Mapping[str, Source]
@@ -123,6 +126,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     _check_deadman(document, file, path, complaints)
     check_audit(document, file, path, complaints)
     positions = positions_of(document, file.positions, file.units, complaints)
+    review = review_rules(document, file.review, complaints)
     records = records_of(document, file.records.postgresql, path, complaints)
     report, zone = report_of(document, file, complaints), zone_of(document, file, complaints)
     if complaints:
@@ -139,6 +143,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         flush_interval_ns=file.journal.flush_interval,
         quota_bytes=quota,
         records=records,
+        review=review,
         clock=_clock(file.clock, path),
         sources=file.sources,
         tags=built_tags,

@@ -927,6 +927,14 @@ class ModelText(Section):
     file: str | None = None
 
 
+class ReviewText(Section):
+    """What people may say of a finding in the review of a batch, and how a number of the quality system looks."""
+
+    classes: list[str] = Field(default=["no impact", "deviation opened", "instrument"], min_length=1, max_length=20)
+    numbered: list[str] = ["deviation opened"]  # of these classes, with a number
+    number: str = Field(default=r"[A-Z]{2,6}-\d{2,4}-\d{1,6}", max_length=200)  # a regular expression for all of it
+
+
 class ConfigFile(Section):
     """The whole file."""
 
@@ -963,3 +971,4 @@ class ConfigFile(Section):
     mirrors: dict[str, Mirror] = {}
     grafana: Grafana | None = None
     models: dict[str, ModelText] = {}
+    review: ReviewText = ReviewText()

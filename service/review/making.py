@@ -1,6 +1,6 @@
 """Makes the report of a batch from records, journal and record, as of a position: the same one, the same report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from api.bands import recipe_of
@@ -9,6 +9,7 @@ from domain.entries import ActionKind, ConfigurationActivated, Gap, PersonAction
 from domain.errors import Refused
 from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.health import NOTHING
+from domain.ports import Person
 from domain.recipe_content import recipe_of as recipe_of_content
 from domain.recipes import Recipe
 from domain.review import (
@@ -17,6 +18,7 @@ from domain.review import (
     BatchReport,
     CalibrationTold,
     Deed,
+    Disposition,
     EventTold,
     FindingTold,
     GapTold,
@@ -27,14 +29,18 @@ from domain.review import (
     ParameterHeld,
     PhaseRun,
     Ran,
+    ReviewRules,
     Said,
     VersionInForce,
     given_to,
     needs_disposition,
 )
+from domain.review_content import Sealed, signed_content
+from domain.signatures import Shown, shown
 from domain.tags import TagTable
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
+from records.audit import AuditEntry
 from records.database import SqlRecords
 from service.config.build import Configuration
 from service.review.courses import Courses, Judged
@@ -60,6 +66,31 @@ class Reports:
         if not (kept.phases or kept.told or kept.findings or kept.back or kept.forward):
             raise Refused(f"nothing is known of batch {batch!r}")
         return _Making(self, kept, batch).report()
+
+    @property
+    def rules(self) -> ReviewRules:
+        """What a disposition may say."""
+        return self.configuration.review
+
+    def versions(self, batch: str) -> Mapping[str, int]:
+        """The findings of a batch that need a disposition, each with its newest version."""
+        found = _newest(self.records.kept_of(batch, None, None).findings)
+        return {str(each.id): each.version for each in found if needs_disposition(each)}
+
+    def signatures(self, report: BatchReport, content: Sealed) -> Sequence[Shown]:
+        """The signatures that a report knows of, each beside the content as the report has it."""
+        given = self.records.review_signatures(report.batch, report.as_of.deeds)
+        return shown(given, signed_content(report, content))
+
+    def dispose(self, given: Disposition) -> None:
+        """Keep what a person said of a finding, with its entry in the audit trail."""
+        self.records.dispose(given)
+
+    def exported(self, id_: str, at_ns: int, person: Person, batch: str, what: str) -> None:
+        """Note in the audit trail that somebody took a copy."""
+        self.records.audit(
+            AuditEntry(id_, at_ns, person.name, "export", f"batch {batch}", what, batch=batch, origin=person.origin)
+        )
 
     def pictures(self, report: BatchReport) -> list[str]:
         """A trend of each critical parameter over the batch, as SVG. Blocks."""
