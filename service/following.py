@@ -15,7 +15,7 @@ from service.judging import NAME as JUDGING
 from service.judging import Effects, Followed, Judge
 from service.measuring import Measuring
 from service.parts import Bell, Parts
-from service.tellers import directory_of, readers_of
+from service.tellers import directory_of, pictures_of, readers_of
 from service.telling.displays import show_for_ever
 from service.telling.duty import HandOver
 from service.telling.outbox import Outbox
@@ -81,6 +81,7 @@ def judging_on(ground: Ground) -> Judging:
         directory=directory_of(configuration, rotas, records),
         readers=readers_of(configuration),
         way_back=way_back(configuration, files, parts.wall_ns) if configuration.notify else None,
+        pictures=pictures_of(configuration, parts.channels, records),
         wall_ns=parts.wall_ns,
     )
     hand_over = HandOver(rotas, records, shifts=configuration.rulebook.shifts, wake=outbox.wake, wall_ns=parts.wall_ns)

@@ -1,19 +1,26 @@
 """Who is told, by which channel, and in which words: from the `notify` section."""
 
+from collections.abc import Sequence
+
 from alarms.routing import Audience
 from alarms.wording import Reader, Wording
 from collector.mqtt.settings import read_url, stable_client_id
+from domain.alarms import Transition
 from domain.ports import Channel
 from domain.rules import Priority
+from records.database import SqlRecords
 from service.config.build import Configuration
 from service.config.model import WebhookText
+from service.files import Files
 from service.telling.addressing import Directory
 from service.telling.alertmanager import AlertmanagerDisplay
 from service.telling.channels import AppriseChannel, ConsoleChannel, first_line
 from service.telling.displays import Display
 from service.telling.duty import DutyRecords, duty_directory
 from service.telling.persons import people_directory, reader_of
+from service.telling.pictures import Pictures
 from service.telling.rotas import Rotas
+from service.telling.trends import Trend, trend_of
 from service.telling.webhook import WebhookChannel, secret_in
 
 _CONSOLE = "console://"
@@ -41,6 +48,26 @@ def _webhook(configuration: Configuration, name: str, webhook: WebhookText) -> W
     assert url is not None
     secret = secret_in(name, configuration.beside(webhook.secret_file))
     return WebhookChannel(name, url, secret, site=configuration.site)
+
+
+def pictures_of(configuration: Configuration, channels: Sequence[Channel], records: SqlRecords) -> Pictures:
+    """The pictures of trends, for the channels where people can look at one and did not say that they want none."""
+    files = Files(configuration.data)
+    taking = {
+        each.name: each
+        for each in channels
+        if isinstance(each, AppriseChannel) and each.takes_pictures and configuration.notify[each.name].pictures
+    }
+
+    def drawn(trend: Trend, reader: Reader) -> bytes:
+        from service.telling.drawing import draw  # noqa: PLC0415  loads Pillow, when there is something to draw
+
+        return draw(trend, reader)
+
+    def read(said: Transition) -> Trend | None:
+        return trend_of(said, records, files.journal, files.history)
+
+    return Pictures(taking, records, read, drawn, readers_of(configuration))
 
 
 def displays_of(configuration: Configuration) -> list[Display]:

@@ -744,6 +744,7 @@ class Notify(Section):
     url_file: str | None = None
     webhook: WebhookText | None = None
     priority: PriorityName = "high"
+    pictures: bool = True  # a second message with the trend, where the channel takes pictures
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Protocol, TextIO, cast
 
 import apprise
+from apprise.attachment.memory import AttachMemory
 
 from domain.alarms import Notice
 from domain.errors import Refused
 from domain.ports import Receipt
 from service.telling.outcome import Attempt, listen
+
+_FOR_PROGRAMS = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
 
 
 class _Plugin(Protocol):
@@ -20,8 +23,11 @@ class _Plugin(Protocol):
     socket_connect_timeout: float
     socket_read_timeout: float
     request_rate_per_sec: float
+    attachment_support: bool
 
-    def notify(self, *, title: str, body: str, body_format: object) -> bool: ...
+    def schemas(self) -> set[str]: ...
+
+    def notify(self, *, title: str, body: str, body_format: object, attach: object = None) -> bool: ...
 
 
 class AppriseChannel:
@@ -34,15 +40,14 @@ class AppriseChannel:
     def __init__(self, name: str, url: str, *, timeout_s: float = 15.0) -> None:
         self.name = name
         listen()
-        plugin: object = apprise.Apprise.instantiate(url, suppress_exceptions=True)
-        if not isinstance(plugin, apprise.NotifyBase):
-            message = f"notify {name!r}: apprise cannot use the URL"
-            raise Refused(message)
-        self._plugin = cast("_Plugin", plugin)
-        self._plugin.socket_connect_timeout = timeout_s
-        self._plugin.socket_read_timeout = timeout_s
-        self._plugin.request_rate_per_sec = 0.0  # floods are held back before they come here
+        self._plugin = _plugin_of(name, url, timeout_s)
+        self._for_pictures = _plugin_of(name, url, timeout_s)  # a slow picture holds no text back
         self._one_at_a_time = threading.Lock()
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether people can look at a picture there; a program that takes JSON gets none."""
+        return self._plugin.attachment_support and not self._plugin.schemas() & _FOR_PROGRAMS
 
     @classmethod
     def from_file(cls, name: str, path: Path, *, timeout_s: float = 15.0) -> "AppriseChannel":
@@ -56,6 +61,30 @@ class AppriseChannel:
         if not sent:
             raise attempt.why_not()
         return Receipt(f"{self._plugin.service_name} took it")
+
+    def send_picture(self, notice: Notice, png: bytes) -> Receipt:
+        """Send a message with a picture, beside the texts. RetryLater, MayHaveArrived or Refused: it was not sent."""
+        attached = apprise.AppriseAttachment()
+        file = AttachMemory(content=png, name="trend.png", mimetype="image/png")  # type: ignore[no-untyped-call]  # apprise has no types here
+        attached.add(file)
+        words = {"title": notice.title, "body": notice.text}
+        with Attempt() as attempt:
+            sent = self._for_pictures.notify(**words, body_format=apprise.NotifyFormat.TEXT, attach=attached)
+        if not sent:
+            raise attempt.why_not()
+        return Receipt(f"{self._for_pictures.service_name} took the picture")
+
+
+def _plugin_of(name: str, url: str, timeout_s: float) -> _Plugin:
+    """One of apprise's services, with time limits. Refused: it cannot use the URL, which is not shown."""
+    found: object = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    if not isinstance(found, apprise.NotifyBase):
+        raise Refused(f"notify {name!r}: apprise cannot use the URL")
+    plugin = cast("_Plugin", found)
+    plugin.socket_connect_timeout = timeout_s
+    plugin.socket_read_timeout = timeout_s
+    plugin.request_rate_per_sec = 0.0  # floods are held back before they come here
+    return plugin
 
 
 def first_line(name: str, path: Path) -> str:

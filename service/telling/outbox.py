@@ -27,6 +27,7 @@ from domain.time import SECOND_NS
 from records.outbox import DEAD, PENDING, SENT, UNCERTAIN, NoticeResult, WaitingNotice
 from service.telling.addressing import Addressing, AddressRecords, Directory, still_needed
 from service.telling.patience import Patience
+from service.telling.pictures import Pictures
 from service.telling.sending import Came, Sender
 from service.telling.way_back import WayBack
 
@@ -79,6 +80,7 @@ class Outbox:
         directory: Directory | None = None,
         readers: Mapping[str, Reader] | None = None,
         way_back: WayBack | None = None,
+        pictures: Pictures | None = None,
         patience: Patience | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -88,6 +90,7 @@ class Outbox:
         self._addressing = Addressing(records, directory or {})
         self._readers = readers or {}
         self._way_back = way_back
+        self._pictures = pictures
         self._patience = patience or Patience()
         self._wall_ns = wall_ns
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -128,6 +131,8 @@ class Outbox:
         async with asyncio.TaskGroup() as tasks:
             if self._addressing.names:
                 tasks.create_task(self._serve("names", self._names_woken, self._look_up))
+            if self._pictures is not None:
+                tasks.create_task(self._pictures.run())
             for channel in self._channels.values():
                 gates: dict[str, Gate] = {}
                 empty = partial(self._empty, channel, gates)
@@ -190,18 +195,20 @@ class Outbox:
         waiting = await asyncio.to_thread(self._waiting, now_ns, channel.name, person)
         known = {each.notice.id: each for each in waiting}
         for letter in gate.admit(now_ns, [each.notice for each in waiting]):
-            state, taken = await self._deliver(channel, letter, [known[notice.id] for notice in letter.notices])
-            if state in (SENT, UNCERTAIN):
+            came = await self._deliver(channel, letter, [known[notice.id] for notice in letter.notices])
+            if isinstance(came, Receipt | MayHaveArrived):
                 gate.told(self._wall_ns(), letter)
-            if not taken:
+            if isinstance(came, Receipt) and len(letter.notices) == 1 and self._pictures is not None:
+                self._pictures.ask(letter.notices[0])
+            if not isinstance(came, Receipt | Refused):
                 return False
         return True
 
     def _waiting(self, now_ns: int, channel: str, person: str) -> list[WaitingNotice]:
         return still_needed(self._records, self._records.waiting_notices(now_ns, _AT_ONCE, channel, person))
 
-    async def _deliver(self, channel: Channel, letter: Letter, waiting: Sequence[WaitingNotice]) -> tuple[str, bool]:
-        """Make one attempt; return the state it led to, and whether the channel works."""
+    async def _deliver(self, channel: Channel, letter: Letter, waiting: Sequence[WaitingNotice]) -> Came:
+        """Make one attempt, and write down what came of it."""
         ids = [each.notice.id for each in waiting]
         reader = self._readers.get(letter.notices[0].person, ANYBODY)
         if letter.held_back and len(ids) > 1:
@@ -215,7 +222,7 @@ class Outbox:
         result = self._result(channel.name, waiting, came)
         # Who was told must not be told again as if it were new: what came of it is kept until it is written.
         await self._until_taken(lambda: self._records.notice_result(ids, result))
-        return result.state, isinstance(came, Receipt | Refused)
+        return came
 
     def _summarised(self, letter: Letter, reader: Reader) -> Letter:
         """A digest with what began it, and how much there is of what, below its first line."""

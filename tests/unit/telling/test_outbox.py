@@ -257,6 +257,20 @@ def test_the_worse_it_is_the_more_often_and_the_longer_it_is_tried() -> None:
     assert [each.give_up_s for each in kept] == sorted((each.give_up_s for each in kept), reverse=True)
 
 
+async def test_attempts_that_never_left_count_as_no_messages(records: MemoryRecords) -> None:
+    """However often a server was away, what comes then is told at once, and by itself."""
+    channel = ScriptedChannel("leads", MayHaveArrived("no answer"), *(RetryLater("refused") for _ in range(20)))
+    put(records, notice())
+    wall_ns = count(10**18, 10**6)  # it never comes to the time of a digest
+    at_once = replace(QUICK, persistence=dict.fromkeys(Priority, Persistence(longest_s=0.0, give_up_s=LIMIT_S)))
+    async with running(Outbox(records, [channel], patience=at_once, wall_ns=lambda: next(wall_ns))):
+        await until(lambda: records.notice_counts()["sent"] == 1)
+        put(records, notice("b.1"))
+        await until(lambda: records.notice_counts()["sent"] == 2)
+
+    assert [each.transition for each in channel.got] == ["a.1"] * 22 + ["b.1"]
+
+
 async def test_a_server_that_says_when_to_come_again_is_left_alone_until_then(records: MemoryRecords) -> None:
     asked_s = 3_600.0
     channel = ScriptedChannel("leads", AskedToWait("busy", asked_s))

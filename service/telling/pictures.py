@@ -1,0 +1,165 @@
+"""The picture of the trend, after the text and never in its way: as a second message, if all goes well.
+
+A text that was sent asks for a picture and goes on at once. One task draws and sends, each on a thread with a time
+limit and by a connection of its own; what takes longer, fails, or comes in too great a number is left out and counted.
+Nothing of it is durable: the text says everything.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from alarms.wording import ANYBODY, Reader
+from domain.alarms import Notice, Transition
+from domain.errors import ThermowellError
+from domain.ports import Receipt
+from service.telling.trends import Trend
+
+log = logging.getLogger(__name__)
+
+_ASKED_FOR = frozenset({"activated", "severity", "unshelved"})
+_MOST_WAITING = 32
+
+Result = TypeVar("Result")
+
+
+class PictureChannel(Protocol):
+    """A channel that takes pictures. Calls block."""
+
+    def send_picture(self, notice: Notice, png: bytes) -> Receipt:
+        """Send a message with a picture; RetryLater or Refused if it was not taken."""
+        ...
+
+
+class TransitionReader(Protocol):
+    """The transitions in the records. Calls block."""
+
+    def transitions_by_id(self, ids: list[str]) -> Mapping[str, Transition]:
+        """Those of some transitions that there are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a picture may take; seconds of the wall's clock."""
+
+    drawing_s: float = 10.0
+    sending_s: float = 60.0
+
+
+class Pictures:
+    """Draws and sends what was asked for. `read` and `draw` block, and may hang."""
+
+    def __init__(
+        self,
+        channels: Mapping[str, PictureChannel],
+        records: TransitionReader,
+        read: Callable[[Transition], Trend | None],
+        draw: Callable[[Trend, Reader], bytes],
+        readers: Mapping[str, Reader] | None = None,
+        limits: Limits = Limits(),
+    ) -> None:
+        self._channels = channels
+        self._records = records
+        self._read, self._draw = read, draw
+        self._readers = readers or {}
+        self._limits = limits
+        self._asked: asyncio.Queue[Notice] = asyncio.Queue(_MOST_WAITING)
+        self._hanging: list[threading.Thread] = []
+        self.outcomes: Counter[str] = Counter()
+        """sent | none (nothing to show) | left out | failed."""
+
+    def ask(self, notice: Notice) -> None:
+        """Ask for the picture of what was just told; never waits."""
+        if notice.channel not in self._channels or "#" in notice.id:
+            return
+        if self._asked.full():
+            self.outcomes["left out"] += 1
+            return
+        self._asked.put_nowait(notice)
+
+    async def run(self) -> None:
+        """Draw and send for ever."""
+        while True:
+            notice = await self._asked.get()
+            self._hanging = [each for each in self._hanging if each.is_alive()]
+            if self._hanging:
+                self.outcomes["left out"] += 1
+                continue
+            try:
+                self.outcomes[await self._one(notice)] += 1
+            except (TimeoutError, ThermowellError) as error:
+                self.outcomes["failed"] += 1
+                log.warning("no picture for %s: %s", notice.channel, error or "it took too long")
+
+    async def _one(self, notice: Notice) -> str:
+        reader = self._readers.get(notice.person, ANYBODY)
+        made = await self._within(self._limits.drawing_s, lambda: self._made(notice, reader))
+        if made is None:
+            return "none"
+        trend, png = made
+        words = reader.says(
+            "picture",
+            name=trend.name,
+            start=reader.time(trend.start_ns),
+            end=reader.time(trend.end_ns),
+            id=notice.transition,
+        )
+        about = replace(notice, title=reader.says("picture title", title=notice.title), text=words, kind="picture")
+        channel = self._channels[notice.channel]
+        await self._within(self._limits.sending_s, lambda: channel.send_picture(about, png))
+        return "sent"
+
+    def _made(self, notice: Notice, reader: Reader) -> tuple[Trend, bytes] | None:
+        said = self._records.transitions_by_id([notice.transition]).get(notice.transition)
+        if said is None or said.what not in _ASKED_FOR:
+            return None
+        trend = self._read(said)
+        return None if trend is None else (trend, self._draw(trend, reader))
+
+    async def _within(self, limit_s: float, call: Callable[[], Result]) -> Result:
+        """Call on a thread of its own; TimeoutError when it takes longer, and then nothing is drawn until it ends."""
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        thread = threading.Thread(target=_call, args=(call, answer), name="picture", daemon=True)
+        thread.start()
+        try:
+            async with asyncio.timeout(limit_s):
+                return await answer
+        except TimeoutError:
+            self._hanging.append(thread)
+            raise
+
+
+def _call(call: Callable[[], Result], answer: "asyncio.Future[Result]") -> None:
+    """Call, and hand over to the event loop what came of it."""
+    loop = answer.get_loop()
+    try:
+        result = call()
+    except Exception as error:
+        # The root of this thread. Whatever drawing meets, it is a picture less and nothing more.
+        failed = error if isinstance(error, ThermowellError) else NoPicture(type(error).__name__)
+        if not isinstance(error, ThermowellError):
+            log.exception("a picture failed in an unexpected way")
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_fail, answer, failed)
+        return
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(_settle, answer, result)
+
+
+class NoPicture(ThermowellError):
+    """A picture could not be made, for a reason that nobody thought of."""
+
+
+def _settle(answer: "asyncio.Future[Result]", result: Result) -> None:
+    if not answer.done():  # else nobody waits any more
+        answer.set_result(result)
+
+
+def _fail(answer: "asyncio.Future[Result]", error: ThermowellError) -> None:
+    if not answer.done():
+        answer.set_exception(error)
