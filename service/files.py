@@ -87,6 +87,7 @@ class Files:
 
     def made(self) -> "Files":
         """The same, with the folders there."""
-        for folder in (self.data, self.history, self.run, self.certificates, self.models, self.mirrors):
+        own = (self.certificates, self.models, self.mirrors, self.duty, self.link_key.parent)
+        for folder in (self.data, self.history, self.run, *own):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         return self

@@ -21,7 +21,7 @@ _SECRETS = ("password_file", "token_file", "url_file", "key_file")
 
 def plain_folders(files: Files) -> tuple[Path, ...]:
     """Folders of the data folder whose files are copied as they are: they are replaced whole, or only grow."""
-    return (files.certificates, files.models, files.mirrors)
+    return (files.certificates, files.models, files.mirrors, files.duty, files.link_key.parent)
 
 
 def configuration_files(configuration: Configuration) -> Iterator[tuple[Path, str]]:
@@ -43,6 +43,7 @@ def secret_files(configuration: Configuration) -> Iterator[tuple[str, Path]]:
     sections: dict[str, BaseModel] = {
         **{f"sources.{name}.opcua": each.opcua for name, each in configuration.sources.items() if each.opcua},
         **{f"sources.{name}.mqtt": each.mqtt for name, each in configuration.sources.items() if each.mqtt},
+        **{f"rota.{name}": each for name, each in configuration.rota.items()},
         **{f"notify.{name}": each for name, each in configuration.notify.items()},
         **{f"mirrors.{name}.influxdb": each.influxdb for name, each in configuration.mirrors.items()},
     }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from detectors.bank import Bank
-from domain.errors import ConfigError
+from domain.errors import Complaint, ConfigError
 from domain.tags import TagTable
 from service.config.build import Configuration, load
 from service.config.document import read_document
@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
     configuration = load(options.file)
     _check_certificate(options.file, configuration)
     _rehearse(configuration)
-    for warning in configuration.warnings:
+    warnings = [*configuration.warnings, *_calendar_warnings(options.file, configuration)]
+    for warning in warnings:
         print(replace(warning, message=f"warning: {warning.message}"), file=sys.stderr)
     rules = configuration.rulebook
     print(
@@ -45,6 +46,18 @@ def _check_certificate(file: Path, configuration: Configuration) -> None:
     if faults:
         document = read_document(file)
         raise ConfigError(tuple(document.complain(("http", "tls", fault.key), fault.message) for fault in faults))
+
+
+def _calendar_warnings(file: Path, configuration: Configuration) -> list[Complaint]:
+    """What should be known of rotas; ConfigError for a calendar that cannot be meant, which would not come in force."""
+    if not configuration.rota:
+        return []
+    from service.telling.checking import check_calendars  # noqa: PLC0415  most sites have no rota
+
+    faults, warnings = check_calendars(configuration, read_document(file), time.time_ns())
+    if faults:
+        raise ConfigError(tuple(faults))
+    return warnings
 
 
 def _rehearse(configuration: Configuration) -> None:

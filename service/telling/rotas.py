@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -59,6 +60,11 @@ class Rota:
         if not text:
             return Roster((), first_ns, last_ns)
         return Roster(read_duties(text, self.zone, self.people, first_ns, last_ns), first_ns, last_ns)
+
+
+def local_time(time_ns: int, zone: ZoneInfo) -> str:
+    """What the wall's clock shows: `2026-03-29 03:00 CEST`."""
+    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%Y-%m-%d %H:%M %Z}"
 
 
 def rotas_of(configuration: Configuration, folder: Path) -> list[Rota]:
