@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.errors import Refused
-from domain.roles import Permission, may
+from domain.roles import Permission, may, must
 from domain.time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 LONGEST_NAME = 100
@@ -47,6 +47,12 @@ class Person:
     def may(self, permission: Permission) -> bool:
         """Whether this person, by what they came with, may do something."""
         return may(self.role, permission) and (self.scopes is None or permission in self.scopes)
+
+    def must(self, permission: Permission) -> None:
+        """Refused where this person may not."""
+        must(self.name, self.role, permission)
+        if not self.may(permission):
+            raise Refused(f"this token of {self.name} may not {permission}")
 
     @property
     def printed(self) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from domain.errors import Refused
-from domain.ports import Person
-from domain.roles import Permission, must
+from domain.people import Door, PeopleDesk, Person
+from domain.roles import Permission
 from domain.signatures import (
     LONGEST_CONTENT,
     LONGEST_REASON,
@@ -64,7 +64,7 @@ class Signing:
         actors: Collection[str] = (),
     ) -> Signature:
         """A signature that is not written yet. Refused: no role, no reason, the own deed, or a secret that is wrong."""
-        must(person.name, person.role, Permission.SIGN)
+        person.must(Permission.SIGN)
         if not reason.strip() or len(reason) > LONGEST_REASON:
             raise Refused(f"a reason is needed, in at most {LONGEST_REASON} characters")
         demand_other_person(meaning, person.name, actors)
@@ -126,5 +126,14 @@ def proof_by_token(person_of: Callable[[str], Person | None]) -> Proof:
         if held is None or held.name != person.name:
             raise Refused("the personal token is not this person's")
         return held.name
+
+    return proven
+
+
+def proof_by_password(people: PeopleDesk) -> Proof:
+    """Prove by the password, whose failures count like those of a login; who has none cannot sign here."""
+
+    def proven(person: Person, secret: str) -> str:
+        return people.check_password(person.name, secret, Door(person.origin)).printed
 
     return proven

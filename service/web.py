@@ -14,11 +14,13 @@ from dashboards.uids import board_uid
 from domain.figures import Histogram, Reading
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
+from records.desk import SqlPeople
 from service.clock import make_clock
 from service.config.amounts import amount_fault
 from service.config.build import Configuration
 from service.deciding import hold, told_to_stop
 from service.files import Files
+from service.first_link import tell_first_link
 from service.gauges import figures_of, read_report, record_counts
 from service.https import Renewing, usable
 from service.keeping import journal_there, open_records
@@ -29,7 +31,7 @@ from service.ranges.standing import judging_recipes, standings_of
 from service.review.making import Reports
 from service.roles import WEB
 from service.set_points import recorded_steps
-from service.signing import Signing, proof_by_token
+from service.signing import Signing, proof_by_password
 from service.standstill import StandstillWatch
 from service.telling.rotas import Rotas, rotas_of
 from service.telling.told_now import ToldNow
@@ -91,14 +93,16 @@ async def run_web(configuration: Configuration) -> None:
         allowed_hosts=configuration.http.names,
         front=configuration.http.front,
         reviews=Reports(configuration, records, journal, history),
-        signing=Signing(records, proof_by_token(records.person_of), clock.now_ns),
+        reading_open=configuration.http.reading_open,
+        session_rules=configuration.http.session_rules,
+        signing=Signing(records, proof_by_password(records.people), clock.now_ns),
     )
     started = asyncio.Event()
     app = create_app(dependencies)
     with listening(files.run, "web.sock", feed.woken):
         holding = asyncio.create_task(hold(records.lease(WEB)))
         holding.add_done_callback(lambda _: stop.set())
-        beside = [asyncio.create_task(_announce(configuration, started)), holding]
+        beside = [asyncio.create_task(_announce(configuration, records.people, started)), holding]
         beside.append(asyncio.create_task(watch_loop(delays)))
         if renewing is not None:
             beside.append(asyncio.create_task(renewing.look_for_ever()))
@@ -121,12 +125,13 @@ def elsewhere(configuration: Configuration) -> Elsewhere | None:
     return Elsewhere(plant, f"{batch}?var-batch=")
 
 
-async def _announce(configuration: Configuration, started: asyncio.Event) -> None:
+async def _announce(configuration: Configuration, people: SqlPeople, started: asyncio.Event) -> None:
     await started.wait()
     for warning in configuration.warnings:
         if warning.path.startswith("http."):
             log.warning("%s", warning)
     log.info("the page is at %s/", configuration.http.own_url)
+    await asyncio.to_thread(tell_first_link, configuration.http, people)
 
 
 def _told_now(told: ToldNow) -> DutyTold:

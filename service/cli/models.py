@@ -11,7 +11,7 @@ from domain.approvals import same_person
 from domain.entries import ActionKind, PersonAction
 from domain.errors import Refused
 from domain.models import Model
-from domain.roles import Permission, must
+from domain.roles import Permission
 from domain.tags import TagTable
 from domain.time import format_time
 from historian.journal.reader import ReadOnlyJournal
@@ -124,7 +124,7 @@ def _evaluate(options: argparse.Namespace, configuration: Configuration, files: 
 
 def _approve(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
     person, model = acting_person(options, records), read_model(options.file).model
-    must(person.name, person.role, Permission.APPROVE_MODELS)
+    person.must(Permission.APPROVE_MODELS)
     if same_person(person.name, model.trainer):
         raise Refused(f"{person.name} trained {model.name}: a second person approves")
     if not options.reason.strip():

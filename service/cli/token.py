@@ -4,13 +4,17 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from domain.roles import Role
+from domain.people import Token
+from domain.roles import Permission, Role
+from domain.time import DAY_NS, format_time
 from records.database import SqlRecords
+from service.cli.people import at_the_console
 from service.config.build import load
 from service.files import Files
 from service.keeping import open_records
 
 ROLES = tuple(Role)
+_SCOPES = {permission.name.lower().replace("_", "-"): permission for permission in Permission}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="what", required=True, metavar="add|revoke|list")
     add = verbs.add_parser("add", help="print a new token, once")
     add.add_argument("name")
-    add.add_argument("--role", choices=ROLES, default="operator")
+    add.add_argument("--role", choices=ROLES, help="of a new account; default: operator")
+    told = "only this, as often as you like; default: all that the role may"
+    add.add_argument("--scope", action="append", choices=tuple(_SCOPES), help=told)
+    add.add_argument("--days", type=int, metavar="N", help="how long it is good; default: until it is revoked")
     revoke = verbs.add_parser("revoke", help="take a person's tokens back")
     revoke.add_argument("name")
     for verb in (add, revoke, verbs.add_parser("list", help="who holds a token")):
@@ -48,11 +55,23 @@ def _records(options: argparse.Namespace) -> SqlRecords:
 
 def _do(options: argparse.Namespace, records: SqlRecords) -> int:
     if options.what == "add":
-        print(records.add_person(options.name, options.role))
+        scopes = None if options.scope is None else [_SCOPES[scope] for scope in options.scope]
+        lasts_ns = None if options.days is None else options.days * DAY_NS
+        by = at_the_console()
+        print(records.people.add_token(options.name, options.role or "", by, scopes=scopes, lasts_ns=lasts_ns))
     elif options.what == "revoke":
-        records.revoke(options.name)
+        records.people.revoke_token(options.name, at_the_console())
         print(f"{options.name} holds no token any more")
     else:
         for token in records.people.tokens():
-            print(f"{token.name}\t{token.role}")
+            print("\t".join((token.name, token.role, _state(token))))
     return 0
+
+
+def _state(token: Token) -> str:
+    """Whether it is good, until when, and for what alone."""
+    if token.revoked_ns is not None:
+        return "revoked"
+    until = "good" if token.expires_ns is None else f"until {format_time(token.expires_ns)}"
+    names = [name for name, scope in _SCOPES.items() if token.scopes is not None and scope in token.scopes]
+    return f"{until}, only {', '.join(names)}" if names else until

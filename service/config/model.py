@@ -109,6 +109,13 @@ class Tls(Section):
     key_file: str
 
 
+class SessionText(Section):
+    """How long people stay signed in."""
+
+    idle: Duration = 15 * 60_000_000_000  # without use, before actions ask for the password
+    lifetime: Duration = 12 * 3_600_000_000_000  # however much it is used
+
+
 class Http(Section):
     """Where the page and the API listen, and how people reach them."""
 
@@ -119,6 +126,8 @@ class Http(Section):
     names: list[str] = []  # hosts that this service answers to, besides that of `url` and the loopback
     proxies: list[str] = []  # addresses and networks whose forwarded headers are believed
     hsts: Duration = 86_400_000_000_000
+    reading: Literal["open", "people"] = "open"  # who may look: whoever reaches the port, or who signs in
+    session: SessionText = SessionText()
 
 
 class OpcUa(Section):

@@ -1,13 +1,15 @@
 """Where the page listens and how people reach it: certificate, outside address, names, proxies, prefix."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from api.front import LOOPBACK_HOSTS, AddressRange, Front, clean_prefix, host_name
 from domain.errors import Complaint
+from domain.people import SessionRules
+from domain.time import DAY_NS, MINUTE_NS
 from service.config.document import Document
 from service.config.model import Http, Tls
 
@@ -19,6 +21,8 @@ ROUTES = frozenset(
     ]
 )
 """First parts of our own paths: a prefix that begins so could not be told from them."""
+
+LONGEST_SESSION_NS = 31 * DAY_NS
 
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  known, not listened on
@@ -42,6 +46,8 @@ class Network:
     url: str  # as people reach it, without a slash at its end; empty: nobody has told
     names: frozenset[str] | None
     front: Front
+    reading_open: bool = True
+    session_rules: SessionRules = field(default_factory=SessionRules)
 
     @property
     def is_local(self) -> bool:
@@ -84,7 +90,19 @@ def network_of(document: Document, told: Http, path: Path, complaints: list[Comp
         url="" if told.url is None else told.url.rstrip("/"),
         names=None if is_open else LOOPBACK_HOSTS | names,
         front=front,
+        reading_open=told.reading == "open",
+        session_rules=_session(document, told, complaints),
     )
+
+
+def _session(document: Document, told: Http, complaints: list[Complaint]) -> SessionRules:
+    rules = SessionRules(told.session.idle, told.session.lifetime)
+    if not MINUTE_NS <= rules.idle_ns <= rules.lifetime_ns:
+        message = "is at least a minute, and at most `lifetime`"
+        _complain(document, ("session", "idle"), message, complaints)
+    if rules.lifetime_ns > LONGEST_SESSION_NS:
+        _complain(document, ("session", "lifetime"), "is at most 31 days", complaints)
+    return rules
 
 
 def pair_of(told: Tls, path: Path) -> Pair:

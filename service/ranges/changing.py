@@ -12,7 +12,7 @@ from domain.errors import Refused
 from domain.ports import Person
 from domain.recipe_content import canonical, hash_of
 from domain.recipes import Recipe
-from domain.roles import Permission, must
+from domain.roles import Permission
 from domain.time import format_time
 from service.acting import approval_of
 
@@ -83,7 +83,7 @@ def _slug(product: str) -> str:
 
 
 def _must_change(person: Person, reason: str, permission: Permission) -> None:
-    must(person.name, person.role, permission)
+    person.must(permission)
     if not reason.strip():
         raise Refused("a reason is needed, in words")
 
