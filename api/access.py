@@ -38,6 +38,9 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /": Permission.LOOK,
     "GET /performance": Permission.LOOK,
     "GET /recipes": Permission.LOOK,
+    "GET /audit": Permission.LOOK,  # the form; what it finds comes by `GET /v1/audit`
+    "GET /v1/audit": Permission.READ_AUDIT,
+    "GET /v1/audit/export": Permission.READ_AUDIT,
     "GET /duty": Permission.LOOK,
     "GET /ack/{token}": EVERYBODY,  # whoever has the message has what it shows
     "GET /alarms/{alarm:path}": Permission.LOOK,

@@ -19,6 +19,7 @@ from api.navigation import places_of
 from api.render import STATIC, Pages
 from api.routes import (
     alarms,
+    audit,
     batch,
     batches,
     doors,
@@ -64,6 +65,7 @@ ROUTES = (
         recipes,
         influx,
     ),
+    audit,
     pages,
     *(session, doors),
 )

@@ -14,6 +14,7 @@ from api.report import iso_of_ms
 from api.shapes import Shape, unit_label
 from api.stream import Standstill
 from domain.equipment import UnitModel
+from domain.roles import Role
 from domain.tags import Tag, TagTable
 from domain.time import format_duration, format_time
 
@@ -69,6 +70,10 @@ class Pages:
     def recipes(self, recipes: list[Shape]) -> str:
         """Which versions of the ranges judge, and what waits."""
         return self._render("recipes.html", {}, recipes=recipes, iso=_iso)
+
+    def audit(self) -> str:
+        """The audit trail's form."""
+        return self._render("audit.html", {}, roles=tuple(Role))
 
     def performance(self, shown: Shape) -> str:
         """How the alarm system behaves; `shown` is what `api.routes.pages` puts together."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from domain.alarms import Notice, Sought, Transition
 from domain.approvals import Decision
+from domain.audit import AuditEntry, AuditQuestion, AuditRecord
 from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position
 from domain.findings import BatchTold, Conclusion, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
@@ -449,6 +450,14 @@ class RecordsReader(Protocol):
 
     def person_of(self, token: str) -> Person | None:
         """Whose token this is."""
+        ...
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Put a deed into the audit trail that changes nothing else; the same reference twice is one."""
+        ...
+
+    def find_audit(self, asked: AuditQuestion, limit: int, before: int | None = None) -> Sequence[AuditRecord]:
+        """The newest audit records that answer a question, newest first; `before`: with a lower number than that."""
         ...
 
     def request(self, action: PersonAction, by: Person | None = None) -> None:

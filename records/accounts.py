@@ -6,10 +6,11 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
+from domain.audit import AuditEntry
 from domain.errors import Refused
 from domain.people import Account, Person, State, name_key, proper_name
 from domain.roles import Role, role_named
-from records.audit import AuditEntry, write_audit
+from records.audit import write_audit
 from records.tables import accounts
 
 

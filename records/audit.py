@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Column, Connection, RowMapping, insert, inspect, select, update
+from sqlalchemy import Column, Connection, RowMapping, insert, inspect, or_, select, update
 
+from domain.audit import AuditEntry, AuditQuestion, AuditRecord
 from domain.entries import ActionKind, ConfigurationActivated, PersonAction
 from domain.errors import DamagedFile
 from domain.people import Person
@@ -38,46 +39,7 @@ _HASHED: Mapping[int, tuple[str, ...]] = {
 _READ_AT_ONCE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who did what to what, when, why, and who authorised it. The same `reference` twice is one deed.
-
-    `old` and `new` are what was there before and is now. `origin` is the address that it came from, or `cli`;
-    `authoriser` the second person where there is one. A `role` that is not given is the one that the person holds.
-    """
-
-    reference: str
-    at_ns: int
-    person: str
-    kind: str
-    subject: str
-    what: str
-    comment: str = ""
-    old: str = ""
-    new: str = ""
-    batch: str = ""
-    authoriser: str = ""
-    origin: str = ""
-    role: str = ""
-
-
 _OF_ENTRY = tuple(field.name for field in fields(AuditEntry))
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """An entry in its place in the chain; `recorded_ns` is the wall's time.
-
-    `zone` is the plant's, and `offset_s` how far its clock was ahead of UTC at the deed.
-    """
-
-    sequence: int
-    entry: AuditEntry
-    role: str
-    recorded_ns: int
-    hash: str
-    zone: str = "UTC"
-    offset_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,3 +256,25 @@ def record_of(row: RowMapping) -> AuditRecord:
     return AuditRecord(
         row["sequence"], entry, row["role"], row["recorded_ns"], row["hash"], row["zone"], row["offset_s"]
     )
+
+
+def found_audit(
+    connection: Connection, asked: AuditQuestion, limit: int, before: int | None = None
+) -> list[AuditRecord]:
+    """The newest records that answer a question, newest first; `before`: only those with a lower number."""
+    query = select(audit)
+    for name in ("person", "role", "kind", "subject", "batch"):
+        wanted = getattr(asked, name)
+        if wanted:
+            query = query.where(audit.c[name] == wanted)
+    if asked.start_ns is not None:
+        query = query.where(audit.c.at_ns >= asked.start_ns)
+    if asked.end_ns is not None:
+        query = query.where(audit.c.at_ns < asked.end_ns)
+    if asked.text:
+        told = ("subject", "what", "comment", "old", "new", "authoriser")
+        query = query.where(or_(*(audit.c[name].icontains(asked.text, autoescape=True) for name in told)))
+    if before is not None:
+        query = query.where(audit.c.sequence < before)
+    query = query.order_by(audit.c.sequence.desc()).limit(limit)
+    return [record_of(row) for row in connection.execute(query).mappings()]

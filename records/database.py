@@ -12,6 +12,7 @@ from typing import Self
 
 from domain.alarms import Notice, Sought, Transition
 from domain.approvals import CLOSING, Proposal
+from domain.audit import AuditEntry, AuditQuestion, AuditRecord
 from domain.entries import BatchEvent, ConfigurationActivated, PersonAction, Position, RecipeApproved
 from domain.errors import NewerFormat, Refused
 from domain.findings import BatchTold, EquipmentState, Finding, PhaseRecord
@@ -35,7 +36,7 @@ from records import (
     transitions,
 )
 from records.address import Address
-from records.audit import AuditEntry, AuditHead, AuditRecord, KeptHead
+from records.audit import AuditHead, KeptHead
 from records.desk import SqlPeople
 from records.engine import Database
 from records.lease import Lease
@@ -466,6 +467,11 @@ class SqlRecords:
         """Note the plant's zone, and a configuration that is another than the one before, in the audit trail."""
         with self._database.writing() as connection:
             audit.write_activation(connection, activated, zone, self._wall_ns())
+
+    def find_audit(self, asked: AuditQuestion, limit: int, before: int | None = None) -> Sequence[AuditRecord]:
+        """The newest audit records that answer a question, newest first; `before`: with a lower number than that."""
+        with self._database.reading() as connection:
+            return audit.found_audit(connection, asked, limit, before)
 
     def sign(self, signature: Signature) -> None:
         """Keep a signature, with its record in the audit trail; the same id again changes nothing."""

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from domain.alarms import Notice
+from domain.audit import AuditEntry
 from domain.rules import Priority
-from records.audit import AuditEntry, write_audit
+from records.audit import write_audit
 from records.chunks import in_chunks
 from records.tables import notices
 

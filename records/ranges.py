@@ -3,9 +3,10 @@
 from sqlalchemy import Connection, insert, select
 
 from domain.approvals import Decision, Proposal
+from domain.audit import AuditEntry
 from domain.entries import Position, RecipeApproved
 from domain.time import format_time
-from records.audit import AuditEntry, write_audit
+from records.audit import write_audit
 from records.requests import answer
 from records.tables import range_proposals, range_versions
 

@@ -5,13 +5,14 @@ from dataclasses import asdict
 from sqlalchemy import Connection, func, insert, or_, select
 
 from domain.alarms import Transition
+from domain.audit import AuditEntry
 from domain.entries import Position
 from domain.errors import Refused
 from domain.findings import Finding
 from domain.genealogy import BatchLink
 from domain.review import SIGNED, Audited, Disposition, Kept
 from domain.signatures import Signature
-from records.audit import AuditEntry, write_audit
+from records.audit import write_audit
 from records.batches import links_of, listed_told
 from records.chunks import in_chunks
 from records.cursors import cursor_of

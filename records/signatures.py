@@ -5,9 +5,10 @@ from dataclasses import fields
 
 from sqlalchemy import Connection, RowMapping, insert, inspect, select
 
+from domain.audit import AuditEntry
 from domain.errors import DamagedFile
 from domain.signatures import Signature, hash_of
-from records.audit import AuditEntry, write_audit
+from records.audit import write_audit
 from records.tables import audit, signatures
 
 KIND = "sign"

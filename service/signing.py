@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
+from domain.audit import AuditEntry
 from domain.errors import Refused
 from domain.people import Door, PeopleDesk, Person
 from domain.roles import Permission
@@ -19,7 +20,6 @@ from domain.signatures import (
     hash_of,
     shown,
 )
-from records.audit import AuditEntry
 from records.signatures import KIND
 
 log = logging.getLogger(__name__)

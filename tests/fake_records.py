@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from domain.alarms import AlarmState, Notice, Transition
 from domain.approvals import CLOSING, Decision, Proposal
+from domain.audit import AuditEntry, AuditQuestion, AuditRecord
 from domain.entries import (
     ActionKind,
     BatchEvent,
@@ -24,7 +25,7 @@ from domain.findings import BatchTold, EquipmentState, Finding, FindingId, Phase
 from domain.genealogy import BatchLink
 from domain.people import Person, Token
 from domain.signatures import Signature
-from records.audit import AuditEntry, AuditHead, AuditRecord, entry_of
+from records.audit import AuditHead, entry_of
 from records.outbox import (
     DEAD,
     DROPPED,
@@ -351,6 +352,12 @@ class MemoryRecords:
 
     def activated(self, activated: ConfigurationActivated, zone: str) -> None:
         """Nothing is noted: what a world asks of its records is not about configurations."""
+
+    def find_audit(self, asked: AuditQuestion, limit: int, before: int | None = None) -> Sequence[AuditRecord]:
+        found = [each for each in self._decided.audit[::-1] if before is None or each.sequence < before]
+        names = ("person", "kind", "subject", "batch")
+        chosen = [each for each in found if all(getattr(asked, n) in ("", getattr(each.entry, n)) for n in names)]
+        return [each for each in chosen if asked.text in f"{each.entry}"][:limit]
 
     def sign(self, signature: Signature) -> None:
         with self.unit_of_work() as work:

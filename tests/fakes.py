@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from operator import itemgetter
 
 from domain.alarms import Notice, Sought, Transition
+from domain.audit import AuditEntry, AuditQuestion, AuditRecord
 from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position, SourceState, TagDefined, TextBatch
 from domain.findings import BatchTold, Finding, PhaseRecord
 from domain.genealogy import BatchLink
@@ -145,6 +146,7 @@ class RecordsInMemory:
         self.all_notices: list[tuple[Notice, str]] = []
         self.people: dict[str, Person] = {}
         self.requests: list[PersonAction] = []
+        self.trail: list[AuditRecord] = []
         self.on_request: Callable[[PersonAction], object] = lambda _: None
         self.all_told: list[BatchTold] = []
         self.all_links: list[BatchLink] = []
@@ -205,6 +207,14 @@ class RecordsInMemory:
 
     def person_of(self, token: str) -> Person | None:
         return self.people.get(token)
+
+    def audit(self, entry: AuditEntry) -> None:
+        number = len(self.trail) + 1
+        self.trail.append(AuditRecord(number, entry, entry.role, entry.at_ns, f"hash {number}"))
+
+    def find_audit(self, asked: AuditQuestion, limit: int, before: int | None = None) -> Sequence[AuditRecord]:
+        found = [each for each in self.trail[::-1] if before is None or each.sequence < before]
+        return [each for each in found if asked.person in ("", each.entry.person)][:limit]
 
     def request(self, action: PersonAction, by: Person | None = None) -> None:
         self.requests.append(action)

@@ -43,6 +43,12 @@ async def recipes(here: Here, request: Request) -> Response:
     return HTMLResponse(_pages(request).recipes(await recipe_shapes(here, TimeForm.MS)), headers=_UNSTORED)
 
 
+@router.get("/audit")
+async def audit(request: Request) -> Response:
+    """The form of the audit trail; what it finds is asked for by whoever may read it."""
+    return HTMLResponse(_pages(request).audit(), headers=_UNSTORED)
+
+
 @router.get("/performance")
 async def performance(here: Here, request: Request, week: str | None = None, position: str | None = None) -> Response:
     """How the alarm system behaves, by ISA-18.2."""

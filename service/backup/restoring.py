@@ -9,13 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.audit import AuditEntry
 from domain.errors import DamagedFile, NewerFormat, Refused
 from historian.chunks.database import FORMAT_VERSION as HISTORY_FORMAT
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.schema import FORMAT as JOURNAL_FORMAT
 from historian.verify import verify
 from records.address import Server
-from records.audit import RESTORE, AuditEntry
+from records.audit import RESTORE
 from records.copying import load_server, standing_of
 from records.database import SqlRecords
 from records.schema import FORMAT as RECORDS_FORMAT

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import orjson
 
+from domain.audit import AuditEntry
 from domain.entries import START, Position
 from domain.errors import Refused, RetryLater, ThermowellError
 from domain.time import format_time
@@ -29,7 +30,6 @@ from historian.chunks.state import STATE_NAME
 from historian.journal.copying import copy_journal, missing_after
 from historian.journal.schema import FORMAT as JOURNAL_FORMAT
 from records.address import Server
-from records.audit import AuditEntry
 from records.copying import Standing, copy_server, forget_holder, standing_of
 from records.schema import FORMAT as RECORDS_FORMAT
 from service.backup import contents

@@ -28,6 +28,7 @@ VERBS = {
     "notify": "try every way to tell people, and the way back",
     "people": "accounts of people: add, disable, enable, unlock, reset, role, list",
     "token": "give people and other systems personal tokens",
+    "audit": "the audit trail: list, export, verify",
     "alarms": "how the alarm system behaves: the report of a week",
     "ranges": "versions of ranges: propose, diff, approve, reject, withdraw, impact",
     "recipes": "import master recipes as drafts",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from api.bands import recipe_of
 from domain.approvals import studies_of
+from domain.audit import AuditEntry
 from domain.entries import ActionKind, ConfigurationActivated, Gap, PersonAction, Position, RecipeApproved, Rejudge
 from domain.errors import Refused
 from domain.findings import BatchTold, Finding, PhaseRecord
@@ -40,7 +41,6 @@ from domain.signatures import Shown, shown
 from domain.tags import TagTable
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
-from records.audit import AuditEntry
 from records.database import SqlRecords
 from service.config.build import Configuration
 from service.review.courses import Courses, Judged

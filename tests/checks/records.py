@@ -11,13 +11,14 @@ import pytest
 
 from domain.alarms import AlarmFacts, Notice, Sought, Transition
 from domain.approvals import Decision, Proposal
+from domain.audit import AuditRecord
 from domain.entries import ActionKind, BatchEvent, EventKind, PersonAction, Position, RecipeApproved, RowPosition
 from domain.errors import Refused
 from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink, Kinship
 from domain.ports import Records, RecordsReader, UnitOfWork
 from domain.rules import Priority
-from records.audit import AuditHead, AuditRecord
+from records.audit import AuditHead
 from records.outbox import STATES, NoticeResult, PassedOn, Planned, WaitingNotice
 from records.requests import Answer
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from domain.audit import AuditEntry
 from domain.errors import DamagedFile, RetryLater
-from records.audit import RESTORE, AuditEntry
+from records.audit import RESTORE
 from records.database import SqlRecords
 from service.heads import Anchoring, HeadFile, kept_heads, read_heads
 from tests.unit.records.unguarded import unguarded

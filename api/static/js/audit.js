@@ -1,0 +1,102 @@
+// The audit trail: asked for with a filter, page by page; every text is put in as text.
+
+import "./head.js";
+import { Refusal } from "./ask.js";
+import { element } from "./format.js";
+import { root } from "./here.js";
+import { forget, keep, token } from "./token.js";
+
+const form = document.getElementById("audit-form");
+const rows = document.getElementById("audit-rows");
+const empty = document.getElementById("audit-empty");
+const fault = document.getElementById("audit-fault");
+const more = document.getElementById("audit-more");
+const secret = document.getElementById("audit-token");
+const secretField = document.getElementById("audit-token-field");
+let next = null;
+
+function question() {
+  const asked = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value) asked.set(name, value);
+  return asked;
+}
+
+async function fetched(path, asked) {
+  if (secret.value.trim()) keep(secret.value.trim());
+  const known = token();
+  const headers = known ? { Authorization: `Bearer ${known}` } : {};
+  const response = await fetch(`${root}${path}?${asked}`, { headers, signal: AbortSignal.timeout(60000) });
+  if (response.ok) {
+    secret.value = "";
+    secretField.hidden = Boolean(known);
+    return response;
+  }
+  if (response.status === 401) {
+    forget();
+    secretField.hidden = false;
+  }
+  const problem = await response.json().catch(() => ({}));
+  throw new Refusal(response.status, problem);
+}
+
+function cell(label, ...children) {
+  return element("td", { "data-label": label }, ...children);
+}
+
+function line(record) {
+  const changed = record.old || record.new ? element("div", { class: "note" }, `${record.old || "–"} → ${record.new || "–"}`) : null;
+  const about = [record.subject, record.batch ? `batch ${record.batch}` : ""].filter(Boolean).join(", ");
+  const authoriser = record.authoriser ? element("div", { class: "note" }, `authorised by ${record.authoriser}`) : null;
+  const local = record.zone === "UTC" ? null : element("div", { class: "note" }, `${record.local} ${record.zone}`);
+  return element(
+    "tr",
+    { title: `hash ${record.hash}` },
+    cell("No.", String(record.sequence)),
+    cell("When", element("time", { datetime: record.at }, record.at.replace("T", " ").replace("Z", " UTC")), local),
+    cell("Who", element("strong", {}, record.person), record.role ? ` (${record.role})` : "", authoriser),
+    cell("Kind", record.kind),
+    cell("What", element("strong", {}, about), about ? ": " : "", record.what, changed),
+    cell("Why", record.comment ? element("span", { class: "said" }, record.comment) : null),
+    cell("From", record.origin),
+  );
+}
+
+async function show(isNew) {
+  fault.textContent = "";
+  const asked = question();
+  if (!isNew && next) asked.set("before", next);
+  try {
+    const told = await (await fetched("/v1/audit", asked)).json();
+    if (isNew) rows.replaceChildren();
+    rows.append(...told.records.map(line));
+    next = told.next;
+    more.hidden = next === null;
+    empty.hidden = rows.children.length > 0;
+    empty.textContent = "No record answers this question.";
+  } catch (error) {
+    fault.textContent = error.message;
+  }
+}
+
+async function save(kind) {
+  fault.textContent = "";
+  const asked = question();
+  asked.set("format", kind);
+  try {
+    const response = await fetched("/v1/audit/export", asked);
+    const address = URL.createObjectURL(await response.blob());
+    element("a", { href: address, download: `audit.${kind}` }).click();
+    URL.revokeObjectURL(address);
+  } catch (error) {
+    fault.textContent = error.message;
+  }
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  show(true);
+});
+more.addEventListener("click", () => show(false));
+for (const button of form.querySelectorAll("[data-export]")) button.addEventListener("click", () => save(button.dataset.export));
+secretField.hidden = token() !== null;
+show(true);
