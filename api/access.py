@@ -43,6 +43,7 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /v1/audit/export": Permission.READ_AUDIT,
     "GET /duty": Permission.LOOK,
     "GET /ack/{token}": EVERYBODY,  # whoever has the message has what it shows
+    "GET /alarms": Permission.LOOK,
     "GET /alarms/{alarm:path}": Permission.LOOK,
     "GET /batches/{batch:path}": Permission.LOOK,
     "GET /v1/aggregates": Permission.LOOK,

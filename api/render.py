@@ -14,6 +14,7 @@ from api.report import iso_of_ms
 from api.shapes import Shape, unit_label
 from api.stream import Standstill
 from domain.equipment import UnitModel
+from domain.rationalisation import CLASSES, SHELVES_NS
 from domain.roles import Role
 from domain.tags import Tag, TagTable
 from domain.time import format_duration, format_time
@@ -66,6 +67,19 @@ class Pages:
     def alarm(self, told: dict[str, object]) -> str:
         """One alarm with its history."""
         return self._render("alarm.html", {}, told=told)
+
+    def alarms(self) -> str:
+        """The alarm list; its script fills it."""
+        rulebook = self._deps.rulebook
+        classes = {
+            name: {"standard_comment": each.standard_comment, "longest_shelf_ns": each.longest_shelf_ns}
+            for name, each in (dict(CLASSES) | dict(rulebook.classes)).items()
+        }
+        shelves = {
+            str(int(priority)): ns for priority, ns in (dict(SHELVES_NS) | dict(rulebook.longest_shelves)).items()
+        }
+        measured = self._deps.measures is not None
+        return self._render("alarms.html", {"classes": classes, "shelves_ns": shelves, "measured": measured})
 
     def recipes(self, recipes: list[Shape]) -> str:
         """Which versions of the ranges judge, and what waits."""

@@ -56,6 +56,12 @@ async def performance(here: Here, request: Request, week: str | None = None, pos
     return HTMLResponse(_pages(request).performance(shown), headers=_UNSTORED)
 
 
+@router.get("/alarms")
+async def alarms(request: Request) -> Response:
+    """Every alarm that is not normal, and what was put away."""
+    return HTMLResponse(_pages(request).alarms(), headers=_UNSTORED)
+
+
 @router.get("/alarms/{alarm:path}")
 async def alarm(here: Here, request: Request, alarm: str) -> Response:
     """One alarm with its history."""

@@ -7,7 +7,7 @@ import { root } from "./here.js";
 import { send } from "./session.js";
 import { shapeOf } from "./shape.js";
 
-const STATES = {
+export const STATES = {
   UNACK: "not acknowledged",
   ACKED: "acknowledged",
   RTNUN: "back to normal, not acknowledged",
@@ -17,17 +17,15 @@ const STATES = {
   OOSRV: "out of service",
   NORM: "normal",
 };
-const PRIORITIES = [1, 2, 3, 4];
 
 export class AlarmList {
   // With `only`, the list is of one alarm, whatever its state.
-  constructor(list, { only = null, tally = null, note = null, changed = () => {} } = {}) {
-    Object.assign(this, { list, only, tally, note, changed });
+  constructor(list, { only = null, note = null, changed = () => {} } = {}) {
+    Object.assign(this, { list, only, note, changed });
     this.items = new Map();
     this.groups = new Map();
     this.known = null;
     this.spoken = document.getElementById("spoken");
-    this.siteTitle = document.title;
   }
 
   async read() {
@@ -93,18 +91,9 @@ export class AlarmList {
 
   count(alarms, isCut) {
     const waiting = alarms.filter((alarm) => alarm.state === "UNACK" || alarm.state === "RTNUN");
-    document.title = waiting.length ? `(${waiting.length}) ${this.siteTitle}` : this.siteTitle;
     this.note.textContent = alarms.length
       ? `${waiting.length} not acknowledged, ${alarms.length}${isCut ? "+" : ""} in all`
       : "";
-    this.tally.replaceChildren(
-      ...PRIORITIES.map((priority) => {
-        const active = alarms.filter((alarm) => alarm.priority === priority && alarm.state === "UNACK").length;
-        const shape = shapeOf(priority, { isSmall: true });
-        shape.classList.toggle("is-none", active === 0);
-        return element("span", { class: `tally-one${active ? "" : " is-none"}`, title: `${active} of priority ${priority} that last and nobody has acknowledged` }, shape, String(active));
-      }),
-    );
   }
 }
 

@@ -1,6 +1,7 @@
 // Plant time, and whether what the page shows is alive: a dead stream must be seen at once.
 
 import { clockTime, day, duration, putTime } from "./format.js";
+import { Station } from "./station.js";
 
 const SILENT_AFTER_MS = 3000; // heartbeats come once a second
 const HELD_BACK_AFTER_MS = 6000; // and the first one at once
@@ -19,6 +20,7 @@ export class Connection {
     this.text = document.getElementById("connection-text");
     this.clock = document.getElementById("plant-time");
     this.day = document.getElementById("plant-day");
+    this.station = new Station();
     setInterval(() => this.show(), 250);
   }
 
@@ -30,6 +32,7 @@ export class Connection {
     }
     this.heardAt = performance.now();
     this.lostAt = null;
+    this.station.heard(event);
     if (event === "heartbeat") {
       this.plantMs = told.now_ns / 1e6;
       this.speed = told.speed;
@@ -55,6 +58,7 @@ export class Connection {
     const isFirst = this.heardAt === null;
     const isStale = this.isStale;
     this.box.className = `connection ${isFirst ? "is-waiting" : isStale ? "is-stale" : "is-live"}`;
+    this.station.watched(isStale && !isFirst);
     this.say(isFirst ? this.waiting() : isStale ? this.staleness() : "live");
     document.body.classList.toggle("is-stale-page", isStale && !isFirst);
     const nowMs = this.nowMs;

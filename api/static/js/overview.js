@@ -26,7 +26,7 @@ for (const unit of plan.units) {
   }
 }
 
-const alarms = new AlarmList($("alarms"), { tally: $("tally"), note: $("alarms-note") });
+const alarms = new AlarmList($("alarms"), { note: $("alarms-note") });
 const timeline = new Timeline($("timeline"), plan.units.map((unit) => unit.name), showPhases);
 
 function showPhases(batches) {

@@ -24,6 +24,17 @@ function join(port, url) {
   streams.get(url).ports.add(port);
 }
 
+// One horn for all tabs: of those that can sound, the first goes on as long as it says so.
+const SILENT_AFTER_MS = 10000;
+const hornists = new Map(); // port -> when it last said that it can sound, ms
+
+function chooseHorn(port, canSound) {
+  if (canSound) hornists.set(port, Date.now());
+  else hornists.delete(port);
+  for (const [other, saidMs] of hornists) if (Date.now() - saidMs > SILENT_AFTER_MS) hornists.delete(other);
+  port.postMessage({ event: "horn", data: hornists.size === 0 || hornists.keys().next().value === port });
+}
+
 function leave(port) {
   for (const [url, stream] of streams) {
     stream.ports.delete(port);
@@ -36,5 +47,9 @@ function leave(port) {
 }
 
 self.onconnect = ({ ports: [port] }) => {
-  port.onmessage = ({ data }) => (data.join ? join(port, data.join) : leave(port));
+  port.onmessage = ({ data }) => {
+    if ("horn" in data) chooseHorn(port, data.horn);
+    else if (data.join) join(port, data.join);
+    else leave(port);
+  };
 };
