@@ -80,6 +80,32 @@ class Browser:
             f"after {limit_s} s still not: {script} {fault}\n{self.evaluate('document.body.innerText')}"
         )
 
+    def click(self, selector: str) -> None:
+        """Press on the middle of an element as a hand does: browsers let a page sound only after that."""
+        at = self.wait_for(
+            f"""(() => {{
+              const found = document.querySelector({json.dumps(selector)});
+              found?.scrollIntoView({{ block: 'nearest' }});
+              const box = found?.getBoundingClientRect();
+              return box?.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+            }})()"""
+        )
+        assert isinstance(at, list)
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", clickCount=1)
+
+    def press(self, key: str) -> None:
+        """Press a key where the focus is."""
+        text = key if len(key) == 1 else {"Enter": "\r"}.get(key, "")
+        code = {"Enter": 13, "Escape": 27}.get(key, 0)  # dialogs close by the code alone
+        for kind in ("keyDown", "keyUp"):
+            told = text if kind == "keyDown" else ""
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, text=told, windowsVirtualKeyCode=code)
+
+    def type(self, words: str) -> None:
+        """Write words where the focus is."""
+        self._call("Input.insertText", text=words)
+
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
         told = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(told["data"]))
