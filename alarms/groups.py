@@ -14,7 +14,7 @@ from alarms.wording import ANYBODY, Reader
 from domain.alarms import Transition
 from domain.performance import Episode, is_annunciation, words_of
 from domain.rules import Priority
-from domain.time import MINUTE_NS, format_duration
+from domain.time import MINUTE_NS, SECOND_NS, format_duration
 
 FOLLOWS_NS = 2 * MINUTE_NS
 LONGEST_NS = 30 * MINUTE_NS
@@ -123,8 +123,10 @@ def sentence_of(episode: Episode, reader: Reader = ANYBODY) -> str:
     first = words_of(episode.first_out)
     if not episode.followed:
         return first
-    lasted = format_duration(max(episode.newest_ns - episode.first_out.at_ns, 0))
-    return reader.says("followed", what=first, count=episode.followed, lasted=lasted)
+    lasted_ns = episode.newest_ns - episode.first_out.at_ns
+    if lasted_ns < SECOND_NS:
+        return reader.says("followed at once", what=first, count=episode.followed)
+    return reader.says("followed", what=first, count=episode.followed, lasted=format_duration(lasted_ns))
 
 
 def digest_of_flood(transitions: Sequence[Transition], reader: Reader = ANYBODY) -> list[str]:

@@ -64,7 +64,7 @@ def _of_position(load: Load, floods: Sequence[Flood], told: Performance, length_
         ("time in a flood", flooded, "", "< 1 %", 0.01, 0.01),
     )
     for name, amount, words, target, good, most in rates:
-        yield Figure(name, words or f"{amount:.1%}", target, _verdict(amount, good, most), load.position)
+        yield Figure(name, words or f"{amount * 100:.1f} %", target, _verdict(amount, good, most), load.position)
 
 
 def flooded_ns(floods: Sequence[Flood], told: Performance) -> int:
@@ -76,7 +76,7 @@ def flooded_ns(floods: Sequence[Flood], told: Performance) -> int:
 def _of_alarms(told: Performance) -> Iterator[Figure]:
     share = sum(each.times for each in told.frequent) / max(told.annunciated, 1)
     verdict = _verdict(share, 0.01, 0.05) if told.annunciated >= _ENOUGH else Verdict.NONE
-    yield Figure("share of the ten most frequent", f"{share:.0%}", "≤ 1 % to 5 %", verdict)
+    yield Figure("share of the ten most frequent", f"{share * 100:.0f} %", "≤ 1 % to 5 %", verdict)
     for name, count, target, most in (
         ("chattering alarms", len(told.chattering), "0", 0),
         ("fleeting alarms", len(told.fleeting), "0", 0),
@@ -95,8 +95,8 @@ def _of_priorities(told: Performance) -> Iterator[Figure]:
         is_low = priority is Priority.LOW
         verdict = _verdict(1 - share, 1 - target, 0.4) if is_low else _verdict(share, target, 2 * target)
         verdict = verdict if told.annunciated >= _ENOUGH else Verdict.NONE
-        bound = f"about {target:.0%}" if is_low else f"≤ {target:.0%}"
-        yield Figure(f"{priority.name.lower()} priority", f"{share:.0%} ({count})", bound, verdict)
+        bound = f"{'about' if is_low else '≤'} {target * 100:.0f} %"
+        yield Figure(f"{priority.name.lower()} priority", f"{share * 100:.0f} % ({count})", bound, verdict)
 
 
 def _of_people(told: Performance) -> Iterator[Figure]:

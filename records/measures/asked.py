@@ -23,7 +23,7 @@ from domain.performance import Asked, Named, Positions
 from domain.rules import Priority
 from records.tables import transitions
 
-MOST_LISTED = 100
+MOST_LISTED = 1_000
 """So many alarms of a kind are named at most."""
 NAMED = ("alarm", "subject", "name", "unit")
 

@@ -67,7 +67,10 @@ def say(said: list[Transition], alarm: int, what: str, at_ns: int, priority: Pri
     facts = replace(facts, **changes[what])  # type: ignore[arg-type]  # the table names fields
     is_news = what in ("activated", "severity", "realarmed") and not facts.is_put_away
     linked = {"dcs_alarm": "TAH-101", "dcs_priority": Priority.HIGH} if alarm == LINKED else {}
-    more = {"unit": UNITS[alarm % len(UNITS)], "position": "south" if alarm == MOVED else ""} | linked
+    was_active = bool(mine) and mine[-1].facts.active
+    begun_ns = at_ns if facts.active and not was_active else mine[-1].activated_ns if mine else None
+    more = {"unit": UNITS[alarm % len(UNITS)], "position": "south" if alarm == MOVED else "", "activated_ns": begun_ns}
+    more |= linked
     names = ("excursion", f"S{alarm}", f"n{alarm}", "")
     said.append(
         Transition(
