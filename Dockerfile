@@ -23,6 +23,10 @@ FROM python:3.11.13-slim-bookworm AS runtime
 RUN groupadd --gid 10001 thermowell && \
     useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin thermowell && \
     install -d -m 0750 -o 10001 -g 10001 /data
+# Batch reports become PDF with pango and a font that has our signs.
+RUN apt-get update -qq && \
+    apt-get install -y -qq --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core && \
+    rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/thermowell /opt/thermowell
 # The root file system is read-only: bytecode was made above, and what libraries cache goes to a tmpfs.
 ENV PATH=/opt/thermowell/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \

@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")"
 kind=${1:-run}
 case $kind in
-    run) lock=requirements.lock; wanted="mosquitto" ;;
-    dev) lock=requirements-dev.lock; wanted="mosquitto chromium strace postgresql influxdb-client prometheus nginx caddy" ;;
+    run) lock=requirements.lock; wanted="mosquitto libpangoft2-1.0-0" ;;
+    dev) lock=requirements-dev.lock; wanted="mosquitto libpangoft2-1.0-0 chromium strace postgresql influxdb-client prometheus nginx caddy" ;;
     *) echo "setup.sh: say run or dev" >&2; exit 2 ;;
 esac
 
@@ -64,6 +64,8 @@ fi
 # Debian keeps the programs of a PostgreSQL server away from the PATH.
 is_there() {
     [ "$1" != influxdb-client ] || set -- influx # the package's name is not the program's
+    # A library, for the PDF of a batch report; another system's package may have another name.
+    [ "$1" != libpangoft2-1.0-0 ] || { ls /usr/lib*/libpangoft2-1.0.so.0 || ls /usr/lib/*/libpangoft2-1.0.so.0; } >/dev/null 2>&1 && return
     command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || ls "/usr/lib/$1"/*/bin/initdb >/dev/null 2>&1
 }
 missing=""

@@ -82,13 +82,13 @@ def svg(picture: Picture) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" ',
         f'role="img" aria-label="{label}" font-family="DejaVu Sans, sans-serif" font-size="10" fill="#333">',
-        _box(_LEFT, frame.right, _TOP, frame.bottom, 'fill="#fff" stroke="#999"'),
         *_phases(picture, frame),
         *_bands(picture, frame),
         *_hidden(picture, frame),
         *_outside(picture, frame),
         *_course(picture, frame),
         *_axes(picture, frame),
+        _box(_LEFT, frame.right, _TOP, frame.bottom, 'fill="none" stroke="#999"'),
         f'<text x="{_LEFT}" y="11" font-weight="bold">{escape(picture.title)}</text>',
         "</svg>",
     ]
