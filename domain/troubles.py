@@ -8,7 +8,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.rules import AlarmRule, Priority
+from domain.rationalisation import priority_of
+from domain.rules import AlarmRule, Priority, Severity
 from domain.time import HOUR_NS, MINUTE_NS
 
 LATELY_S = 600.0
@@ -65,8 +66,18 @@ class Trouble:
 
 
 def _alarm(
-    name: str, rule: str, priority: Priority, within_min: int, cause: str, consequence: str, action: str
+    name: str,
+    rule: str,
+    priority: Priority,
+    within_min: int,
+    cause: str,
+    consequence: str,
+    action: str,
+    reason: str = "",
 ) -> AlarmRule:
+    """An alarm; its severity is the mildest with which that time makes that priority, if any does without a reason."""
+    within_ns = within_min * MINUTE_NS
+    fitting = [each for each in Severity if priority_of(each, within_ns) is priority]
     return AlarmRule(
         name,
         rule,
@@ -74,7 +85,10 @@ def _alarm(
         cause=cause,
         consequence=consequence,
         action=action,
-        respond_within_ns=within_min * MINUTE_NS,
+        respond_within_ns=within_ns,
+        severity=fitting[0] if fitting else Severity.SEVERE,
+        priority_reason=reason,
+        alarm_class="system",
     )
 
 
@@ -91,6 +105,7 @@ TROUBLES: tuple[Trouble, ...] = (
             "The journal comes near its quota.",
             "When it is full nothing more is accepted.",
             "Free space, or find out why the store does not keep up.",
+            "Once it is full every batch that runs loses its record.",
         ),
         "thermowell_journal_bytes",
         on=0.8,
@@ -110,6 +125,7 @@ TROUBLES: tuple[Trouble, ...] = (
             "Something fills the disk of the data folder: the record, backups, or another program.",
             "When it is full nothing more is accepted.",
             "Free space, or give the folder a larger disk.",
+            "Once it is full every batch that runs loses its record.",
         ),
         "thermowell_disk_free_bytes",
         on=0.05,
@@ -167,6 +183,7 @@ TROUBLES: tuple[Trouble, ...] = (
             "A fault of this program.",
             "Of some samples nobody can tell what became.",
             "Keep the data folder as it is; tell the makers, with the log.",
+            "Samples whose fate nobody knows put every batch record in doubt.",
         ),
         "thermowell_samples_unaccounted",
         on=1,
@@ -465,6 +482,7 @@ TROUBLES: tuple[Trouble, ...] = (
             "A disk that fails, or somebody who changed a file.",
             "What lies in the damaged part cannot be read, or not be proven.",
             "Run `thermowell verify`, and restore the file from a backup.",
+            "What is lost there no backup of tomorrow has.",
         ),
         "thermowell_damaged_files",
         on=1,

@@ -9,8 +9,9 @@ from alarms.book import AlarmBook
 from alarms.defaults import DEFAULTS, default_step, step_for
 from domain.entries import NOWHERE
 from domain.findings import RULES, Finding, FindingId, Stage
+from domain.rationalisation import CLASSES, MATRIX, is_named_only, priority_of
 from domain.recipes import RangeKind
-from domain.rules import AlarmRule, Priority, Rulebook, TagRules
+from domain.rules import AlarmRule, Priority, Rulebook, Severity, TagRules
 from tests.unit.alarms.shift import configured, finding, rulebook
 
 EVERY_RULE = sorted({rule.format(kind=kind) for rule in RULES for kind in RangeKind})
@@ -104,3 +105,35 @@ def test_a_range_that_nobody_configured_is_as_severe_as_a_hint_that_somebody_did
 def test_a_hint_of_a_program_that_told_no_side_is_an_alarm_of_its_own() -> None:
     assert step_for(Rulebook(), finding("drift.cusum", Stage.OPEN, 1)).alarm == "drift"
     assert step_for(Rulebook(), finding("phase.expectation", Stage.OPEN, 1)).alarm == "phase.expectation"
+
+
+@pytest.mark.parametrize("rule", sorted(DEFAULTS))
+def test_every_default_is_rationalised_and_its_priority_is_what_severity_and_time_make(rule: str) -> None:
+    default = DEFAULTS[rule].rule
+    assert default.alarm_class in CLASSES
+    if default.priority is Priority.EVENT:
+        return
+    assert default.cause
+    assert default.consequence
+    assert default.action
+    assert default.respond_within_ns
+    assert default.severity is not None
+    made = priority_of(default.severity, default.respond_within_ns)
+
+    assert default.priority is made or default.priority_reason
+    assert not (default.priority is made and default.priority_reason)
+
+
+def test_more_time_and_a_milder_consequence_never_make_a_higher_priority() -> None:
+    rows = [[int(each) for each in MATRIX[severity]] for severity in Severity]  # from minor to severe
+
+    assert all(row == sorted(row) for row in rows)
+    assert all(list(column) == sorted(column, reverse=True) for column in zip(*rows, strict=True))
+
+
+def test_who_suppresses_everything_hides_no_quality_and_nothing_that_is_not_proven() -> None:
+    named = {rule for rule in DEFAULTS if is_named_only(rule)}
+
+    assert {"bad", "source.disconnected", "hold.breach", "ranges.missing"} <= named
+    assert {rule for rule in DEFAULTS if ".par." in rule} <= named
+    assert "excursion.nor.high" not in named
