@@ -9,10 +9,12 @@ from typing import Protocol
 
 from alarms.rota import Roster
 from api.dependencies import AddresseeTold, DutyTold, RotaTold, StepTold, Telling
+from domain.alarms import Transition
 from domain.time import SECOND_NS
 from records.outbox import Planned
 from service.config.build import Configuration
 from service.tellers import audiences_of
+from service.telling.addressing import alarm_of
 from service.telling.duty import number_of, people_of
 from service.telling.rotas import AHEAD_NS, Duties, Rotas
 
@@ -22,6 +24,10 @@ _LOOK_EVERY_NS = 5 * SECOND_NS
 
 class StepRecords(Protocol):
     """What the view needs of the records. Calls block."""
+
+    def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
+        """The newest transition of each alarm that is not normal."""
+        ...
 
     def planned_notices(self, channels: Sequence[str], limit: int) -> Sequence[Planned]:
         """What waits for its time and is dropped when somebody acknowledges by then, what is due next first."""
@@ -44,7 +50,7 @@ class ToldNow:
                     duties.load_newer(now_ns)
                 self._looked_ns = now_ns
         names = [duties.rota.name for duties in self._rotas]
-        waiting = self._records.planned_notices(names, _AT_MOST) if names else ()
+        waiting = self._waiting(names) if names else []
         return DutyTold(
             now_ns,
             tuple(self._rota(duties, now_ns) for duties in self._rotas),
@@ -52,9 +58,15 @@ class ToldNow:
             tuple(self._step(each, now_ns) for each in waiting),
         )
 
+    def _waiting(self, names: Sequence[str]) -> list[Planned]:
+        """The steps that are to come; one whose alarm needs nobody any more is dropped when it is due."""
+        planned = self._records.planned_notices(names, _AT_MOST)
+        needed = {each.alarm for each in self._records.alarms() if not each.facts.acknowledged} if planned else set()
+        return [each for each in planned if alarm_of(each.notice) in needed]
+
     def _rota(self, duties: Duties, now_ns: int) -> RotaTold:
         rota, on_duty, roster = duties.rota, duties.on_duty(now_ns), duties.roster
-        plan = rota.plan
+        plan, holes = rota.plan, roster.uncovered(now_ns, now_ns + AHEAD_NS)
         return RotaTold(
             name=rota.name,
             zone=str(rota.zone),
@@ -69,8 +81,8 @@ class ToldNow:
             repeat_ns=plan.repeat_ns,
             rounds=plan.rounds,
             returned=plan.returned,
-            uncovered=tuple((hole.since_ns, hole.until_ns) for hole in roster.uncovered(now_ns, now_ns + AHEAD_NS)),
-            calendar_good_ns=duties.standing.good_ns or None,
+            uncovered=tuple((_whole(hole.since_ns), _whole(hole.until_ns)) for hole in holes),
+            calendar_good_ns=_whole(duties.standing.good_ns) or None,
             calendar_problem=duties.standing.problem,
         )
 
@@ -100,8 +112,16 @@ class ToldNow:
             quiet = person.quiet
             hours = "" if quiet is None else f"{quiet.start:%H:%M} to {quiet.end:%H:%M} {person.zone}, never for high"
             yield AddresseeTold(person.name, "person", priorities.get(person.name, ""), person.channels, hours)
+        of_people = {channel for person in self._configuration.people.values() for channel in person.channels}
         for name in self._configuration.notify:
+            if name in of_people and name not in priorities:
+                continue  # its people are told
             yield AddresseeTold(name, "channel", priorities.get(name, ""), (name,))
+
+
+def _whole(time_ns: int) -> int:
+    """A time to the second: people read it."""
+    return time_ns // SECOND_NS * SECOND_NS
 
 
 def _next(roster: Roster, now_ns: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import "./head.js";
 import { exactMoments } from "./alarms.js";
 import { send } from "./session.js";
+import { shapeOf } from "./shape.js";
 
 const plan = JSON.parse(document.getElementById("plan").textContent);
 const form = document.getElementById("answer");
@@ -24,4 +25,6 @@ async function acknowledge(event) {
   }
 }
 
+const mark = field("shape");
+mark?.replaceChildren(shapeOf(Number(mark.dataset.priority), { isCalm: mark.dataset.calm === "yes" }));
 form?.addEventListener("submit", acknowledge);

@@ -175,7 +175,7 @@ async def until(true: Callable[[], bool]) -> None:
     """Wait for what has to come."""
     async with asyncio.timeout(LIMIT_S):
         while not true():  # noqa: ASYNC110 - what is waited for lies in a database, or in a mailbox
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
 
 def heard(box: Mailbox) -> list[str]:

@@ -108,7 +108,7 @@ async def test_a_telling_side_that_is_killed_between_steps_and_within_one_loses_
         file = plant.configuration.file
         with telling_process(file):
             await until(lambda: plant.states().get(f"{alarm}.1@Ada/Ada_mail") == "sent")
-        with telling_process(file):
+        async with telling(plant):
             await until(lambda: "deputy" in heard(box))
         async with telling(plant):
             await until(plant.is_settled)

@@ -1,0 +1,99 @@
+"""A shift's log through the whole service: the lead sleeps, the service is killed, the deputy wakes, two act at once."""
+
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.mqtt.broker import publishing
+from tests.acceptance.service.running import MOSQUITTO, Service, broker, service, until
+from tests.acceptance.telling.on_duty import heard, write_calendar
+from tests.acceptance.telling.servers import Mailbox, mail_server
+from tests.patience import LIMIT_S
+from tests.ports import free_port
+
+pytestmark = [
+    pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed"),
+    pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS"),
+]
+
+CONFIG = """
+site: duty
+heartbeat: 1s
+http: {{listen: "127.0.0.1:{http}"}}
+sources: {{floor: {{mqtt: {{url: "mqtt://127.0.0.1:{mqtt}", topics: [plant/#]}}}}}}
+units: {{R101: {{events: true, parameters: {{TT: R101.TT}}}}}}
+tags: {{R101.TT: {{source: floor, topic: plant/values, value: /t, limits: {{high: 100}}}}}}
+notify:
+  ada_mail: {{url: "mailto://127.0.0.1:{smtp}/?from=t@plant.example&to=ada@plant.example&mode=insecure"}}
+  deputy_mail: {{url: "mailto://127.0.0.1:{smtp}/?from=t@plant.example&to=deputy@plant.example&mode=insecure"}}
+people: {{Ada: {{tell: [ada_mail]}}, Deputy: {{tell: [deputy_mail]}}}}
+rota:
+  leads:
+    {{zone: Europe/Berlin, calendar: leads.ics, fallback: Deputy, priority: low, hand_over: off,
+     escalate: [{{after: 2s, tell: Deputy}}], repeat: 1h, rounds: 9}}
+"""
+ALARM = "R101.TT~high"
+
+
+def token_of(config: Path, name: str) -> str:
+    command = [sys.executable, "-W", "ignore", "-m", "service.cli", "token", "add", name, "--config", str(config)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True).stdout.strip()
+
+
+def state_of(running: Service) -> str:
+    alarms = running.get("/v1/alarms")["alarms"]
+    return str(next((each["state"] for each in alarms if each["id"] == ALARM), ""))
+
+
+def test_the_lead_sleeps_the_service_is_killed_the_deputy_wakes_and_of_two_who_act_one_is_told_who_was_first(
+    tmp_path: Path,
+) -> None:
+    ports = {"http": free_port(), "mqtt": free_port(), "smtp": free_port()}
+    config, box = tmp_path / "plant.yaml", Mailbox()
+    config.write_text(CONFIG.format(**ports), encoding="utf-8")
+    write_calendar(tmp_path, ("Ada", -1, 24))
+    with (
+        broker(tmp_path / "broker", ports["mqtt"]),
+        mail_server(box, ports["smtp"]),
+        service(config, ports["http"]) as running,
+    ):
+        running.start()
+        until(running.ready)
+        with publishing(ports["mqtt"]) as plant:
+            until(lambda: plant.send("plant/values", json.dumps({"t": 200.0})) or state_of(running) == "UNACK")
+        until(lambda: "ada" in heard(box))
+        running.kill()
+        running.start()
+        until(lambda: "deputy" in heard(box))
+        until(running.ready)
+
+        link = re.search(r"http://\S+/ack/\S+", box.mails[-1].get_content())
+        assert link is not None
+        for _ in range(5):  # a mail scanner
+            with urllib.request.urlopen(link[0], timeout=LIMIT_S) as answer:
+                assert answer.status == 200
+        assert state_of(running) == "UNACK"
+        told = running.get("/v1/duty")
+        assert told["rotas"][0]["on_duty"] == ["Ada"]
+        assert [each["names"] for each in told["waiting"]] == [["Ada"]]  # the next round
+
+        tokens = {name: token_of(config, name) for name in ("Ada", "Grace")}
+        token = link[0].rpartition("/")[2]
+
+        def acts(name: str) -> tuple[int, dict]:
+            return running.post(f"/v1/ack/{token}", {"comment": f"{name} looks", "shown": f"{ALARM}.1"}, tokens[name])
+
+        with ThreadPoolExecutor(2) as people:
+            answers = list(people.map(acts, tokens))
+        assert state_of(running) == "ACKED"
+        assert running.get("/v1/duty")["waiting"] == []
+
+    assert sorted(status for status, _ in answers) == [200, 409]
+    first, second = sorted(answers, key=lambda answer: answer[0])
+    assert f"{first[1]['transition']['person']} was first" in second[1]["detail"]
