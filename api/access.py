@@ -44,6 +44,7 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /duty": Permission.LOOK,
     "GET /ack/{token}": EVERYBODY,  # whoever has the message has what it shows
     "GET /alarms": Permission.LOOK,
+    "GET /handover": Permission.LOOK,
     "GET /alarms/{alarm:path}": Permission.LOOK,
     "GET /batches/{batch:path}": Permission.LOOK,
     "GET /v1/aggregates": Permission.LOOK,
@@ -62,6 +63,7 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /v1/duty": Permission.LOOK,
     "GET /v1/findings": Permission.LOOK,
     "GET /v1/gaps": Permission.LOOK,
+    "GET /v1/handover": Permission.LOOK,
     "GET /v1/holds": Permission.LOOK,
     "GET /v1/latest": Permission.LOOK,
     "GET /v1/ledger": Permission.LOOK,
@@ -90,6 +92,8 @@ ACCESS: Mapping[str, Permission | None] = {
     "POST /v1/batches/{batch:path}/dispositions": Permission.ASSESS,
     "POST /v1/batches/{batch:path}/review": Permission.REVIEW_BATCH,
     "POST /v1/batches/events": Permission.TELL,
+    "POST /v1/handover/notes": Permission.COMMENT,
+    "POST /v1/handover/taken-over": Permission.TAKE_OVER,
     "POST /v1/holds/{hold}/correct": Permission.CORRECT,
     "POST /v1/tags/{name:path}/calibrations": Permission.CORRECT,
 }

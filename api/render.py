@@ -81,6 +81,13 @@ class Pages:
         measured = self._deps.measures is not None
         return self._render("alarms.html", {"classes": classes, "shelves_ns": shelves, "measured": measured})
 
+    def handover(self, told: Shape, earlier: int) -> str:
+        """What the next shift has to know."""
+        units = list(self._deps.rulebook.units)
+        return self._render(
+            "handover.html", {}, told=told, earlier=earlier, units=units, iso=iso_of_ms, lasting=format_duration
+        )
+
     def recipes(self, recipes: list[Shape]) -> str:
         """Which versions of the ranges judge, and what waits."""
         return self._render("recipes.html", {}, recipes=recipes, iso=_iso)

@@ -30,6 +30,7 @@ class Permission(enum.StrEnum):
     COMMENT = "comment on alarms"
     SHELVE = "shelve alarms"
     TAKE_OUT_OF_SERVICE = "take alarms out of service"
+    TAKE_OVER = "take a shift over"
     TELL = "tell events of batches"
     CORRECT = "correct what is recorded of holds and instruments"
     PROPOSE_RANGES = "propose ranges"
@@ -54,6 +55,7 @@ GRANTS: Mapping[Permission, frozenset[Role]] = {
     Permission.COMMENT: _IN_THE_PLANT | {_Q},
     Permission.SHELVE: frozenset({_L, _P}),
     Permission.TAKE_OUT_OF_SERVICE: frozenset({_L, _P}),
+    Permission.TAKE_OVER: frozenset({_L, _P}),
     Permission.TELL: _IN_THE_PLANT | {_S},
     Permission.CORRECT: _IN_THE_PLANT | {_Q},
     Permission.PROPOSE_RANGES: frozenset({_P, _Q}),

@@ -33,6 +33,14 @@ class Shifts:
         starts_s = [self._utc_s(each_s + start_s) for each_s in days_s for start_s in self.starts_s]
         return min(start_s for start_s in starts_s if start_s > now_s) * SECOND_NS
 
+    def start_ns(self, now_ns: int) -> int:
+        """When the shift that runs at a time began: the last start of one, at `now_ns` or before."""
+        now_s = now_ns // SECOND_NS
+        day_s = (now_s + self._offset_s(now_s)) // _DAY_S * _DAY_S
+        days_s = (day_s - 2 * _DAY_S, day_s - _DAY_S, day_s, day_s + _DAY_S)
+        starts_s = [self._utc_s(each_s + start_s) for each_s in days_s for start_s in self.starts_s]
+        return max(start_s for start_s in starts_s if start_s <= now_s) * SECOND_NS
+
     def local_clock(self, time_ns: int) -> str:
         """What the plant's clock shows at a time: `14:00`."""
         time_s = time_ns // SECOND_NS

@@ -1,9 +1,9 @@
 """The pages for people."""
 
 from http import HTTPStatus
-from typing import cast
+from typing import Annotated, cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -14,6 +14,7 @@ from api.problems import Problem
 from api.render import Pages
 from api.review import review_shape
 from api.routes.alarms import alarm_told
+from api.routes.handover import told_now
 from api.routes.performance import performance_shown
 from api.routes.recipes import recipe_shapes
 from api.routes.review import told as review_told
@@ -60,6 +61,13 @@ async def performance(here: Here, request: Request, week: str | None = None, pos
 async def alarms(request: Request) -> Response:
     """Every alarm that is not normal, and what was put away."""
     return HTMLResponse(_pages(request).alarms(), headers=_UNSTORED)
+
+
+@router.get("/handover")
+async def handover(here: Here, request: Request, earlier: Annotated[int, Query(ge=0, le=30)] = 0) -> Response:
+    """What the next shift has to know."""
+    told = await told_now(here, request, TimeForm.MS, earlier)
+    return HTMLResponse(_pages(request).handover(told, earlier), headers=_UNSTORED)
 
 
 @router.get("/alarms/{alarm:path}")

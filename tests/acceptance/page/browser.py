@@ -85,7 +85,7 @@ class Browser:
         at = self.wait_for(
             f"""(() => {{
               const found = document.querySelector({json.dumps(selector)});
-              found?.scrollIntoView({{ block: 'nearest' }});
+              found?.scrollIntoView({{ block: 'center' }});
               const box = found?.getBoundingClientRect();
               return box?.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
             }})()"""
