@@ -202,3 +202,22 @@ def test_what_is_shelved_asks_nobody(address: Address) -> None:
         week = measured(records, said)
 
     assert (week.annunciated, week.floods, week.chattering, week.fleeting) == (0, [], [], [])
+
+
+def test_ten_minutes_do_not_have_both_their_ends(address: Address) -> None:
+    said = rush(10, T0 + 1, SECOND_NS, alarm=1) + rush(1, T0 + 10 * MINUTE_NS, 0)
+    within, beyond = [*rush(1, T0 + 1, 0, alarm=3), *said], [*rush(1, T0, 0, alarm=3), *said]
+    positions = replace(WINDOW, positions=Positions())
+    with SqlRecords.open(address) as records:
+        peaks = [[each.peak for each in measured(records, each, positions).floods] for each in (within, beyond)]
+
+    assert peaks == [[12], [11]]
+
+
+def test_an_alarm_that_the_control_system_tells_asks_nobody_until_it_is_worse(address: Address) -> None:
+    said: list[Transition] = []
+    say(said, LINKED, "activated", T0, Priority.HIGH)
+    say(said, LINKED, "severity", T0 + SECOND_NS, Priority.CRITICAL)
+    with SqlRecords.open(address) as records:
+        assert measured(records, said[:1]).annunciated == 0
+        assert measured(records, said).annunciated == 1
