@@ -393,6 +393,11 @@ class SqlRecords:
         with self._database.writing() as connection:
             outbox.begin_sending(connection, ids, again_ns, self._wall_ns())
 
+    def resume_notices(self) -> None:
+        """Make due at once what an ended process left without a result. Only while nobody else sends."""
+        with self._database.writing() as connection:
+            outbox.resume_sending(connection, self._wall_ns())
+
     def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
         """Note how the attempt ended; what is given up goes into the audit trail."""
         with self._database.writing() as connection:

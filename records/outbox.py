@@ -166,6 +166,12 @@ def begin_sending(connection: Connection, ids: Sequence[str], again_ns: int, now
         )
 
 
+def resume_sending(connection: Connection, now_ns: int) -> None:
+    """Make due at once what a process left without a result: it has ended, so none will come."""
+    left = (notices.c.state == UNCERTAIN) & (notices.c.next_try_ns > now_ns)
+    connection.execute(update(notices).where(left).values(next_try_ns=now_ns))
+
+
 def finish_sending(connection: Connection, ids: Sequence[str], result: NoticeResult, now_ns: int) -> None:
     """Note how an attempt ended; a notice that is given up goes into the audit trail."""
     values: dict[str, object] = {"state": result.state, "next_try_ns": result.next_try_ns}

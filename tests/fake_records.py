@@ -308,6 +308,12 @@ class MemoryRecords:
                 self._decided.notices[id_] = replace(known, attempts=known.attempts + 1, begun_ns=begun_ns)
                 self._decided.states[id_] = (UNCERTAIN, again_ns)
 
+    def resume_notices(self) -> None:
+        with self._lock:
+            for id_, (state, next_ns) in self._decided.states.items():
+                if state == UNCERTAIN and next_ns is not None:
+                    self._decided.states[id_] = (state, min(next_ns, self._wall_ns()))
+
     def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
         with self.unit_of_work() as work:
             for id_ in ids:

@@ -45,6 +45,10 @@ class OutboxRecords(AddressRecords, Protocol):
         """For whom something is due on a channel."""
         ...
 
+    def resume_notices(self) -> None:
+        """What an ended process left without a result is due at once."""
+        ...
+
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
         """They are being sent: uncertain until a result is written."""
         ...
@@ -127,6 +131,7 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         self._woken = {name: asyncio.Event() for name in self._channels}
         self._names_woken.clear()
+        await self._until_taken(self._records.resume_notices)
         await self._until_taken(self._give_up_strangers)
         async with asyncio.TaskGroup() as tasks:
             if self._addressing.names:

@@ -137,7 +137,7 @@ async def test_what_was_being_sent_when_the_program_died_is_uncertain_and_its_co
     records: MemoryRecords,
 ) -> None:
     put(records, notice())
-    records.notices_begun(["a.1@leads"], again_ns=0)
+    records.notices_begun(["a.1@leads"], again_ns=2**62)
     assert state(records) == {"a.1@leads": "uncertain"}
     channel = ScriptedChannel("leads")
     async with running(Outbox(records, [channel], patience=QUICK)):
