@@ -8,6 +8,8 @@ from typing import Protocol
 from domain.approvals import CLOSING, Proposal, fault_of_closing
 from domain.entries import ActionKind, BatchEvent, Entry, PersonAction, RecipeApproved
 from domain.errors import RetryLater
+from domain.range_steps import KIND, fault_of_approver
+from domain.signatures import Signature
 from service.collecting import Intake
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,10 @@ class Requests(Protocol):
 
     def proposal(self, id_: str) -> Proposal | None:
         """A proposal, if there is one by that id."""
+        ...
+
+    def signatures_of(self, kind: str, subject: str) -> Sequence[Signature]:
+        """What was signed of one thing, oldest first."""
         ...
 
     def request_done(self, id_: str, error: str | None = None) -> None:
@@ -78,7 +84,11 @@ def _entries(requests: Requests, actions: Sequence[PersonAction]) -> list[Entry]
         if proposal is None:
             requests.request_done(action.id, f"there is no proposal {action.subject!r}")
         elif action.kind is ActionKind.APPROVE_RANGES:
-            entries.append(approval_of(proposal, action))
+            unfit = fault_of_approver(proposal, action.person, requests.signatures_of(KIND, proposal.id))
+            if unfit:
+                requests.request_done(action.id, unfit)
+            else:
+                entries.append(approval_of(proposal, action))
         elif fault:
             requests.request_done(action.id, fault)
         else:

@@ -40,13 +40,18 @@ def do(verbs: Mapping[str, Verb], options: argparse.Namespace) -> int:
         return verbs[options.what](options, configuration, files, records)
 
 
-def acting_person(options: argparse.Namespace, records: SqlRecords) -> Person:
-    """Who acts. Refused without a valid token."""
+def token_of(options: argparse.Namespace) -> str:
+    """The token that the command is given. Refused where it cannot be read."""
     try:
         token = options.token_file.read_text(encoding="utf-8") if options.token_file else os.environ.get(TOKEN, "")
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"the token cannot be read: {error}") from error
-    person = records.person_of(token.strip())
+    return token.strip()
+
+
+def acting_person(options: argparse.Namespace, records: SqlRecords) -> Person:
+    """Who acts. Refused without a valid token."""
+    person = records.person_of(token_of(options))
     if person is None:
         raise Refused(f"nobody has this token: give --token-file or ${TOKEN}; `thermowell token add NAME` makes one")
     return replace(person, origin="cli")

@@ -1,10 +1,12 @@
 """Versions of ranges: list, put a draft forward, compare, approve as a second person, see what would change."""
 
 import argparse
+from collections.abc import Callable
 
-from domain.approvals import CLOSING, Standing
+from domain.approvals import CLOSING, Proposal, Standing
 from domain.entries import ActionKind
 from domain.errors import Refused
+from domain.range_steps import KIND
 from domain.recipe_content import recipe_of
 from domain.recipes import Recipe
 from domain.tags import TagTable
@@ -12,14 +14,15 @@ from domain.time import SECOND_NS, format_time, parse_duration_s
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.database import SqlRecords
-from service.cli.acting import acting_person, add_common, answer_of, do, moment
+from service.cli.acting import acting_person, add_common, answer_of, do, moment, token_of
 from service.clock import make_clock
 from service.config.build import Configuration
 from service.files import Files
-from service.ranges.changing import approve, close, propose
+from service.ranges.changing import Hand, approve, close, propose, review
 from service.ranges.difference import difference
 from service.ranges.impact import Past, impact
 from service.ranges.standing import judging_recipes, standings_of
+from service.signing import Signing, proof_by_token
 
 _MOST_RUNS = 10_000
 
@@ -28,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """List, propose, diff, approve, reject, withdraw, impact."""
     add_common(parser)
     verbs = parser.add_subparsers(
-        dest="what", required=True, metavar="list|propose|diff|approve|reject|withdraw|impact"
+        dest="what", required=True, metavar="list|propose|diff|review|approve|reject|withdraw|impact"
     )
     verbs.add_parser("list", help="what is in force, what comes, what waits")
     proposing = verbs.add_parser("propose", help="put the file's recipe forward")
@@ -36,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     proposing.add_argument("--reason", required=True)
     comparing = verbs.add_parser("diff", help="what differs from the version in force")
     comparing.add_argument("which", metavar="PRODUCT|PROPOSAL")
-    approving = verbs.add_parser("approve", help="put a proposal in force: not by whoever proposed it")
+    reviewing = verbs.add_parser("review", help="sign that you reviewed a proposal: not by whoever proposed it")
+    reviewing.add_argument("proposal")
+    reviewing.add_argument("--reason", required=True)
+    approving = verbs.add_parser("approve", help="put a reviewed proposal in force: by a third person")
     approving.add_argument("proposal")
     approving.add_argument("--reason", required=True)
     approving.add_argument("--valid-from", metavar="TIME", help="ISO 8601, not in the past; default: now")
@@ -52,8 +58,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what is asked; exit 2 where it is refused."""
     closing = {"reject": _close, "withdraw": _close}
-    verbs = {"list": _list, "propose": _propose, "diff": _diff, "approve": _approve, **closing, "impact": _impact}
+    verbs = {
+        "list": _list,
+        "propose": _propose,
+        "diff": _diff,
+        "review": _review,
+        "approve": _approve,
+        **closing,
+        "impact": _impact,
+    }
     return do(verbs, options)
+
+
+def _hand(options: argparse.Namespace, records: SqlRecords, now_ns: Callable[[], int]) -> Hand:
+    """Who acts; the token that they act by is what they prove themselves by at signing."""
+    person, secret = acting_person(options, records), token_of(options)
+    return Hand(Signing(records, proof_by_token(records.person_of), now_ns), person, secret)
 
 
 def _standings(configuration: Configuration, records: SqlRecords) -> list[Standing]:
@@ -76,13 +96,19 @@ def _list(_: argparse.Namespace, configuration: Configuration, __: Files, record
         for later in each.later:
             print(f"{each.product}: v{later.version} from {format_time(later.valid_from_ns)}, by {later.approver}")
         for waits in each.waiting:
-            print(f"{each.product}: v{waits.version} waits for a second person: {waits.id}, by {waits.person}")
+            _tell_waiting(waits, records)
         for closed in each.closed:
             told, at = closed.action, format_time(closed.action.at_ns)
             print(f"{each.product}: v{closed.proposal.version} {closed.state} by {told.person} at {at}: {told.comment}")
         if each.draft_version is not None:
             print(f"{each.product}: the file's v{each.draft_version}: {each.draft}")
     return 0
+
+
+def _tell_waiting(waits: Proposal, records: SqlRecords) -> None:
+    print(f"{waits.product}: v{waits.version} waits for a second person: {waits.id}, by {waits.person}")
+    for one in records.signatures_of(KIND, waits.id):
+        print(f"{waits.product}: v{waits.version} {one.meaning} by {one.printed} at {format_time(one.at_ns)}")
 
 
 def _draft(configuration: Configuration, product: str) -> Recipe:
@@ -99,9 +125,17 @@ def _chosen(configuration: Configuration, records: SqlRecords, which: str) -> Re
 
 
 def _propose(options: argparse.Namespace, configuration: Configuration, _: Files, records: SqlRecords) -> int:
-    person, now_ns = acting_person(options, records), make_clock(configuration.clock).now_ns()
-    made = propose(records, _draft(configuration, options.product), person, options.reason, now_ns)
+    clock = make_clock(configuration.clock)
+    hand = _hand(options, records, clock.now_ns)
+    made = propose(records, _draft(configuration, options.product), hand, options.reason, clock.now_ns())
     print(f"{made.id}: {made.product} v{made.version} waits for a second person")
+    return 0
+
+
+def _review(options: argparse.Namespace, configuration: Configuration, _: Files, records: SqlRecords) -> int:
+    hand = _hand(options, records, make_clock(configuration.clock).now_ns)
+    made = review(records, options.proposal, hand, options.reason)
+    print(f"{made.id}: {made.product} v{made.version} is reviewed by {hand.person.printed}; a third person approves")
     return 0
 
 
@@ -123,8 +157,8 @@ def _diff(options: argparse.Namespace, configuration: Configuration, _: Files, r
 def _approve(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
     clock = make_clock(configuration.clock)
     valid_from_ns = None if options.valid_from is None else moment("--valid-from", options.valid_from)
-    person = acting_person(options, records)
-    action = approve(records, options.proposal, person, options.reason, valid_from_ns, clock.now_ns())
+    hand = _hand(options, records, clock.now_ns)
+    action = approve(records, options.proposal, hand, options.reason, valid_from_ns, clock.now_ns())
     answer = answer_of(files, records, action)
     if answer is not None and answer.state == "refused":
         raise Refused(f"{options.proposal}: {answer.error}")
@@ -136,8 +170,10 @@ def _approve(options: argparse.Namespace, configuration: Configuration, files: F
 
 def _close(options: argparse.Namespace, configuration: Configuration, files: Files, records: SqlRecords) -> int:
     kind = ActionKind.REJECT_RANGES if options.what == "reject" else ActionKind.WITHDRAW_RANGES
-    person, now_ns = acting_person(options, records), make_clock(configuration.clock).now_ns()
-    action = close(records, options.proposal, person, kind, options.reason, now_ns)
+    clock = make_clock(configuration.clock)
+    action = close(
+        records, options.proposal, _hand(options, records, clock.now_ns), kind, options.reason, clock.now_ns()
+    )
     answer = answer_of(files, records, action)
     if answer is not None and answer.state == "refused":
         raise Refused(f"{options.proposal}: {answer.error}")

@@ -14,6 +14,7 @@ from domain.time import SECOND_NS
 from simulators.outlets import Update
 from simulators.servers.mqtt_payloads import Message
 from tests.fake_records import MemoryRecords
+from tests.range_review import review_of
 
 EVENTS_TOPIC = "plant/batches"
 ADA, GRACE = "Ada", "Grace"
@@ -79,20 +80,10 @@ def propose(records: MemoryRecords, recipe: Recipe, version: int, now_ns: int) -
     made = _version(recipe, version)
     content = canonical(made)
     name = f"proposal {version}"
-    records.propose(
-        Proposal(
-            name,
-            now_ns,
-            made.product,
-            version,
-            made.change,
-            studies_of(made),
-            ADA,
-            "of VR-12",
-            content,
-            hash_of(content),
-        )
-    )
+    said = (made.product, version, made.change, studies_of(made), ADA, "of VR-12", content, hash_of(content))
+    proposal = Proposal(name, now_ns, *said)
+    records.propose(proposal)
+    records.sign(review_of(proposal))
 
 
 def _version(recipe: Recipe, version: int) -> Recipe:

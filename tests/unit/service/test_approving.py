@@ -12,6 +12,7 @@ from domain.recipes import Recipe
 from records.requests import Answer
 from service.acting import approval_of, take_requests
 from service.judging import NAME
+from tests.range_review import review_of
 from tests.unit.detectors.approvals import version_of
 from tests.unit.detectors.plant import BATCH, RECIPE, STEP, TT, at, batch, rulebook, texts
 from tests.unit.service.test_judging import Core, _Crash, as_told
@@ -67,9 +68,14 @@ class Plant(Core):
         )
 
 
+def put_forward(plant: Plant, proposal: Proposal) -> None:
+    plant.records.propose(proposal)
+    plant.records.sign(review_of(proposal))
+
+
 def requested() -> Plant:
     plant = Plant()
-    plant.records.propose(proposal_of(RECIPE))
+    put_forward(plant, proposal_of(RECIPE))
     plant.records.request(approve())
     return plant
 
@@ -117,7 +123,7 @@ def test_a_power_cut_between_entry_and_answer_approves_once():
     plant.run(REQUIRED)
 
     assert plant.records.approved_versions() == [again]
-    assert len(plant.records.list_audit(9)) == 2  # proposed, approved
+    assert len(plant.records.list_audit(9)) == 3  # proposed, reviewed, approved
     assert versions(plant) == ["B-17 API-1 v7"]
 
 
@@ -127,7 +133,7 @@ def test_a_crash_at_any_commit_gives_the_same_versions(when, number):
     def story(plant: Plant) -> Plant:
         plant.take_requests()
         plant.start_batch("B-17", 0)
-        plant.records.propose(proposal_of(version_of(8), "p8"))
+        put_forward(plant, proposal_of(version_of(8), "p8"))
         plant.records.request(approve("a8", "p8"))
         plant.take_requests()
         plant.start_batch("B-18", 100)
@@ -165,7 +171,7 @@ def test_detectors_that_start_afresh_still_know_what_was_approved():
 
 def test_a_proposer_who_approves_is_refused_by_the_core_too():
     plant = Plant()
-    plant.records.propose(proposal_of(RECIPE))
+    put_forward(plant, proposal_of(RECIPE))
     plant.records.request(approve(person="ADA"))
     plant.take_requests()
     plant.start_batch("B-17", 0)
@@ -186,7 +192,7 @@ def test_an_approval_of_no_proposal_is_refused_on_the_spot():
 
 def test_content_that_was_changed_on_its_way_judges_nothing():
     plant = Plant()
-    plant.records.propose(replace(proposal_of(RECIPE), content=canonical(version_of(7, dose=RECIPE.phases["charge"]))))
+    put_forward(plant, replace(proposal_of(RECIPE), content=canonical(version_of(7, dose=RECIPE.phases["charge"]))))
     plant.records.request(approve())
     plant.take_requests()
     plant.run(REQUIRED)
@@ -206,7 +212,7 @@ REJECT, WITHDRAW = ActionKind.REJECT_RANGES, ActionKind.WITHDRAW_RANGES
 def test_what_was_closed_cannot_be_approved_whoever_asked_first(kind, person, what):
     """Both requests wait when the core looks: their order in the journal decides."""
     plant = Plant()
-    plant.records.propose(proposal_of(RECIPE))
+    put_forward(plant, proposal_of(RECIPE))
     plant.records.request(close(kind, person))
     plant.records.request(approve())
     taken = plant.take_requests()
@@ -240,7 +246,7 @@ def test_what_is_approved_cannot_be_closed():
 )
 def test_each_deed_is_of_its_person(kind, person, why):
     plant = Plant()
-    plant.records.propose(proposal_of(RECIPE))
+    put_forward(plant, proposal_of(RECIPE))
     plant.records.request(close(kind, person))
 
     assert plant.take_requests() == []
@@ -249,7 +255,7 @@ def test_each_deed_is_of_its_person(kind, person, why):
 
 def test_detectors_that_start_afresh_still_know_what_was_rejected():
     plant = Plant()
-    plant.records.propose(proposal_of(RECIPE))
+    put_forward(plant, proposal_of(RECIPE))
     plant.records.request(close(REJECT, "Grace"))
     plant.take_requests()
     plant.put(batch([(TT, -50, 20.0)]))

@@ -75,11 +75,17 @@ class Site:
     def people(self) -> None:
         self.run('thermowell token add Ada --role "process engineer" > ada.token')
         self.run("thermowell token add Grace --role QA > grace.token")
+        self.run("thermowell token add Ruth --role QA > ruth.token")
         self.run("thermowell token add Otto --role operator > otto.token")
 
     def propose(self) -> str:
         told = self.run('thermowell ranges --token-file ada.token propose API-1 --reason "as validated"')
         return told.partition(":")[0]
+
+    def reviewed(self) -> str:
+        proposal = self.propose()
+        self.run(f"thermowell ranges --token-file ruth.token review {proposal} --reason read")
+        return proposal
 
 
 @pytest.fixture
@@ -97,9 +103,10 @@ def test_the_tutorials_commands_do_what_it_says(site):
         if "propose" in line:
             told[line] = site.run(line)
             proposal = told[line].partition(":")[0]
-        elif "approve" in line:
+        elif "approve" in line or " review " in line:
             told[line] = site.run(line.replace("API-1.v7.PROPOSAL", proposal))
-            site.core()
+            if "approve" in line:
+                site.core()
         else:
             told.setdefault(line, "")
             told[line] += site.run(line)
@@ -107,9 +114,10 @@ def test_the_tutorials_commands_do_what_it_says(site):
     listed = told["thermowell ranges list"].splitlines()
     assert listed[0] == "API-1: NOTHING JUDGES: no version is approved and in force"
     assert listed[1].startswith("API-1: v7 waits for a second person: API-1.v7.")
-    assert listed[2] == "API-1: the file's v7: waits for approval"
-    assert re.match(r"API-1: v7 in force since \S+Z, approved by Grace, change CR-1234", listed[3])
-    assert listed[4] == "API-1: the file's v7: in force"
+    assert listed[2].startswith("API-1: v7 proposed by Ada at ")
+    assert listed[3] == "API-1: the file's v7: waits for approval"
+    assert re.match(r"API-1: v7 in force since \S+Z, approved by Grace, change CR-1234", listed[4])
+    assert listed[5] == "API-1: the file's v7: in force"
     assert "nothing in force -> v7" in told["thermowell ranges diff API-1"]
 
 
@@ -159,9 +167,32 @@ def test_an_approval_is_refused_with_the_reason(site, more, why):
     assert why in site.refused("thermowell ranges " + more.format(proposal))
 
 
-def test_a_changed_file_does_not_judge_and_needs_a_new_version(site):
+@pytest.mark.parametrize(
+    ("who", "verb", "why"),
+    [
+        ("ada", "review", "Ada did it"),
+        ("otto", "review", "Otto has the role 'operator'"),
+        ("grace", "approve", "nobody has reviewed it"),
+    ],
+)
+def test_a_proposal_is_reviewed_by_another_person_before_it_is_approved(site, who, verb, why):
     site.people()
     proposal = site.propose()
+
+    assert why in site.refused(f"thermowell ranges --token-file {who}.token {verb} {proposal} --reason x")
+
+
+def test_who_reviewed_does_not_approve(site):
+    site.people()
+    proposal = site.reviewed()
+
+    told = site.refused(f"thermowell ranges --token-file ruth.token approve {proposal} --reason x")
+    assert "Ruth reviewed it: another person approves" in told
+
+
+def test_a_changed_file_does_not_judge_and_needs_a_new_version(site):
+    site.people()
+    proposal = site.reviewed()
     site.run(f"thermowell ranges --token-file grace.token approve {proposal} --reason checked")
     site.core()
     site.write(REQUIRED.replace("[331.15, 335.15]", "[331.15, 334.15]"))
@@ -174,7 +205,7 @@ def test_a_changed_file_does_not_judge_and_needs_a_new_version(site):
 
 def test_a_version_that_is_valid_later_is_told(site):
     site.people()
-    proposal = site.propose()
+    proposal = site.reviewed()
     line = f"thermowell ranges --token-file grace.token approve {proposal} --reason checked --valid-from 2099-01-01"
     assert "once the service runs" in site.run(line)
     site.core()
@@ -187,13 +218,19 @@ def test_a_version_that_is_valid_later_is_told(site):
 
 def test_the_deeds_are_in_the_audit_trail(site):
     site.people()
-    proposal = site.propose()
+    proposal = site.reviewed()
     site.run(f"thermowell ranges --token-file grace.token approve {proposal} --reason checked")
     site.core()
 
     with SqlRecords.open(site.folder / "data" / "records.db") as records:
-        trail = [(each.entry.person, each.entry.kind, each.role) for each in records.list_audit(2)]
-    assert trail == [("Grace", "approve_ranges", "QA"), ("Ada", "propose_ranges", "process engineer")]
+        trail = [(each.entry.person, each.entry.kind, each.role) for each in records.list_audit(5)]
+    assert trail == [
+        ("Grace", "approve_ranges", "QA"),
+        ("Grace", "sign", "QA"),
+        ("Ruth", "sign", "QA"),
+        ("Ada", "propose_ranges", "process engineer"),
+        ("Ada", "sign", "process engineer"),
+    ]
 
 
 def test_a_draft_does_not_change_what_judges(site, tmp_path):
@@ -272,7 +309,7 @@ def test_what_was_withdrawn_can_be_proposed_again(site):
     assert "another person" in site.refused(f"thermowell ranges --token-file grace.token withdraw {first} --reason x")
     site.run(f"thermowell ranges --token-file ada.token withdraw {first} --reason 'too early'")
     site.core()
-    second = site.propose()
+    second = site.reviewed()
 
     assert second == f"{first}-2"
     site.run(f"thermowell ranges --token-file grace.token approve {second} --reason checked")
