@@ -32,6 +32,7 @@ from api.routes import (
     links,
     live,
     pages,
+    people,
     performance,
     recipes,
     review,
@@ -69,7 +70,7 @@ ROUTES = (
     ),
     audit,
     pages,
-    *(session, doors),
+    *(session, people, doors),
 )
 """Modules with a router; each route has a line in `api.access`."""
 

@@ -1,5 +1,6 @@
 """What every route needs, and how it finds it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -24,6 +25,7 @@ class Context:
     lanes: Lanes = field(default_factory=Lanes)
     rates: Rates = field(default_factory=Rates)
     requests: dict[int, int] = field(default_factory=dict)  # by status
+    listening: Counter[str] = field(default_factory=Counter)  # streams by address
 
     def now_ns(self) -> int:
         """The plant's now."""

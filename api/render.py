@@ -113,8 +113,8 @@ class Pages:
         return self._render("duty.html", {}, told=told, iso=_iso, span=format_duration)
 
     def plain(self, template: str) -> str:
-        """A page that knows nothing beforehand."""
-        return self._render(template, {})
+        """A page that knows nothing beforehand but which roles there are."""
+        return self._render(template, {}, roles=tuple(Role))
 
     def batch_review(self, told: Shape) -> str:
         """What is open of a batch's review, the dispositions, and the signatures."""

@@ -183,6 +183,7 @@ FIGURES: Mapping[str, Figure] = {
     "thermowell_rota_uncovered_seconds": _gauge("Time of the next 14 days that a rota's calendar leaves open", "rota"),
     "thermowell_rota_on_duty": _gauge("People on duty by a rota's calendar; 0: its fallback is told", "rota"),
     # The database of what was decided.
+    "thermowell_account_locked": _gauge("1 while tries that failed have locked an account", "account"),
     "thermowell_database_away": _gauge("1 while what is judged waits because the records cannot be written"),
     "thermowell_database_transaction_seconds": _histogram("How long the judge's transactions took", _MILLISECONDS),
     # Mirrors.

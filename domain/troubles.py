@@ -266,6 +266,21 @@ TROUBLES: tuple[Trouble, ...] = (
     ),
     Trouble(
         _alarm(
+            "account locked",
+            "service.account.locked",
+            Priority.MEDIUM,
+            60,
+            "Somebody has forgotten a password, or somebody else guesses it.",
+            "Nobody can sign in by that name for a while; who is signed in goes on.",
+            "Ask that person; look at the audit trail for the address. `thermowell people unlock` ends it.",
+        ),
+        "thermowell_account_locked",
+        on=1,
+        off=0,
+        text="{subject}: locked after too many wrong passwords.",
+    ),
+    Trouble(
+        _alarm(
             "cannot tell",
             "service.outbox.stuck",
             Priority.HIGH,

@@ -241,6 +241,10 @@ class SqlPeople:
                 for row in accounts.account_rows(connection)
             ]
 
+    def locked(self) -> Sequence[str]:
+        """The names of the accounts that tries have locked now."""
+        return [account.name for account in self.accounts() if account.state is State.LOCKED]
+
     def add(self, name: str, full_name: str, role: str, by: Person, why: str) -> str:
         """Make an account; return the secret of a link by which they choose a password, empty for a service."""
         deed = Deed(by, self._wall_ns(), why)

@@ -13,6 +13,7 @@ from service.config.build import Configuration
 from service.files import Files
 from service.judging import NAME as JUDGING
 from service.judging import Effects, Followed, Judge
+from service.locked import LockedLook
 from service.measuring import Measuring
 from service.parts import Bell, Parts
 from service.tellers import directory_of, pictures_of, readers_of
@@ -51,6 +52,7 @@ class Judging:
     waiting: OutboxLook
     told: ToldTally
     report: WeeklyReport | None
+    locked: LockedLook
     rotas: Rotas
     hand_over: HandOver
     shown: Callable[[], list[Work]]  # what brings the displays elsewhere up to date
@@ -61,13 +63,22 @@ class Judging:
         yield from self.told.figures()
         yield from self.outbox.figures()
         yield from self.waiting.figures()
+        yield from self.locked.figures()
         yield from self.rotas.figures()
 
     def works(self) -> list[Work]:
         """Its tasks; when one fails, the process ends."""
         report = [] if self.report is None else [self.report.run()]
         duty = [self.rotas.run(), self.hand_over.run()] if self.rotas else []
-        return [self.judge.run(), self.outbox.run(), self.waiting.run(), *self.shown(), *report, *duty]
+        return [
+            self.judge.run(),
+            self.outbox.run(),
+            self.waiting.run(),
+            self.locked.run(),
+            *self.shown(),
+            *report,
+            *duty,
+        ]
 
 
 def judging_on(ground: Ground) -> Judging:
@@ -117,7 +128,18 @@ def judging_on(ground: Ground) -> Judging:
     def shown() -> list[Work]:
         return [show_for_ever(each, records.alarms) for each in parts.displays()]
 
-    return Judging(judge, bank, outbox, waiting, told, _report(ground, outbox), rotas, hand_over, shown)
+    return Judging(
+        judge,
+        bank,
+        outbox,
+        waiting,
+        told,
+        _report(ground, outbox),
+        LockedLook(records.people.locked),
+        rotas,
+        hand_over,
+        shown,
+    )
 
 
 def _report(ground: Ground, outbox: Outbox) -> WeeklyReport | None:

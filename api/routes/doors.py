@@ -30,3 +30,15 @@ async def login(request: Request) -> Response:
 async def set_up(request: Request) -> Response:
     """Choose a password by a one-time link, whose secret the browser keeps to itself."""
     return _page(request, "set-up.html")
+
+
+@router.get("/account")
+async def account(request: Request) -> Response:
+    """One's own password and sessions."""
+    return _page(request, "account.html")
+
+
+@router.get("/people")
+async def people(request: Request) -> Response:
+    """Accounts, their roles, and the sessions that run."""
+    return _page(request, "people.html")

@@ -6,10 +6,13 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from api.auth import door_of
 from api.context import Context, Here
 from api.frames import TagFilter
+from api.limits import too_many
 from api.problems import Problem, bad
 from api.stream import MOST_CLIENTS
 from domain.entries import Position
@@ -17,11 +20,14 @@ from domain.entries import Position
 router = APIRouter(prefix="/v1", tags=["live"])
 
 MOST_TAGS = 1_000
+MOST_OF_ONE = 100
+"""Streams of one address: half of all, so that others are heard. A browser has one, however many pages it shows."""
 
 
 @router.get("/stream")
 async def stream(
     here: Here,
+    request: Request,
     tags: Annotated[str | None, Query(description="names, separated by commas; without it: all tags")] = None,
     after: Annotated[int | None, Query(ge=0, description="go on after this position, like Last-Event-ID")] = None,
     last_event_id: Annotated[str | None, Header(description="the position a client has heard up to")] = None,
@@ -33,6 +39,9 @@ async def stream(
     client did not hear.
     """
     feed = here.deps.feed
+    address = door_of(request).address
+    if here.listening[address] >= MOST_OF_ONE:
+        raise too_many(f"{MOST_OF_ONE} streams go to {address or 'one address'} already", 10)
     if feed.clients >= MOST_CLIENTS:
         detail = f"{feed.clients} clients listen already"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
@@ -43,7 +52,7 @@ async def stream(
             raise bad("Last-Event-ID", f"{last_event_id!r} is no position")
         heard = int(last_event_id)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    body = _listen(here, chosen, None if heard is None else Position(heard))
+    body = _listen(here, address, chosen, None if heard is None else Position(heard))
     return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
@@ -56,9 +65,10 @@ async def _chosen(here: Context, tags: str | None) -> TagFilter:
     return frozenset([int((await here.tag(name)).id) for name in names])
 
 
-async def _listen(here: Context, chosen: TagFilter, heard: Position | None) -> AsyncIterator[bytes]:
+async def _listen(here: Context, address: str, chosen: TagFilter, heard: Position | None) -> AsyncIterator[bytes]:
     feed = here.deps.feed
     client = feed.subscribe(chosen)
+    here.listening[address] += 1
     through = feed.position
     try:
         yield b"retry: 1000\n\n"
@@ -70,3 +80,6 @@ async def _listen(here: Context, chosen: TagFilter, heard: Position | None) -> A
             yield chunk
     finally:
         feed.unsubscribe(client)
+        here.listening[address] -= 1
+        if not here.listening[address]:
+            del here.listening[address]

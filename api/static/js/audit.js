@@ -4,15 +4,13 @@ import "./head.js";
 import { Refusal } from "./ask.js";
 import { element } from "./format.js";
 import { root } from "./here.js";
-import { forget, keep, token } from "./token.js";
+import { signedIn } from "./session.js";
 
 const form = document.getElementById("audit-form");
 const rows = document.getElementById("audit-rows");
 const empty = document.getElementById("audit-empty");
 const fault = document.getElementById("audit-fault");
 const more = document.getElementById("audit-more");
-const secret = document.getElementById("audit-token");
-const secretField = document.getElementById("audit-token-field");
 let next = null;
 
 function question() {
@@ -21,22 +19,12 @@ function question() {
   return asked;
 }
 
-async function fetched(path, asked) {
-  if (secret.value.trim()) keep(secret.value.trim());
-  const known = token();
-  const headers = known ? { Authorization: `Bearer ${known}` } : {};
-  const response = await fetch(`${root}${path}?${asked}`, { headers, signal: AbortSignal.timeout(60000) });
-  if (response.ok) {
-    secret.value = "";
-    secretField.hidden = Boolean(known);
-    return response;
-  }
-  if (response.status === 401) {
-    forget();
-    secretField.hidden = false;
-  }
-  const problem = await response.json().catch(() => ({}));
-  throw new Refusal(response.status, problem);
+function fetched(path, asked) {
+  return signedIn(async () => {
+    const response = await fetch(`${root}${path}?${asked}`, { signal: AbortSignal.timeout(60000) });
+    if (response.ok) return response;
+    throw new Refusal(response.status, await response.json().catch(() => ({})));
+  });
 }
 
 function cell(label, ...children) {
@@ -98,5 +86,4 @@ form.addEventListener("submit", (event) => {
 });
 more.addEventListener("click", () => show(false));
 for (const button of form.querySelectorAll("[data-export]")) button.addEventListener("click", () => save(button.dataset.export));
-secretField.hidden = token() !== null;
 show(true);

@@ -27,13 +27,13 @@ async function renew() {
   show();
 }
 
-// Writes as the person who is signed in; asks for the login where it is missing or has lapsed, and then goes on.
-export async function send(path, body, method = "POST") {
+// Does something as the person who is signed in; asks for the login where it is missing or has lapsed, and then goes on.
+export async function signedIn(work) {
   let isRenewed = false;
   for (;;) {
     const { csrf } = await session();
     try {
-      const told = await post(path, body, { csrf, method });
+      const told = await work(csrf);
       usedAt = Date.now();
       return told;
     } catch (error) {
@@ -47,6 +47,11 @@ export async function send(path, body, method = "POST") {
       }
     }
   }
+}
+
+// Writes as the person who is signed in.
+export function send(path, body, method = "POST") {
+  return signedIn((csrf) => post(path, body, { csrf, method }));
 }
 
 // Opens the login over the page; true once somebody is signed in, false where they would rather not.
@@ -145,7 +150,7 @@ function show() {
     place.replaceChildren(press("Sign in", () => signIn(), "Look on without; actions bear a name"));
     return;
   }
-  const account = part("span", { title: person.role }, person.full_name || person.name);
+  const account = part("a", { href: `${root}/account`, title: `${person.role}: password and sessions` }, person.full_name || person.name);
   const out = press("Sign out", signOut, "The display goes on");
   const locked = press("actions locked", () => signIn("Nobody has used this page for a while. The display goes on; actions ask for the password."), "Give the password again");
   place.replaceChildren(account, ...(known.locked ? [locked] : []), out);
