@@ -43,11 +43,10 @@ class Kept:
 
     def standing(self) -> Standing:
         """What is known of it; nothing, where that was lost."""
-        text = _read(self.folder / f"{self.name}.json")
         try:
-            told = json.loads(text or "{}")
+            told = json.loads(_read(self.folder / f"{self.name}.json") or "{}")
             known = {name: told[name] for name in asdict(Standing()) if name in told}
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, Refused):
             return Standing()
         return replace(Standing(), **known)
 

@@ -124,7 +124,7 @@ class Plant:
         return {notice.id: state for notice, state in self.records.notices(1000)}
 
 
-QUICK = Patience(first_s=0.2, deadline_s=3, poll_s=0.05)
+QUICK = Patience(first_s=0.2, deadline_s=2, poll_s=0.2)
 
 
 def telling(plant: Plant) -> AbstractAsyncContextManager[Outbox]:
