@@ -101,7 +101,7 @@ class Circumstances:
 
     def _matching(self, suppression: Suppression, state: _Unit) -> str:
         if state.equipment and state.equipment in suppression.equipment:
-            return state.equipment
+            return f"in state {state.equipment}"
         if state.phase and state.phase in suppression.phases:
             return f"in {state.phase}"
         after_ns = suppression.idle_after_ns

@@ -16,6 +16,7 @@ from api.times import TimeForm
 from domain.alarms import AlarmFacts, Transition
 from domain.entries import ActionKind, PersonAction
 from domain.ports import Person
+from domain.rationalisation import class_of, may_shelve
 from domain.time import format_time
 
 APPLIED_WITHIN_S = 2.0
@@ -76,7 +77,7 @@ class Answered:
 async def act(here: Context, alarms: Sequence[str], deed: Deed) -> list[Answered]:
     """Do something to some alarms; the answers are in their order, and none of them depends on another."""
     found, before = await here.lanes.light.run(lambda: _as_they_are(here, alarms))
-    answers = {alarm: _at_once(alarm, past, deed) for alarm, past in found.items()}
+    answers = {alarm: _at_once(here, alarm, past, deed) for alarm, past in found.items()}
     answers |= {alarm: _unknown(alarm) for alarm in alarms if alarm not in found}
     asked = {
         alarm: PersonAction(
@@ -140,8 +141,12 @@ def _unknown(alarm: str) -> Answered:
     return Answered(alarm, Outcome.UNKNOWN, f"no alarm has the id {alarm!r}")
 
 
-def _at_once(alarm: str, past: Sequence[Transition], deed: Deed) -> Answered | None:
+def _at_once(here: Context, alarm: str, past: Sequence[Transition], deed: Deed) -> Answered | None:
     """The answer that is clear without the core; None: the core decides."""
+    alarm_class = class_of(here.deps.rulebook, past[0].alarm_class)
+    if deed.kind is ActionKind.SHELVE and not may_shelve(alarm_class, deed.person.role):
+        detail = f"{alarm!r}: alarms of class {alarm_class.name!r} are shelved by {' or '.join(alarm_class.shelve)}"
+        return Answered(alarm, Outcome.REFUSED, detail)
     if not is_so(past[0].facts, deed.kind):
         return None
     return Answered(alarm, Outcome.ALREADY, who_was_first(alarm, deed.kind, past))

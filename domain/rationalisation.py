@@ -6,6 +6,7 @@ referred to; no priority is made of it, because detection and occurrence say not
 
 from collections.abc import Mapping
 
+from domain.roles import role_named
 from domain.rules import AlarmClass, AlarmRule, Priority, Rulebook, Severity
 from domain.time import HOUR_NS, MINUTE_NS
 
@@ -58,6 +59,11 @@ def priority_of(severity: Severity, respond_within_ns: int) -> Priority:
 def class_of(rulebook: Rulebook, name: str) -> AlarmClass:
     """What holds for a class: as configured, or built in; of an unknown one nothing more than for every alarm."""
     return rulebook.classes.get(name) or CLASSES.get(name) or AlarmClass(name)
+
+
+def may_shelve(alarm_class: AlarmClass, role: str) -> bool:
+    """Whether the class leaves its alarms to this role; that the role may shelve at all is asked elsewhere."""
+    return not alarm_class.shelve or role_named(role) in {role_named(each) for each in alarm_class.shelve}
 
 
 def longest_shelf_ns(rulebook: Rulebook, rule: AlarmRule, priority: Priority) -> int:

@@ -51,6 +51,13 @@ def complaints(folder: Path, text: str) -> str:
     return "\n".join(str(each).removeprefix(f"{folder}/") for each in caught.value.complaints)
 
 
+def test_the_example_of_the_page_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "alarms.md").read_text()
+    (rule,) = loaded(tmp_path, page.split("```yaml\n")[1].split("```")[0]).rulebook.tags["R101.TT"].alarms
+
+    assert (rule.priority, rule.dcs_alarm, rule.phases) == (Priority.HIGH, "TIC101.HI", ("dose", "react"))
+
+
 def alarm(folder: Path, written: str) -> AlarmRule:
     text = GOOD.replace(ALARM, "      high: {" + written + "}")
     (rule,) = loaded(folder, text).rulebook.tags["R101.TT"].alarms
