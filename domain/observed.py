@@ -190,20 +190,26 @@ def _figures(
     """Least, most and mean value."""
     plain = lines.plain()
     from_ns, to_ns = lines.from_ns[plain], lines.to_ns[plain]
-    first, last = lines.first[plain], lines.last[plain]
-    start_ns, end_ns = np.maximum(from_ns, window.start_ns), np.minimum(to_ns, window.end_ns)
-    lasts = end_ns > start_ns
-    span = (to_ns - from_ns)[lasts].astype(np.float64)
-    step = (last - first)[lasts]
-    start = first[lasts] + step * ((start_ns - from_ns)[lasts] / span)
-    end = first[lasts] + step * ((end_ns - from_ns)[lasts] / span)
-    seen = np.concatenate((course.value[in_it & course.ok], start, end))
-    if not len(seen):
+    start, end = lines.first[plain], lines.last[plain]
+    if len(from_ns):  # only the first line may begin before the window, and only the last end behind it
+        one, other = (int(from_ns[0]), float(start[0])), (int(from_ns[-1]), float(start[-1]))
+        first_end, last_end = (int(to_ns[0]), float(end[0])), (int(to_ns[-1]), float(end[-1]))
+        from_ns[0], start[0] = _cut(one, first_end, max(one[0], window.start_ns))
+        to_ns[-1], end[-1] = _cut(other, last_end, min(last_end[0], window.end_ns))
+    seen = [each for each in (course.value[in_it & course.ok], start[:1], end[-1:]) if len(each)]
+    if not seen:
         return None, None, None
-    weight = (end_ns - start_ns)[lasts].astype(np.float64)
+    weight = (to_ns - from_ns).astype(np.float64)
     whole = float(weight.sum())
-    mean = float((0.5 * (start + end) * weight).sum() / whole) if whole else None
-    return float(seen.min()), float(seen.max()), mean
+    mean = 0.5 * float(((start + end) * weight).sum()) / whole if whole else None
+    return min(float(each.min()) for each in seen), max(float(each.max()) for each in seen), mean
+
+
+def _cut(one: tuple[int, float], other: tuple[int, float], at_ns: int) -> tuple[int, float]:
+    """A time on a line, and the value there; at its ends exactly theirs."""
+    if at_ns == other[0]:
+        return other
+    return at_ns, one[1] + (other[1] - one[1]) * ((at_ns - one[0]) / max(other[0] - one[0], 1))
 
 
 def _within(lines: _Lines, window: Window, limits: Limits) -> Within:

@@ -14,6 +14,7 @@ from domain.time import format_time
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.database import SqlRecords
+from records.looking import look_at_records
 from service.config.build import Configuration, load
 from service.files import Files
 from service.keeping import address_of
@@ -69,10 +70,13 @@ def parsed_as_of(text: str | None) -> tuple[int | None, int | None]:
 
 @contextmanager
 def _reports(configuration: Configuration) -> Iterator[Reports]:
-    files = Files(configuration.data)
+    files, address = Files(configuration.data), address_of(configuration)
+    seen = look_at_records(address)
+    if seen.format is not None and seen.format < seen.known:
+        raise Refused(f"{address} has format {seen.format}: the service of this release has to run on it first")
     with (
         closing(ReadOnlyJournal(files.journal)) as journal,
-        closing(SqlRecords.as_they_are(address_of(configuration))) as records,
+        closing(SqlRecords.as_they_are(address)) as records,
     ):
         history = HistoryView(files.history, journal)
         history.refresh()
