@@ -165,12 +165,8 @@ function groupHead(key) {
 }
 
 function markChosen() {
-  for (const [id, row] of rows.rows) {
-    row.isChosen = chosen.has(id);
-    row.box.classList.toggle("is-open", id === opened);
-  }
   if (focused === null || !rows.rows.has(focused)) focused = rows.rows.keys().next().value ?? null;
-  for (const [id, row] of rows.rows) row.box.tabIndex = id === focused ? 0 : -1;
+  for (const [id, row] of rows.rows) row.mark(chosen.has(id), id === opened, id === focused);
   showDoing();
 }
 rows.drawn = markChosen;
@@ -392,7 +388,7 @@ for (const name of KEPT.filter((one) => begun.get(one))) {
   filter.elements[name].dataset.wanted = begun.get(name);
 }
 if (begun.get("list") in LISTS || begun.get("list") === "past") shownList = begun.get("list");
-if (matchMedia("(min-width: 70rem)").matches || KEPT.some((name) => begun.get(name))) $("narrowing").open = true;
+if (matchMedia("(min-width: 70rem)").matches) $("narrowing").open = true;
 
 // The horn's settings
 

@@ -4,7 +4,7 @@
 import { clockTime, duration, element, exactTime, localTime } from "./format.js";
 import { shapeOf } from "./shape.js";
 
-const MADE_PER_FRAME = 60;
+const MAKING_PER_FRAME_MS = 8;
 
 export const STATE_WORDS = {
   UNACK: "not acknowledged",
@@ -72,8 +72,14 @@ export class Row {
     this.lasts.classList.toggle("is-overdue", isOverdue);
   }
 
-  set isChosen(isChosen) {
+  // Written only where it changes: a thousand rows are looked at for each key.
+  mark(isChosen, isOpen, hasFocus) {
+    const marks = `${isChosen} ${isOpen} ${hasFocus}`;
+    if (marks === this.marks) return;
+    this.marks = marks;
     this.box.setAttribute("aria-selected", String(isChosen));
+    this.box.classList.toggle("is-open", isOpen);
+    this.box.tabIndex = hasFocus ? 0 : -1;
   }
 }
 
@@ -99,7 +105,7 @@ export class Rows {
 
   draw() {
     this.frame = null;
-    let made = 0;
+    const until = performance.now() + MAKING_PER_FRAME_MS;
     let isWhole = true;
     const boxes = [];
     const ids = new Set();
@@ -111,16 +117,15 @@ export class Rows {
       ids.add(one.id);
       let row = this.rows.get(one.id);
       if (!row) {
-        if (made >= MADE_PER_FRAME) {
+        if (performance.now() > until) {
           isWhole = false;
           continue;
         }
-        made += 1;
         row = new Row(one.id);
         row.box.classList.toggle("is-new", this.known !== null && one.state === "UNACK");
         this.rows.set(one.id, row);
       }
-      row.show(one, this.nowMs);
+      if (row.alarm !== one) row.show(one, this.nowMs);
       boxes.push(row.box);
     }
     for (const [id, row] of this.rows) {
