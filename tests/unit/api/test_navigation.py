@@ -20,7 +20,7 @@ async def test_the_navigation_points_at_nothing_that_is_not_there() -> None:
         codes = [(await client.get(path)).status_code for path in pointed]
 
     assert pointed
-    assert set(codes) == {200}
+    assert set(codes) <= {200, 401}  # some ask who one is
 
 
 @pytest.mark.parametrize(
