@@ -1,0 +1,1 @@
+"""The rules of electronic records, each with the test that shows it."""
