@@ -149,12 +149,11 @@ class Courses:
         """Stretches that were not observed with their causes: gaps that touch them, else quality."""
         gaps = self._gaps_of(tag)
         for start_ns, end_ns in seen.hidden:
-            causes = {
-                f"gap: {each.cause}"
-                for each in gaps
-                if each.start_ns < end_ns and (each.end_ns is None or each.end_ns > start_ns)
-            }
-            yield Hidden(start_ns, end_ns, ", ".join(sorted(causes)) or _QUALITY)
+            near = [each for each in gaps if each.start_ns < end_ns and (each.end_ns is None or each.end_ns > start_ns)]
+            causes = sorted({f"gap: {each.cause}" for each in near})
+            spans = joined([(each.start_ns, end_ns if each.end_ns is None else each.end_ns) for each in near])
+            is_all = len(spans) == 1 and spans[0][0] <= start_ns and spans[0][1] >= end_ns
+            yield Hidden(start_ns, end_ns, ", ".join(causes if is_all else [*causes, _QUALITY]))
 
     def _deviation(self, course: Course, unit: UnitModel, ranges: ParameterRanges, window: Window) -> Course:
         """The parameter less its set point, with a row before and after each step; what is not known proves nothing."""

@@ -57,6 +57,13 @@ def test_a_parameter_without_samples_is_not_in_range(site: Reviewed) -> None:
     assert (held.tag, held.sentence) == ("R101.PT", "Nothing observed of 14,400 s: nothing is proven.")
 
 
+def test_what_no_gap_explains_is_not_put_down_to_one(site: Reviewed) -> None:
+    known, silent = site.reports.report(BATCH).parameters
+
+    assert [each.why for each in known.hidden] == ["gap: disconnect"]
+    assert [each.why for each in silent.hidden] == ["gap: disconnect, Bad quality, or no sample"]
+
+
 def test_the_same_position_and_deed_give_the_same_bytes_whatever_came_later(site: Reviewed) -> None:
     """Electronic records 11: a replay gives the identical output."""
     before = site.reports.report(BATCH)
