@@ -14,7 +14,7 @@ from domain.approvals import Decision, Proposal
 from domain.audit import AuditRecord
 from domain.entries import ActionKind, BatchEvent, EventKind, PersonAction, Position, RecipeApproved, RowPosition
 from domain.errors import Refused
-from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
+from domain.findings import BatchTold, EquipmentState, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink, Kinship
 from domain.ports import Records, RecordsReader, UnitOfWork
 from domain.rules import Priority
@@ -39,6 +39,7 @@ class CoreRecords(Records, RecordsReader, Protocol):
     def cursor_of(self, name: str) -> Position: ...
     def snapshot_of(self, name: str) -> tuple[Position, bytes] | None: ...
     def newest_transitions(self) -> Sequence[Transition]: ...
+    def newest_of_units(self) -> Sequence[PhaseRecord | EquipmentState]: ...
     def open_findings(self) -> Sequence[Finding]: ...
     def waiting_requests(self, limit: int = 100) -> Sequence[PersonAction]: ...
     def request_done(self, id_: str, error: str | None = None) -> None: ...
@@ -131,6 +132,19 @@ def phase(instance: str = "R101/B-1/dose/1", start_ns: int = 100, end_ns: int | 
 def action(id_: str = "a1", **changed: object) -> PersonAction:
     made = PersonAction(id_, 500, "Ann", ActionKind.SHELVE, "R101.TT~high", "valve in repair", 900)
     return replace(made, **changed)  # type: ignore[arg-type]  # the caller names fields
+
+
+def what_units_were_last_told_to_do_is_there_after_a_stop(records: CoreRecords) -> None:
+    earlier, later = phase(start_ns=100, end_ns=200), phase("R101/B-1/react/2", start_ns=200)
+    states = [
+        EquipmentState("R101", state, at, RowPosition(Position(at), 0)) for at, state in ((5, "running"), (9, ""))
+    ]
+    for _ in range(2):  # what is there already stays as it is
+        with records.unit_of_work() as work:
+            work.phases([earlier, later])
+            work.equipment(states)
+
+    assert records.newest_of_units() == [later, states[-1]]
 
 
 def a_unit_of_work_writes_everything_at_once(records: CoreRecords) -> None:
