@@ -1,7 +1,7 @@
 // Accounts for who manages them: made, disabled, unlocked, given a role; each with a reason, which is kept.
 
 import { ask } from "./ask.js";
-import { element, timeElement } from "./format.js";
+import { element, exactTime } from "./format.js";
 import { root } from "./here.js";
 import { send, signedIn } from "./session.js";
 import { sessionRows } from "./sessions.js";
@@ -71,8 +71,8 @@ function row(one) {
     cell("Name", element("strong", {}, one.name)),
     cell("Full name", one.full_name),
     cell("Role", one.role),
-    cell("State", state, ...(one.locked_until_ms ? [" until ", timeElement(one.locked_until_ms, true)] : [])),
-    cell("Since", timeElement(one.created_ms, true)),
+    cell("State", state, ...(one.locked_until_ms ? [" until ", exactTime(one.locked_until_ms)] : [])),
+    cell("Since", exactTime(one.created_ms)),
     cell("", element("div", { class: "form-buttons" }, ...buttons(one))),
   );
 }
