@@ -120,6 +120,11 @@ class AlarmBook:
             self._plan(alarm)
         return transitions
 
+    def state_of(self, id_: str) -> str:
+        """The state that people see of an alarm, in a word; empty where there is none by that id."""
+        alarm = self._alarms.get(id_)
+        return "" if alarm is None else str(alarm.facts.state)
+
     def act(self, action: PersonAction) -> list[Transition]:
         """Do what a person asks. Refused says why not; what is already so is left as it is, and nothing is said."""
         alarm = self._alarms.get(action.subject)

@@ -125,6 +125,7 @@ class Effects:
     transitions: list[Transition] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     actions: list[tuple[PersonAction, str, str | None]] = field(default_factory=list)  # action, what, error
+    changed: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # by action: old state, new state, batch
     decisions: list[Decision] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -391,6 +392,7 @@ class Judge:
         if action.kind in _TOLD_TO_DETECTORS:
             effects.actions.append((action, str(action.kind), None))  # the detectors have taken it
             return
+        old = self._book.state_of(action.subject)
         try:
             transitions = self._book.act(action)
         except Refused as error:
@@ -398,6 +400,8 @@ class Judge:
             return
         effects.transitions += transitions
         effects.actions.append((action, str(action.kind), None))
+        batch = transitions[-1].batch if transitions else ""
+        effects.changed[action.id] = (old, self._book.state_of(action.subject), batch)
 
     def _write(self, position: Position, effects: Effects, now_s: float, *, snapshot: bool = False) -> None:
         snapshot = snapshot or now_s - self._snapshot_s > self._rhythm.snapshot_every_s
@@ -421,7 +425,7 @@ class Judge:
             work.transitions(effects.transitions)
             work.notices(effects.notices)
             for action, what, error in effects.actions:
-                work.audit(action, what)
+                work.audit(action, what, *effects.changed.get(action.id, ()))
                 work.request_done(action.id, error)
             for decision in effects.decisions:
                 work.decided(decision, position)
