@@ -38,7 +38,7 @@ def test_in_a_flood_everything_is_listed_and_told_once_in_few_messages(tmp_path:
     assert (now["flood"]["annunciated"], now["flood"]["end_ns"], now["flood"]["first_out"]) == (200, None, first)
     assert now["by_unit"] == dict.fromkeys(UNITS, 50)
     assert [each["followed"] for each in now["episodes"]] == [49] * len(UNITS)
-    assert now["digest"][0].startswith(f"First: {first}; 49 followed in ")
+    assert now["digest"][0].startswith(f"First: {first}; 49 followed ")
 
     told = [id_ for mail in mails for id_ in ids_in(mail.get_content())]
     assert sorted(told) == sorted(f"{alarm_of(tag)}.1" for tag in TAGS)  # each, and none twice
