@@ -42,7 +42,9 @@ class Mailbox:
 
     @property
     def texts(self) -> list[str]:
-        return [mail.get_content() for mail in self.mails]
+        """The words of each mail. It must not raise: aiosmtpd looks at every attribute for each connection."""
+        bodies = [mail.get_body(("plain",)) for mail in self.mails]
+        return ["" if body is None else body.get_content() for body in bodies]
 
 
 def _nobody(*_: object) -> AuthResult:
