@@ -82,6 +82,8 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /v1/ledger": Permission.LOOK,
     "GET /v1/notices": Permission.LOOK,
     "GET /v1/quarantine": Permission.LOOK,
+    "GET /v1/ranges": Permission.LOOK,
+    "GET /v1/ranges/{proposal}/impact": Permission.LOOK,
     "GET /v1/recipes": Permission.LOOK,
     "GET /v1/samples": Permission.LOOK,
     "GET /v1/stream": Permission.LOOK,
@@ -108,6 +110,11 @@ ACCESS: Mapping[str, Permission | None] = {
     "POST /v1/handover/notes": Permission.COMMENT,
     "POST /v1/handover/taken-over": Permission.TAKE_OVER,
     "POST /v1/holds/{hold}/correct": Permission.CORRECT,
+    "POST /v1/ranges": Permission.PROPOSE_RANGES,
+    "POST /v1/ranges/{proposal}/approve": Permission.APPROVE_RANGES,
+    "POST /v1/ranges/{proposal}/reject": Permission.REVIEW_RANGES,
+    "POST /v1/ranges/{proposal}/review": Permission.REVIEW_RANGES,
+    "POST /v1/ranges/{proposal}/withdraw": Permission.PROPOSE_RANGES,
     "POST /v1/tags/{name:path}/calibrations": Permission.CORRECT,
 }
 """Method and path of each route, and what whoever asks must be allowed to do."""

@@ -15,6 +15,7 @@ from domain.links import Links
 from domain.people import PeopleDesk, SessionRules
 from domain.performance import Episode, Performance, PositionNow, Positions
 from domain.ports import Clock, HistoryReader, JournalReader, Person, RecordsReader, Signer
+from domain.range_desk import RangeDesk
 from domain.recipes import Recipe
 from domain.review import BatchReport, Disposition, ReviewRules
 from domain.review_content import Sealed
@@ -359,6 +360,7 @@ class Dependencies:
     session_rules: SessionRules = field(default_factory=SessionRules)
     front: Front = field(default_factory=Front)
     signing: Signer | None = None
+    ranges: RangeDesk | None = None
     reviews: Reviews | None = None
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 

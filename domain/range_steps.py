@@ -4,14 +4,53 @@ The proposer neither reviews nor approves, and who reviewed does not approve: re
 people's, and neither is the proposer.
 """
 
+import enum
 import json
 from collections.abc import Sequence
 
 from domain.approvals import Proposal, same_person
+from domain.people import Person
+from domain.roles import Permission
 from domain.signatures import Content, Meaning, Signature, canonical, hash_of
 
 KIND = "ranges"
 """What is signed: the subject is the proposal's id."""
+
+
+class RangeStep(enum.StrEnum):
+    """What somebody may do with a proposal that waits."""
+
+    REVIEW = "review"
+    APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
+
+
+NEEDS = {
+    RangeStep.REVIEW: Permission.REVIEW_RANGES,
+    RangeStep.APPROVE: Permission.APPROVE_RANGES,
+    RangeStep.REJECT: Permission.REVIEW_RANGES,
+    RangeStep.WITHDRAW: Permission.PROPOSE_RANGES,
+}
+"""What each step needs; all but a withdrawal are signed, which is a permission of its own."""
+
+
+def steps_for(person: Person, proposal: Proposal, signatures: Sequence[Signature]) -> tuple[RangeStep, ...]:
+    """The steps that somebody could take next with a proposal that waits."""
+    is_own = same_person(person.name, proposal.person)
+    fits = {
+        RangeStep.REVIEW: not is_own
+        and not any(same_person(each, person.name) for each in reviewers(proposal, signatures)),
+        RangeStep.APPROVE: not fault_of_approver(proposal, person.name, signatures),
+        RangeStep.REJECT: not is_own,
+        RangeStep.WITHDRAW: is_own,
+    }
+    return tuple(step for step in RangeStep if fits[step] and may_take(person, step))
+
+
+def may_take(person: Person, step: RangeStep) -> bool:
+    """Whether a person's role and token grant a step."""
+    return person.may(NEEDS[step]) and (step is RangeStep.WITHDRAW or person.may(Permission.SIGN))
 
 
 def content_of(proposal: Proposal) -> Content:

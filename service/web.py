@@ -27,6 +27,7 @@ from service.keeping import journal_there, open_records
 from service.loop_delay import watch_loop
 from service.machine import build_figures, certificate_figures, process_figures
 from service.measuring import Measuring
+from service.ranges.desk import Ranges
 from service.ranges.standing import judging_recipes, standings_of
 from service.review.making import Reports
 from service.roles import WEB
@@ -55,6 +56,7 @@ async def run_web(configuration: Configuration) -> None:
     standing = StandstillWatch(files.run, clock)
     feed = Feed(journal, records, clock, refresh=history.refresh, standstill=standing.look)
     waker = Waker(files.run, "core.sock")
+    signing = Signing(records, proof_by_password(records.people), clock.now_ns)
     started_s, delays = time.time(), Histogram("thermowell_event_loop_delay_seconds", ("web",))
     pair = configuration.http.tls
     renewing = None if pair is None else await usable(pair, stop, time.time)
@@ -95,7 +97,8 @@ async def run_web(configuration: Configuration) -> None:
         reviews=Reports(configuration, records, journal, history),
         reading_open=configuration.http.reading_open,
         session_rules=configuration.http.session_rules,
-        signing=Signing(records, proof_by_password(records.people), clock.now_ns),
+        signing=signing,
+        ranges=Ranges(configuration, records, signing, journal, history),
     )
     started = asyncio.Event()
     app = create_app(dependencies)

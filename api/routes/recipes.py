@@ -1,5 +1,7 @@
 """Versions of ranges: which judges, which will, and what waits for a second person."""
 
+from collections.abc import Mapping, Sequence
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -22,30 +24,41 @@ async def recipe_shapes(here: Context, form: TimeForm) -> list[Shape]:
     """How the ranges of each product stand."""
     now_ns = here.now_ns()
     standings = await here.lanes.light.run(lambda: here.deps.standings(now_ns))
-    return [_standing_shape(each, form) for each in standings]
+    reviewed = await here.lanes.light.run(lambda: _reviewers(here, standings))
+    return [_standing_shape(each, reviewed, form) for each in standings]
 
 
-def _standing_shape(standing: Standing, form: TimeForm) -> Shape:
+def _reviewers(here: Context, standings: Sequence[Standing]) -> dict[str, Sequence[str]]:
+    """Who had reviewed each approved version, by its id."""
+    desk = here.deps.ranges
+    if desk is None:
+        return {}
+    shown = [one for each in standings for one in (each.in_force, *each.later) if one is not None]
+    return {one.id: desk.reviewers(one) for one in shown}
+
+
+def _standing_shape(standing: Standing, reviewed: Mapping[str, Sequence[str]], form: TimeForm) -> Shape:
     judges = standing.in_force
     return {
         "product": standing.product,
         "approval": "required" if standing.required else "off",
         "judges": None if standing.required and judges is None else "version" if standing.required else "file",
-        "in_force": None if judges is None else _version_shape(judges, form),
-        "later": [_version_shape(each, form) for each in standing.later],
+        "in_force": None if judges is None else _version_shape(judges, reviewed, form),
+        "later": [_version_shape(each, reviewed, form) for each in standing.later],
         "waiting": [_proposal_shape(each, form) for each in standing.waiting],
         "closed": [_closed_shape(each, form) for each in standing.closed],
         "file": {"version": standing.draft_version, "state": standing.draft},
     }
 
 
-def _version_shape(entry: RecipeApproved, form: TimeForm) -> Shape:
+def _version_shape(entry: RecipeApproved, reviewed: Mapping[str, Sequence[str]], form: TimeForm) -> Shape:
     return {
         "version": entry.version,
         "change": entry.change,
         "study": entry.study,
         **form.put(valid_from=entry.valid_from_ns, recorded=entry.at_ns),
         "proposed_by": entry.proposer,
+        "reviewed_by": list(reviewed.get(entry.id, ())),
         "approved_by": entry.approver,
         "reason": entry.reason,
         "hash": entry.hash,

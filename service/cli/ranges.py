@@ -20,7 +20,7 @@ from service.config.build import Configuration
 from service.files import Files
 from service.ranges.changing import Hand, approve, close, propose, review
 from service.ranges.difference import difference
-from service.ranges.impact import Past, impact
+from service.ranges.impact import Past, impact, line_of
 from service.ranges.standing import judging_recipes, standings_of
 from service.signing import Signing, proof_by_token
 
@@ -198,6 +198,6 @@ def _impact(options: argparse.Namespace, configuration: Configuration, files: Fi
     print("batch\tphase\ttag\trange\tas judged\tby the proposal")
     lines = list(impact(past, before, after, now_ns))
     for line in lines:
-        print(line)
+        print(line_of(line))
     print(f"{len(runs)} phase runs since {format_time(since_ns)}: {len(lines)} ranges would have said otherwise")
     return 0

@@ -10,7 +10,7 @@ from domain.approvals import CLOSING, Proposal, fault_of, fault_of_closing, stud
 from domain.entries import ActionKind, PersonAction, RecipeApproved
 from domain.errors import Refused
 from domain.ports import Person, Signer
-from domain.range_steps import KIND, content_of, fault_of_approver
+from domain.range_steps import KIND, NEEDS, RangeStep, content_of, fault_of_approver
 from domain.recipe_content import canonical, hash_of
 from domain.recipes import Recipe
 from domain.roles import Permission
@@ -187,7 +187,8 @@ def close(
     to reject.
     """
     person = hand.person
-    _must_change(person, reason, Permission.PROPOSE_RANGES)
+    step = RangeStep.REJECT if kind is ActionKind.REJECT_RANGES else RangeStep.WITHDRAW
+    _must_change(person, reason, NEEDS[step])
     proposal = _proposal(records, proposal_id)
     action = PersonAction(str(uuid.uuid4()), now_ns, person.name, kind, proposal.id, reason.strip())
     fault = fault_of_closing(proposal, action)

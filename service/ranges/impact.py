@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from domain.equipment import UnitModel
 from domain.findings import PhaseRecord
 from domain.ports import HistoryReader, Rows
+from domain.range_desk import Otherwise
 from domain.recipes import ParameterRanges, RangeKind, Recipe
 from domain.status import BAD
 from domain.tags import TagTable
@@ -24,23 +25,9 @@ MOST_ROWS = 2_000_000
 """Rows of one tag in one phase run that are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A range of one phase run that says something else than it said."""
-
-    batch: str
-    phase: str
-    tag: str
-    rule: str  # nor.high
-    before_ns: int  # how long outside
-    after_ns: int
-
-    def __str__(self) -> str:
-        """One line of the table."""
-        return (
-            f"{self.batch or '-'}\t{self.phase}\t{self.tag}\t{self.rule}\t"
-            f"{_words(self.before_ns)}\t{_words(self.after_ns)}"
-        )
+def line_of(one: Otherwise) -> str:
+    """One line of the table."""
+    return f"{one.batch or '-'}\t{one.phase}\t{one.tag}\t{one.rule}\t{_words(one.before_ns)}\t{_words(one.after_ns)}"
 
 
 def _words(duration_ns: int) -> str:
@@ -57,7 +44,7 @@ class Past:
     units: Mapping[str, UnitModel]
 
 
-def impact(past: Past, before: Mapping[str, Recipe], after: Recipe, now_ns: int) -> Iterator[Changed]:
+def impact(past: Past, before: Mapping[str, Recipe], after: Recipe, now_ns: int) -> Iterator[Otherwise]:
     """The ranges that would have said otherwise; `before` by `API-1 v7`, as phase runs name what judged them."""
     for run in past.runs:
         unit = past.units.get(run.unit)
@@ -80,14 +67,14 @@ def _parameters(recipe: Recipe | None, phase: str) -> Mapping[str, ParameterRang
 
 def _changed(
     run: PhaseRecord, tag: str, rows: Rows, old: ParameterRanges | None, new: ParameterRanges | None
-) -> Iterator[Changed]:
+) -> Iterator[Otherwise]:
     good = np.isfinite(rows.value) & (rows.status < np.uint32(BAD))
     time_ns, value = rows.time_ns[good], rows.value[good]
     for kind in RangeKind:
         for side in ("low", "high"):
             was, is_now = (outside_ns(time_ns, value, each, kind, side, run.start_ns) for each in (old, new))
             if (was == 0) != (is_now == 0):
-                yield Changed(run.batch, run.phase, tag, f"{kind}.{side}", was, is_now)
+                yield Otherwise(run.batch, run.phase, tag, f"{kind}.{side}", was, is_now)
 
 
 def outside_ns(
