@@ -50,6 +50,7 @@ ACCESS: Mapping[str, Permission | None] = {
     "POST /v1/one-time/use": EVERYBODY,
     "GET /": Permission.LOOK,
     "GET /performance": Permission.LOOK,
+    "GET /ranges": Permission.LOOK,
     "GET /recipes": Permission.LOOK,
     "GET /audit": Permission.LOOK,  # the form; what it finds comes by `GET /v1/audit`
     "GET /v1/audit": Permission.READ_AUDIT,

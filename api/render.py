@@ -92,6 +92,10 @@ class Pages:
         """Which versions of the ranges judge, and what waits."""
         return self._render("recipes.html", {}, recipes=recipes, iso=_iso)
 
+    def ranges(self, told: Shape) -> str:
+        """Range changes, with the steps of whoever looks."""
+        return self._render("ranges.html", {}, told=told, iso=_iso)
+
     def audit(self) -> str:
         """The audit trail's form."""
         return self._render("audit.html", {}, roles=tuple(Role))

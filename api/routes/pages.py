@@ -16,8 +16,10 @@ from api.review import review_shape
 from api.routes.alarms import alarm_told
 from api.routes.handover import told_now
 from api.routes.performance import performance_shown
+from api.routes.ranges import changes_told, looker
 from api.routes.recipes import recipe_shapes
 from api.routes.review import told as review_told
+from api.shapes import Shape
 from api.times import TimeForm
 
 router = APIRouter(include_in_schema=False)
@@ -42,6 +44,16 @@ async def overview(request: Request) -> Response:
 async def recipes(here: Here, request: Request) -> Response:
     """Which versions of the ranges judge, and what waits."""
     return HTMLResponse(_pages(request).recipes(await recipe_shapes(here, TimeForm.MS)), headers=_UNSTORED)
+
+
+@router.get("/ranges")
+async def ranges(here: Here, request: Request) -> Response:
+    """Range changes: what is proposed, who signed what, and the steps of whoever is signed in."""
+    if here.deps.ranges is None:
+        told: Shape = {"person": None, "changes": [], "drafts": []}
+    else:
+        told = await changes_told(here, await looker(request, here, None), TimeForm.MS)
+    return HTMLResponse(_pages(request).ranges(told), headers=_UNSTORED)
 
 
 @router.get("/audit")
