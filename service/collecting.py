@@ -64,7 +64,10 @@ async def beat(
     sources: Callable[[], Sequence[Source]],
     journal: Intake,
 ) -> None:
-    """Journal a heartbeat of every source each `every_ns` of the clock, so that silence is data."""
+    """Journal a heartbeat of every source each `every_ns` of the clock, so that silence is data.
+
+    A clock that was set back is no reason to be still until it is as late again.
+    """
     due_ns = clock.now_ns()
     while True:
         await clock.sleep_until(due_ns)
@@ -72,4 +75,5 @@ async def beat(
         beats = [source.heartbeat(now_ns) for source in sources()]
         if beats:
             await journal.append(*beats)
-        due_ns = max(due_ns + every_ns, clock.now_ns())
+        now_ns = clock.now_ns()
+        due_ns = min(max(due_ns + every_ns, now_ns), now_ns + every_ns)
