@@ -42,8 +42,8 @@ export async function signedIn(work) {
       if (isForeign && !isRenewed) {
         isRenewed = true; // another tab has signed in meanwhile
         await renew();
-      } else if (error.status !== 401 || error.parameter !== "Authorization" || !(await signIn(error.message))) {
-        throw error;
+      } else if (error.status !== 401 || error.parameter !== "Authorization" || !(await signIn(known?.person ? error.message : ""))) {
+        throw error; // to nobody yet, the problem's words speak of tokens: those are for programs
       }
     }
   }
