@@ -14,6 +14,7 @@ from api.access import admitted
 from api.alarm_list import AlarmList
 from api.context import Context
 from api.dependencies import Dependencies
+from api.document import PROBLEMS
 from api.guard import Guard
 from api.navigation import places_of
 from api.render import STATIC, Pages
@@ -101,6 +102,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
         dependencies=[Depends(admitted)],
+        responses=PROBLEMS,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.context = context

@@ -89,6 +89,8 @@ def _on_problem(request: Request, error: Exception) -> Response:
 
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, Problem):  # of the guard, while the body was read
+        return _on_problem(request, error.__cause__)
     detail = f"{request.method} {request.url.path}: {error.detail}"
     return problem_response(error.status_code, detail, instance=request.url.path, headers=error.headers)
 

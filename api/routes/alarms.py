@@ -13,6 +13,7 @@ from api.acting import Deed, Outcome, act
 from api.alarm_list import AlarmList, summary_shape
 from api.auth import Somebody
 from api.context import Context, Here, SomeEnd, SomeStart, Time, answer
+from api.document import WAITS
 from api.problems import Problem, bad, missing
 from api.shapes import transition_shape
 from api.times import TimeForm, parse_moment
@@ -157,67 +158,67 @@ async def alarm_told(
     return {"alarm": shape, "transitions": transitions, "cut": len(history) > limit, **form.put(now=here.now_ns())}
 
 
-@router.post("/acknowledge")
+@router.post("/acknowledge", responses=WAITS)
 async def acknowledge_many(here: Here, said: SaidOfMany, person: Somebody) -> Response:
     """Acknowledge some alarms with one comment. Each is answered by itself: one that fails holds back no other."""
     return await _many(here, said.ids, Deed(person, ActionKind.ACKNOWLEDGE, said.comment))
 
 
-@router.post("/shelve")
+@router.post("/shelve", responses=WAITS)
 async def shelve_many(here: Here, said: ShelvingOfMany, person: Somebody) -> Response:
     """Shelve some alarms until a time, with one reason. Answers like `acknowledge`."""
     return await _many(here, said.ids, Deed(person, ActionKind.SHELVE, said.comment, _shelf_end(here, said.until)))
 
 
-@router.post("/unshelve")
+@router.post("/unshelve", responses=WAITS)
 async def unshelve_many(here: Here, said: SaidOfMany, person: Somebody) -> Response:
     """Take some alarms off their shelves. Answers like `acknowledge`."""
     return await _many(here, said.ids, Deed(person, ActionKind.UNSHELVE, said.comment))
 
 
-@router.post("/comment")
+@router.post("/comment", responses=WAITS)
 async def comment_many(here: Here, said: SaidOfMany, person: Somebody) -> Response:
     """Add one comment to the records of some alarms. Answers like `acknowledge`."""
     return await _many(here, said.ids, Deed(person, ActionKind.COMMENT, said.comment))
 
 
-@router.post("/out-of-service")
+@router.post("/out-of-service", responses=WAITS)
 async def out_of_service_many(here: Here, said: SaidOfMany, person: Somebody) -> Response:
     """Take some alarms out of service, until somebody puts them back. Answers like `acknowledge`."""
     return await _many(here, said.ids, Deed(person, ActionKind.OUT_OF_SERVICE, said.comment))
 
 
-@router.post("/return-to-service")
+@router.post("/return-to-service", responses=WAITS)
 async def return_to_service_many(here: Here, said: SaidOfMany, person: Somebody) -> Response:
     """Put some alarms back into service. Answers like `acknowledge`."""
     return await _many(here, said.ids, Deed(person, ActionKind.RETURN_TO_SERVICE, said.comment))
 
 
-@router.post("/reset")
+@router.post("/reset", responses=WAITS)
 async def reset_many(here: Here, said: SaidOfMany, person: Somebody) -> Response:
     """Let go some alarms that are latched. Answers like `acknowledge`."""
     return await _many(here, said.ids, Deed(person, ActionKind.RESET, said.comment))
 
 
-@router.post("/{alarm:path}/acknowledge")
+@router.post("/{alarm:path}/acknowledge", responses=WAITS)
 async def acknowledge(here: Here, alarm: str, said: Said, person: Somebody) -> Response:
     """Acknowledge an alarm, with a comment. 200 with the transition, or 202 where the core has not applied it yet."""
     return await answer_one(here, alarm, Deed(person, ActionKind.ACKNOWLEDGE, said.comment))
 
 
-@router.post("/{alarm:path}/shelve")
+@router.post("/{alarm:path}/shelve", responses=WAITS)
 async def shelve(here: Here, alarm: str, said: Shelving, person: Somebody) -> Response:
     """Shelve an alarm until a time, with the reason; the record goes on. Answers like `acknowledge`."""
     return await answer_one(here, alarm, Deed(person, ActionKind.SHELVE, said.comment, _shelf_end(here, said.until)))
 
 
-@router.post("/{alarm:path}/unshelve")
+@router.post("/{alarm:path}/unshelve", responses=WAITS)
 async def unshelve(here: Here, alarm: str, said: Said, person: Somebody) -> Response:
     """Take an alarm off its shelf. Answers like `acknowledge`."""
     return await answer_one(here, alarm, Deed(person, ActionKind.UNSHELVE, said.comment))
 
 
-@router.post("/{alarm:path}/comment")
+@router.post("/{alarm:path}/comment", responses=WAITS)
 async def comment(here: Here, alarm: str, said: Said, person: Somebody) -> Response:
     """Add a comment to an alarm's record. Answers like `acknowledge`."""
     return await answer_one(here, alarm, Deed(person, ActionKind.COMMENT, said.comment))

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api.auth import Somebody
 from api.context import Context, Here, answer
+from api.document import comes_as
 from api.times import parse_moment
 from domain.audit import AuditEntry, AuditQuestion, AuditRecord, as_csv, as_json, row_of
 
@@ -45,7 +46,7 @@ def _question(
 
 
 Asked = Annotated[AuditQuestion, Depends(_question)]
-Before = Annotated[int | None, Query(ge=1, description="the `next` of the page before")]
+Before = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="the `next` of the page before")]
 
 
 @router.get("")
@@ -59,7 +60,7 @@ async def listed(
     return answer({"records": rows, "next": following})
 
 
-@router.get("/export")
+@router.get("/export", response_class=Response, responses=comes_as("application/json", "text/csv"))
 async def exported(
     here: Here,
     asked: Asked,

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from api.auth import Somebody
 from api.batches import batch_shape, event_shape, genealogy_shape
 from api.context import Here, Time, answer
+from api.document import WAITS
 from api.problems import Problem, bad, missing
 from api.times import TimeForm
 from domain.errors import BadMessage
@@ -32,7 +33,11 @@ class Direction(StrEnum):
     FORWARD = "forward"
 
 
-@router.post("/events", openapi_extra={"requestBody": {"content": {"application/json": {}}, "required": True}})
+@router.post(
+    "/events",
+    responses=WAITS,
+    openapi_extra={"requestBody": {"content": {"application/json": {}}, "required": True}},
+)
 async def tell(here: Here, request: Request, person: Somebody) -> Response:
     """Tell an event of a batch, as one JSON object. The same id again is the same event; with other words it is 409.
 

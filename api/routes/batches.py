@@ -143,7 +143,7 @@ class Correction(BaseModel):
     comment: Words = Field(min_length=1)
 
 
-@router.post("/holds/{hold}/correct")
+@router.post("/holds/{hold}/correct", status_code=HTTPStatus.ACCEPTED)
 async def correct(here: Here, hold: str, said: Correction, person: Somebody) -> Response:
     """Record the true start or stop of a hold, with the reason; what was said of it gets new versions, the old stay.
 

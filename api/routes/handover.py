@@ -61,7 +61,7 @@ async def handover(
     return answer(await told_now(here, request, time, earlier))
 
 
-@router.post("/notes")
+@router.post("/notes", status_code=HTTPStatus.CREATED)
 async def note(here: Here, note: Note, person: Somebody) -> Response:
     """Add a note; it stands in the audit trail under its author, and nobody can change it."""
     if note.unit and note.unit not in here.deps.rulebook.units:
@@ -69,7 +69,7 @@ async def note(here: Here, note: Note, person: Somebody) -> Response:
     return await _kept(here, person, NOTE, note.unit, "noted", note.comment)
 
 
-@router.post("/taken-over")
+@router.post("/taken-over", status_code=HTTPStatus.CREATED)
 async def taken_over(here: Here, request: Request, taking: TakingOver, person: Somebody) -> Response:
     """Take the shift over, as it was read; 409 where something has changed since, so that it is read again."""
     told = await told_now(here, request, TimeForm.NS)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.context import Context, Here, answer
+from api.document import comes_as
 from api.exposition import exposition
 from api.seen import Seen
 from domain.figures import Reading
@@ -16,13 +17,17 @@ from domain.figures import Reading
 router = APIRouter(tags=["health"])
 
 
-@router.get("/-/healthy")
+@router.get("/-/healthy", response_class=PlainTextResponse)
 async def healthy() -> Response:
     """200 while this process answers."""
     return PlainTextResponse("healthy\n")
 
 
-@router.get("/-/ready")
+@router.get(
+    "/-/ready",
+    response_class=PlainTextResponse,
+    responses=comes_as("text/plain", status=HTTPStatus.SERVICE_UNAVAILABLE, what="not ready, and why"),
+)
 async def ready(here: Here) -> Response:
     """200 once everything has started and the journal can be followed, else 503 with the reason."""
     is_ready, reason = await here.lanes.light.run(here.deps.ready)
@@ -52,7 +57,7 @@ async def connection(request: Request) -> Response:
     )
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=Response, responses=comes_as("text/plain", "application/openmetrics-text"))
 async def metrics(here: Here, accept: Annotated[str, Header()] = "") -> Response:
     """Figures for Prometheus: this process's own and the core's."""
     told = await here.lanes.light.run(here.deps.figures)

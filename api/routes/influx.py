@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.context import Context, Here
+from api.document import comes_as
 from api.influxql.answering import DEFAULT_CHUNK, PRECISIONS, Form, refusal, written
 from api.influxql.budget import Budget
 from api.influxql.decided import Decided
@@ -28,6 +29,8 @@ from api.problems import Problem
 
 router = APIRouter(prefix="/influx", tags=["influx"])
 
+_REFUSED = comes_as("application/json", status="default", what="refused, as InfluxDB says it: `error`")
+
 _PIECE_BYTES = 256 * 1024
 _PIECE_S = 0.2
 _PRETTY_BYTES = 4 * 1024 * 1024
@@ -36,14 +39,14 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 @router.head("/ping", include_in_schema=False)
-@router.get("/ping", operation_id="influx_ping")
+@router.get("/ping", operation_id="influx_ping", status_code=HTTPStatus.NO_CONTENT)
 async def ping(here: Here) -> Response:
     """Tell that somebody is here, and which version: what clients of InfluxDB ask first."""
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=_headers(here))
 
 
-@router.post("/query", operation_id="influx_query_by_form")
-@router.get("/query", operation_id="influx_query")
+@router.post("/query", operation_id="influx_query_by_form", responses=_REFUSED)
+@router.get("/query", operation_id="influx_query", responses=_REFUSED)
 async def query(here: Here, request: Request) -> Response:
     """Answer `q`, one statement or several: SELECT and SHOW, as docs/influxql.md tells.
 
@@ -226,5 +229,6 @@ def _headers(here: Context) -> dict[str, str]:
 
 
 def _refused(here: Context, status: HTTPStatus, error: str, headers: Mapping[str, str] | None = None) -> Response:
-    told = {**_headers(here), **(headers or {}), "X-Influxdb-Error": error.encode("ascii", "replace").decode()[:500]}
+    line = "".join(each if " " <= each <= "~" else "?" for each in error[:500])  # a header takes no other characters
+    told = {**_headers(here), **(headers or {}), "X-Influxdb-Error": line}
     return Response(refusal(error), status, told, media_type="application/json")

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from api.acting import Deed, who_was_first
 from api.auth import Somebody
 from api.context import Context, Here
+from api.document import WAITS
 from api.problems import Problem, bad, missing
 from api.render import Pages
 from api.routes.alarms import Said, answer_one
@@ -49,7 +50,7 @@ async def show(here: Here, request: Request, token: str) -> Response:
     return HTMLResponse(pages.link(told | {"test": False}, token), headers=_UNSTORED)
 
 
-@router.post("/v1/ack/{token}")
+@router.post("/v1/ack/{token}", responses=WAITS)
 async def acknowledge(here: Here, token: str, said: Seen, person: Somebody) -> Response:
     """Acknowledge what a link showed, with a comment. 409: somebody was first, or it has become worse meanwhile."""
     link = _link(here, token)

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.auth import door_of
 from api.context import Context, Here
+from api.document import comes_as
 from api.frames import TagFilter
 from api.limits import too_many
 from api.problems import Problem, bad
@@ -24,7 +25,7 @@ MOST_OF_ONE = 100
 """Streams of one address: half of all, so that others are heard. A browser has one, however many pages it shows."""
 
 
-@router.get("/stream")
+@router.get("/stream", response_class=Response, responses=comes_as("text/event-stream"))
 async def stream(
     here: Here,
     request: Request,

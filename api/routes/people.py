@@ -65,7 +65,7 @@ def _account_shape(account: Account, form: TimeForm) -> dict[str, object]:
     }
 
 
-@router.post("/people")
+@router.post("/people", status_code=HTTPStatus.CREATED)
 async def add(here: Here, new: NewAccount, person: Somebody) -> Response:
     """Make an account; `link` leads its person to choosing a password, within a day and once."""
 

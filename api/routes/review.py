@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.auth import Somebody
 from api.context import Context, Here, answer
 from api.dependencies import Reviews
+from api.document import comes_as
 from api.problems import Problem, bad, missing
 from api.report_file import MEDIA, Form, report_file
 from api.reviewing import state_of
@@ -50,7 +51,7 @@ async def told(here: Context, batch: str) -> Shape:
         raise missing("batch", str(error)) from None
 
 
-@router.get("/{batch:path}/report.{form}")
+@router.get("/{batch:path}/report.{form}", response_class=Response, responses=comes_as(*MEDIA.values()))
 async def report(
     here: Here,
     batch: str,

@@ -82,7 +82,7 @@ def person_shape(person: Person) -> dict[str, object]:
     return {"name": person.name, "full_name": person.full_name, "role": person.role, "may": permitted}
 
 
-@router.post("/session")
+@router.post("/session", status_code=HTTPStatus.CREATED)
 async def sign_in(here: Here, request: Request, entering: Entering) -> Response:
     """Sign in; 401 where name or password is wrong, 429 after too many tries."""
     door, people, rules = door_of(request), desk(here), here.deps.session_rules
@@ -116,7 +116,7 @@ async def used(person: Somebody) -> Response:
     return answer({"person": person_shape(person)})
 
 
-@router.post("/session/password")
+@router.post("/session/password", status_code=HTTPStatus.CREATED)
 async def change_password(here: Here, request: Request, changing: Changing, person: Somebody) -> Response:
     """Change one's own password; every session of that person ends, and this browser gets a new one."""
     door, people, rules = door_of(request), desk(here), here.deps.session_rules
@@ -141,7 +141,7 @@ async def look_at_link(here: Here, request: Request, looking: Looking) -> Respon
     return answer({"purpose": link.purpose.name.lower(), "name": link.name})
 
 
-@router.post("/one-time/use")
+@router.post("/one-time/use", status_code=HTTPStatus.CREATED)
 async def use_link(here: Here, request: Request, using: Using) -> Response:
     """Use a one-time link: who made an account or chose a password is signed in."""
     door, people, rules = door_of(request), desk(here), here.deps.session_rules

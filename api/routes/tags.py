@@ -88,7 +88,7 @@ def _calibration_shape(action: PersonAction, form: TimeForm) -> Shape:
     }
 
 
-@router.post("/tags/{name:path}/calibrations")
+@router.post("/tags/{name:path}/calibrations", status_code=HTTPStatus.ACCEPTED)
 async def calibrated(here: Here, name: str, said: Calibration, person: Somebody) -> Response:
     """Record a calibration. After one that failed, a finding names the batches since the last good one.
 
