@@ -27,6 +27,8 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /influx/query": Permission.LOOK,
     "POST /influx/query": Permission.LOOK,
     "GET /login": EVERYBODY,
+    "GET /login/oidc": EVERYBODY,
+    "POST /v1/session/oidc": EVERYBODY,
     "GET /set-up": EVERYBODY,
     "GET /v1/session": EVERYBODY,
     "POST /v1/session": EVERYBODY,

@@ -35,6 +35,7 @@ from api.routes import (
     pages,
     people,
     performance,
+    provider,
     ranges,
     recipes,
     review,
@@ -73,7 +74,7 @@ ROUTES = (
     ),
     audit,
     pages,
-    *(session, people, doors),
+    *(session, provider, people, doors),
 )
 """Modules with a router; each route has a line in `api.access`."""
 

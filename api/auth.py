@@ -17,7 +17,7 @@ from api.cookies import CSRF_HEADER, has_csrf, session_secret
 from api.limits import too_many
 from api.problems import Problem
 from api.seen import Seen
-from domain.people import Door, NotLetIn, PeopleDesk, Person, TooSoon, Visit
+from domain.people import NO_PROOF, Door, NotLetIn, PeopleDesk, Person, TooSoon, Visit
 from domain.time import SECOND_NS
 
 _bearer = HTTPBearer(auto_error=False, description="a personal token from `thermowell token add NAME`")
@@ -113,7 +113,13 @@ async def same_person(request: Request, here: Context, person: Person, password:
     Problem 401 for a wrong password and for who has none, 429 after too many tries: they count like those of a login.
     """
     people, door = desk(here), door_of(request)
-    return await looked_at(here, lambda: people.check_password(person.name, password, door))
+
+    def checked() -> Person:
+        if people.is_by_provider(person.name):
+            raise NotLetIn(NO_PROOF.format(person.name))
+        return people.check_password(person.name, password, door)
+
+    return await looked_at(here, checked)
 
 
 async def looked_at(here: Context, call: Callable[[], Answer]) -> Answer:

@@ -25,11 +25,15 @@ def cookie_name(seen: Seen) -> str:
 
 def session_secret(request: Request) -> str:
     """The session's secret that the browser sent; empty where it sent none, or what cannot be one."""
+    return _cookie_named(request, cookie_name(request.scope["seen"]))
+
+
+def _cookie_named(request: Request, name: str) -> str:
     try:
         cookies = SimpleCookie(request.headers.get("cookie", ""))
     except CookieError:
         return ""
-    kept = cookies.get(cookie_name(request.scope["seen"]))
+    kept = cookies.get(name)
     return kept.value if kept is not None and _SECRET.fullmatch(kept.value) else ""
 
 
@@ -57,3 +61,29 @@ def csrf_of(secret: str) -> str:
 def has_csrf(request: Request, secret: str) -> bool:
     """Whether a request carries its session's word."""
     return hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_of(secret).encode())
+
+
+def give_binding(request: Request, response: Response, secret: str) -> None:
+    """Have the browser keep what ties a login at a provider to it, also on the way back from another site."""
+    response.headers.append("Set-Cookie", f"{_binding(request)}={secret}; Max-Age=600{_binding_rules(request)}")
+
+
+def kept_binding(request: Request) -> str:
+    """What ties a login at a provider to this browser; empty where there is nothing."""
+    return _cookie_named(request, _binding(request))
+
+
+def take_binding(request: Request, response: Response) -> None:
+    """Have the browser forget it."""
+    response.headers.append("Set-Cookie", f"{_binding(request)}=; Max-Age=0{_binding_rules(request)}")
+
+
+def _binding(request: Request) -> str:
+    name = cookie_name(request.scope["seen"])
+    return f"{name.replace('__Host-', '__Secure-')}-login"
+
+
+def _binding_rules(request: Request) -> str:
+    seen: Seen = request.scope["seen"]
+    secure = "; Secure" if seen.scheme == "https" else ""
+    return f"; Path={seen.prefix}/login/oidc; HttpOnly; SameSite=Lax{secure}"

@@ -11,6 +11,7 @@ from api.stream import Feed
 from domain.approvals import Standing
 from domain.entries import Quarantined
 from domain.figures import Reading
+from domain.identity import IdentityProvider
 from domain.links import Links
 from domain.people import PeopleDesk, SessionRules
 from domain.performance import Episode, Performance, PositionNow, Positions
@@ -313,13 +314,12 @@ class Dependencies:
     Readers and callables may block and are called from several threads, never from the event loop; `wake_core` and
     `clock` alone are called there, and do not block.
 
-    `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in,
-    for a service behind a proxy that checks it. `reading_open`: whoever reaches the port may look. `people` lets
-    people in by their passwords (None: by tokens alone). `front` says what stands before it. `wake_core`
-    tells the core that a person's request waits. `quarantine` returns the newest
-    refused messages, newest first. `settled` tells of requests of people, by their ids, which the core has
-    answered: why it refused one, empty where it was done. `standings` tells which version of each product's ranges is
-    in force at a time, and what waits;
+    `allowed_hosts` are the names by which a browser may call this service (without port); None lets any name in, for a
+    service behind a proxy that checks it. `reading_open`: whoever reaches the port may look. `people` lets people in
+    by their passwords (None: by tokens alone), `provider` by another system. `front` says what stands before it.
+    `wake_core` tells the core that a person's request waits. `quarantine` returns the newest refused messages, newest
+    first. `settled` tells of requests of people, by their ids, which the core has answered: why it refused one, empty
+    where it was done. `standings` tells which version of each product's ranges is in force at a time, and what waits;
     `set_points` tells the steps of a set point's tag from a time to another, the first of them at the start, as the
     detectors judge by them; `influx_databases` are the names by which InfluxQL may ask for the record: the mirrors'
     buckets beside our own, so that a data source of Grafana is turned from one to the other by its address;
@@ -358,6 +358,7 @@ class Dependencies:
     reading_open: bool = True
     people: PeopleDesk | None = None
     session_rules: SessionRules = field(default_factory=SessionRules)
+    provider: IdentityProvider | None = None
     front: Front = field(default_factory=Front)
     signing: Signer | None = None
     ranges: RangeDesk | None = None

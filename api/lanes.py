@@ -66,6 +66,8 @@ class Lanes:
         self.panels = Lane("InfluxQL", threads=2, waiting=64, limit_s=40)
         # Each hash takes a processor and tens of MiB for a while: a few at once, whoever asks.
         self.passwords = Lane("password", threads=2, waiting=16, limit_s=20)
+        # Whoever signs in by a provider waits for it; nobody else does.
+        self.provider = Lane("identity provider", threads=4, waiting=16, limit_s=20)
         self.reports = Lane("report", threads=1, waiting=6, limit_s=200)  # of batches: seconds each, a PDF longer
         self.exports = asyncio.Semaphore(4)  # each holds its value and status columns until they are sent
 
@@ -75,4 +77,5 @@ class Lanes:
         self.heavy.close()
         self.panels.close()
         self.passwords.close()
+        self.provider.close()
         self.reports.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.errors import Refused
+from domain.identity import Identity
 from domain.roles import Permission, may, must
 from domain.time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
@@ -204,6 +205,13 @@ WITH_A_SESSION = Patience(free=3, lock_at=10)
 """At a desk where somebody is signed in: strangers' tries elsewhere cannot keep them from acting."""
 
 
+NO_PROOF = (
+    "{} signs in by an identity provider, which proves nothing at the moment of signing: a signature takes a password, "
+    "so who signs has an account with one"
+)
+"""Why somebody cannot sign here."""
+
+
 def name_key(name: str) -> str:
     """What two names share that people would take for one."""
     return unicodedata.normalize("NFKC", name).casefold()
@@ -226,6 +234,14 @@ class PeopleDesk(Protocol):
 
     def enter(self, name: str, password: str, door: Door, rules: SessionRules) -> Entered:
         """Begin a session, and end the one that the door had."""
+        ...
+
+    def enter_proven(self, identity: Identity, door: Door, rules: SessionRules) -> Entered:
+        """Begin a session of somebody whom a provider has proven; their account is made the first time."""
+        ...
+
+    def is_by_provider(self, name: str) -> bool:
+        """Whether that person signs in by an identity provider, so that we have no password to ask for."""
         ...
 
     def check_password(self, name: str, password: str, door: Door) -> Person:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from domain.errors import Refused
+from domain.identity import Identity
 from domain.people import (
     WITH_A_SESSION,
     WITH_AN_ADDRESS,
@@ -29,7 +30,7 @@ from domain.people import (
 )
 from domain.roles import Permission, Role
 from domain.time import DAY_NS, HOUR_NS
-from records import accounts, one_time, sessions, tries
+from records import accounts, identities, one_time, sessions, tries
 from records import people as tokens
 from records.accounts import Deed
 from records.engine import Database
@@ -53,6 +54,19 @@ class SqlPeople:
     def enter(self, name: str, password: str, door: Door, rules: SessionRules) -> Entered:
         """Begin a session, and end the one that the door had. NotLetIn, or TooSoon."""
         return self._entered(self.check_password(name, password, door), "signed in", door, rules)
+
+    def enter_proven(self, identity: Identity, door: Door, rules: SessionRules) -> Entered:
+        """Begin a session of somebody whom a provider has proven. NotLetIn says why they have no place here."""
+        with self._database.writing() as connection:
+            outcome = identities.taken_in(connection, identity, door, self._wall_ns())
+        if isinstance(outcome, str):
+            raise NotLetIn(outcome)
+        return self._entered(outcome, f"signed in by {identity.issuer}", door, rules)
+
+    def is_by_provider(self, name: str) -> bool:
+        """Whether that person signs in by an identity provider."""
+        with self._database.reading() as connection:
+            return identities.is_of_provider(connection, name)
 
     def check_password(self, name: str, password: str, door: Door) -> Person:
         """The person whose password that is. NotLetIn, or TooSoon; the answer takes as long for a name that is none."""
@@ -261,6 +275,8 @@ class SqlPeople:
             row = accounts.needed_row(connection, name)
             if row["state"] != State.ACTIVE or row["role"] == Role.SERVICE:
                 raise Refused(f"{row['name']} cannot sign in: {row['state']}, {row['role']}")
+            if identities.is_of_provider(connection, name):
+                raise Refused(f"{row['name']} signs in by the identity provider, and has no password here")
             accounts.note(connection, deed, "account", row["name"], "a link to choose a password was made")
             return one_time.make_link(connection, Purpose.RESET, row["name"], RESET_LASTS_NS, deed)
 

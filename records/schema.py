@@ -10,7 +10,7 @@ from records.tables import about, alembic_version, metadata
 
 log = logging.getLogger(__name__)
 
-FORMAT = 8
+FORMAT = 9
 """The newest migration's number; programs that know less leave the database alone."""
 
 

@@ -252,6 +252,15 @@ accounts = Table(
     Column("changed_ns", BigInteger, nullable=False),
 )
 
+identities = Table(
+    "identities",  # of people who sign in by an identity provider
+    metadata,
+    Column("issuer", portable_text(), primary_key=True),
+    Column("subject", portable_text(), primary_key=True),
+    Column("account", portable_text(), nullable=False, unique=True),  # its key
+    Column("created_ns", BigInteger, nullable=False),
+)
+
 tokens = Table(
     "tokens",
     metadata,

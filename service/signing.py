@@ -7,7 +7,7 @@ from typing import Protocol
 
 from domain.audit import AuditEntry
 from domain.errors import Refused
-from domain.people import Door, PeopleDesk, Person
+from domain.people import NO_PROOF, Door, NotLetIn, PeopleDesk, Person
 from domain.roles import Permission
 from domain.signatures import (
     LONGEST_CONTENT,
@@ -134,6 +134,8 @@ def proof_by_password(people: PeopleDesk) -> Proof:
     """Prove by the password, whose failures count like those of a login; who has none cannot sign here."""
 
     def proven(person: Person, secret: str) -> str:
+        if people.is_by_provider(person.name):
+            raise NotLetIn(NO_PROOF.format(person.name))
         return people.check_password(person.name, secret, Door(person.origin)).printed
 
     return proven

@@ -97,6 +97,7 @@ async def run_web(configuration: Configuration) -> None:
         reviews=Reports(configuration, records, journal, history),
         reading_open=configuration.http.reading_open,
         session_rules=configuration.http.session_rules,
+        provider=None if configuration.openid is None else configuration.openid.provider(),
         signing=signing,
         ranges=Ranges(configuration, records, signing, journal, history),
     )

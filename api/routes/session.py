@@ -63,14 +63,18 @@ class Using(Looking):
 async def session(here: Here, request: Request) -> Response:
     """Who is signed in, what they may do, and the word that their writes carry."""
     visit = await visit_of(request, here)
+    about = {
+        "reading_open": here.deps.reading_open,
+        "provider": None if here.deps.provider is None else here.deps.provider.title,
+    }
     if visit is None:
-        return answer({"person": None, "locked": False, "csrf": None, "reading_open": here.deps.reading_open})
+        return answer({"person": None, "locked": False, "csrf": None, **about})
     return answer(
         {
+            **about,
             "person": person_shape(visit.person),
             "locked": visit.unused_ns >= here.deps.session_rules.idle_ns,
             "csrf": csrf_of(session_secret(request)),
-            "reading_open": here.deps.reading_open,
             "expires_ns": str(visit.session.expires_ns),
         }
     )

@@ -22,6 +22,7 @@ from service.config.checking import validated
 from service.config.displays import check_displays
 from service.config.document import Document, read_document
 from service.config.drift import learn_warnings
+from service.config.login import OpenId, openid_of
 from service.config.model import (
     ClockFile,
     ClockText,
@@ -60,6 +61,7 @@ class Configuration:
     host: str
     port: int
     http: Network
+    openid: OpenId | None  # the provider by which people sign in
     heartbeat_ns: int
     flush_interval_ns: int
     quota_bytes: int | None
@@ -117,6 +119,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     check_sources(document, file, path, complaints)
     models = drafted_models(document, file, path, rulebook, by_name, complaints)
     http = network_of(document, file.http, path, complaints)
+    openid = openid_of(document, file.login.oidc, http.page_url, path, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
     check_displays(document, file, path, complaints)
@@ -139,6 +142,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         host=http.host,
         port=http.port,
         http=http,
+        openid=openid,
         heartbeat_ns=file.heartbeat,
         flush_interval_ns=file.journal.flush_interval,
         quota_bytes=quota,

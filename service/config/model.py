@@ -94,6 +94,7 @@ Bounds = Annotated[Limits, BeforeValidator(_bounds, json_schema_input_type=tuple
 PriorityName = Literal["critical", "high", "medium", "low", "event"]
 AlarmPriorityName = Literal["critical", "high", "medium", "low"]
 RoleName = Literal["operator", "shift_lead", "process_engineer", "qa"]
+LoginRoleName = Literal["viewer", "operator", "shift lead", "process engineer", "QA", "admin"]
 
 
 class Section(BaseModel):
@@ -128,6 +129,34 @@ class Http(Section):
     hsts: Duration = 86_400_000_000_000
     reading: Literal["open", "people"] = "open"  # who may look: whoever reaches the port, or who signs in
     session: SessionText = SessionText()
+
+
+class OidcRolesText(Section):
+    """How the provider's groups become roles."""
+
+    claim: str = Field(default="groups", min_length=1)  # by its name or its path, such as realm_access.roles
+    map: dict[str, LoginRoleName] = Field(min_length=1)  # the first that somebody is in counts
+
+
+class OidcText(Section):
+    """An OpenID provider by which people sign in."""
+
+    issuer: str
+    client_id: str = Field(min_length=1)
+    client_secret_file: str | None = None  # left out: a client without a secret
+    ca_file: str | None = None  # left out: the system's authorities
+    title: str = Field(default="the site's login", min_length=1, max_length=60)
+    scopes: list[str] = ["openid", "profile"]
+    name: str = Field(default="preferred_username", min_length=1)  # the claim that names an account, the first time
+    full_name: str = Field(default="name", min_length=1)  # the claim that a signature would print
+    roles: OidcRolesText
+    fresh: bool = True  # people prove themselves at every login here
+
+
+class LoginText(Section):
+    """How people sign in besides by a password that is kept here."""
+
+    oidc: OidcText | None = None
 
 
 class OpcUa(Section):
@@ -955,6 +984,7 @@ class ConfigFile(Section):
     approval: Literal["off", "required"] = "off"
     heartbeat: Duration = 5_000_000_000
     http: Http = Http()
+    login: LoginText = LoginText()
     journal: JournalText = JournalText()
     records: RecordsText = RecordsText()
     clock: ClockText | ClockFile | None = None

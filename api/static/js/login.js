@@ -17,6 +17,14 @@ const { form, first } = loginForm("", onward);
 place.append(form);
 first.focus();
 
+const FAULTS = {
+  away: "The site's login does not answer now. Who has a password here can sign in with it.",
+  "no-place": "The site's login knows you, and you have no place here: no role, an account that is disabled, or a name that is somebody else's. An administrator can tell which: the audit trail says it.",
+  "not-proven": "That login did not come to its end, or took too long. Sign in again.",
+};
+const fault = new URLSearchParams(location.search).get("fault");
+if (Object.hasOwn(FAULTS, fault ?? "")) form.querySelector(".form-fault").textContent = FAULTS[fault];
+
 const link = location.hash.slice(1);
 if (link) {
   history.replaceState(null, "", location.pathname + location.search);

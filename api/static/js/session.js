@@ -16,7 +16,7 @@ export async function session() {
 }
 
 export function took(told) {
-  known = told;
+  known = { provider: known?.provider, ...told };
   usedAt = Date.now();
   show();
 }
@@ -81,6 +81,7 @@ export function loginForm(name, done, ...more) {
   const fault = part("div", { class: "form-fault", role: "alert" });
   const go = part("button", { type: "submit", class: "press" }, "Sign in");
   const form = part("form", { class: "form" }, nameField, passwordField, fault, part("div", { class: "form-buttons" }, go, ...more));
+  offerProvider(form, fault);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     go.disabled = true;
@@ -97,6 +98,25 @@ export function loginForm(name, done, ...more) {
   });
   const first = name ? password : nameInput;
   return { form, first };
+}
+
+// Offers the site's own login, where there is one. It leaves the page, and comes back to where it was.
+async function offerProvider(form, fault) {
+  const title = (await session().catch(() => null))?.provider;
+  if (!title) return;
+  const other = part("button", { type: "button", class: "press" }, `Sign in by ${title}`);
+  other.addEventListener("click", async () => {
+    other.disabled = true;
+    fault.textContent = "";
+    const wanted = location.pathname === `${root}/login` ? (new URLSearchParams(location.search).get("next") ?? "/") : location.pathname.slice(root.length) + location.search;
+    try {
+      location.assign((await post("/v1/session/oidc", { next: wanted })).url);
+    } catch (error) {
+      fault.textContent = error.message;
+      other.disabled = false;
+    }
+  });
+  form.prepend(part("div", { class: "form-buttons" }, other));
 }
 
 async function askForLogin(why) {

@@ -1,0 +1,75 @@
+"""People as another system knows them: who signs in by an identity provider, and what comes of it here."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from domain.errors import Refused
+from domain.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody whom a provider has proven to be themselves.
+
+    `issuer` and `subject` together are the person for ever; name, printed name and role are what the provider says of
+    them today. `role` None: it gives them none here.
+    """
+
+    issuer: str
+    subject: str
+    name: str
+    full_name: str
+    role: Role | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A login that begins at the provider: where the browser goes, and the secret that it keeps till it comes back."""
+
+    url: str
+    binding: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A login that came back: who it is, where they wanted to go, and the session that the browser had before."""
+
+    identity: Identity
+    onward: str
+    session: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the browser brings back from the provider; empty where it brings nothing."""
+
+    state: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
+    issuer: str = ""
+    error: str = ""
+    binding: str = field(default="", repr=False)
+
+
+class ProviderAway(Refused):
+    """The provider does not answer, or not in a way that can be used now."""
+
+
+class NotProven(Refused):
+    """What came back proves nobody; the message says why, for the log, and holds nothing secret."""
+
+
+class IdentityProvider(Protocol):
+    """Signs people in by another system. Calls block, for as long as the provider takes: never on an event loop."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        ...
+
+    def begin(self, onward: str, session: str) -> Begun:
+        """Begin a login; `onward` is a path of ours. ProviderAway."""
+        ...
+
+    def finish(self, returned: Returned) -> Proven:
+        """End a login, once. NotProven, or ProviderAway."""
+        ...
