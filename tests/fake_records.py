@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from domain.alarms import AlarmState, Notice, Transition
+from domain.alarms import AlarmState, Notice, Sought, Transition
 from domain.approvals import CLOSING, Decision, Proposal
 from domain.audit import AuditEntry, AuditQuestion, AuditRecord
 from domain.entries import (
@@ -40,8 +40,9 @@ from records.outbox import (
 )
 from records.people import ROLES
 from records.ranges import decided_audit, proposed_audit
-from records.requests import Answer
+from records.requests import WAITING, Answer
 from records.signatures import signed_audit
+from tests.fakes import is_sought
 
 
 @dataclass
@@ -120,6 +121,12 @@ class MemoryRecords:
         chosen = [each for each in newest.values() if everything or each.facts.state is not AlarmState.NORMAL]
         return sorted(chosen, key=lambda each: (each.facts.acknowledged, each.priority, -each.at_ns, each.alarm))
 
+    def sought(self, sought: Sought, limit: int, before: str | None = None) -> Sequence[Transition]:
+        found = self.transitions(None, len(self._decided.transitions))
+        if before is not None:
+            found = found[[each.id for each in found].index(before) + 1 :]
+        return [each for each in found if is_sought(sought, each)][:limit]
+
     def transitions(self, alarm: str | None, limit: int, after: str | None = None) -> Sequence[Transition]:
         with self._lock:
             every = list(self._decided.transitions.values())
@@ -185,6 +192,16 @@ class MemoryRecords:
             if held == token and account.revoked_ns is None:
                 return Person(account.name, account.role)
         return None
+
+    def request_all(self, actions: Sequence[PersonAction], by: Person | None = None) -> None:
+        with self._lock:
+            for action in actions:
+                self.request(action, by)
+
+    def settled_requests(self, ids: Sequence[str]) -> Mapping[str, str]:
+        with self._lock:
+            answers = {id_: self._decided.requests[id_][1] for id_ in ids if id_ in self._decided.requests}
+        return {id_: answer.error for id_, answer in answers.items() if answer.state != WAITING}
 
     def request(self, action: PersonAction, by: Person | None = None) -> None:
         with self._lock:

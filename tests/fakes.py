@@ -136,6 +136,20 @@ class HistoryInMemory:
         return [Stretch(tag.id, -(2**62), 2**62) for tag in self._journal.tags()]
 
 
+def is_sought(sought: Sought, one: Transition) -> bool:
+    """Whether a transition is among those that somebody looks for."""
+    return (
+        (sought.start_ns is None or one.at_ns >= sought.start_ns)
+        and (sought.end_ns is None or one.at_ns < sought.end_ns)
+        and sought.unit in ("", one.unit)
+        and sought.batch in ("", one.batch)
+        and sought.person in ("", one.person)
+        and sought.what in ("", one.what)
+        and sought.priority in (None, one.priority)
+        and sought.text.lower() in f"{one.message}\n{one.alarm}\n{one.comment}".lower()
+    )
+
+
 class RecordsInMemory:
     """A `RecordsReader` of what a test put in; `on_request` stands for the core."""
 
@@ -228,18 +242,7 @@ class RecordsInMemory:
         found = self.all_transitions[::-1]
         if before is not None:
             found = found[[one.id for one in found].index(before) + 1 :]
-        return [
-            one
-            for one in found
-            if (sought.start_ns is None or one.at_ns >= sought.start_ns)
-            and (sought.end_ns is None or one.at_ns < sought.end_ns)
-            and sought.unit in ("", one.unit)
-            and sought.batch in ("", one.batch)
-            and sought.person in ("", one.person)
-            and sought.what in ("", one.what)
-            and sought.priority in (None, one.priority)
-            and sought.text.lower() in f"{one.message}\n{one.alarm}\n{one.comment}".lower()
-        ][:limit]
+        return [one for one in found if is_sought(sought, one)][:limit]
 
     def phases_of(self, batch: str, limit: int) -> Sequence[PhaseRecord]:
         found = [phase for phase in self.all_phases.values() if phase.batch == batch]

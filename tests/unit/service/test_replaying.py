@@ -170,6 +170,7 @@ def test_a_version_that_was_changed_in_the_records_differs(tmp_path: Path, capsy
     file = written(tmp_path)
     files = asyncio.run(lived(file))
     connection = connect_writer(str(files.records))
+    connection.execute("DROP TRIGGER findings_no_update")
     connection.execute("UPDATE findings SET onset_ns = onset_ns + 1 WHERE version = 2")
     connection.close()
 
@@ -260,6 +261,7 @@ def test_findings_that_another_program_wrote_are_compared_and_both_programs_are_
     file = written(tmp_path)
     files = asyncio.run(lived(file))
     connection = connect_writer(str(files.records))
+    connection.execute("DROP TRIGGER findings_no_update")
     connection.execute("UPDATE findings SET evidence = json_set(evidence, '$.detector', '0123456789ab')")
     connection.close()
 
