@@ -48,11 +48,14 @@ class Ranges:
     history: HistoryView
 
     def drafts(self, now_ns: int) -> list[tuple[str, int]]:
-        """Products whose file nobody has proposed as it is, each with the file's version."""
+        """Products whose file could be proposed as it is, each with the file's version."""
+        taken = {(each.product, each.version) for each in self.records.approved_versions()}
         return [
             (each.product, each.draft_version)
             for each in standings_of(self.configuration, self.records, now_ns)
-            if each.draft in _TO_PROPOSE and each.draft_version is not None
+            if each.draft in _TO_PROPOSE
+            and each.draft_version is not None
+            and (each.product, each.draft_version) not in taken
         ]
 
     def changes(self, now_ns: int) -> list[RangeChange]:
