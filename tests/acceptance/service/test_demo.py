@@ -59,7 +59,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
     running = Demo(folder)
     try:
-        until(lambda: "sign in" in running.output() or running.process.poll() is not None)
+        until(lambda: "sign in http" in running.output() or running.process.poll() is not None)
         running.started_s = time.monotonic()  # the plant's clock has stood until now
         yield running
     finally:
