@@ -62,13 +62,15 @@ def test_a_page_and_all_that_it_links_to_come_through(request: pytest.FixtureReq
         page = client.get("/")
         links = {piece.split('"')[0] for piece in page.text.replace('src="', 'href="').split('href="')[1:]}
         links = {link for link in links if not link.startswith(("#", "data:"))}
-        answers = {link: client.get(f"https://127.0.0.1:{place.port}{link}").status_code for link in links}
+        answers = {link: client.get(f"https://127.0.0.1:{place.port}{link}") for link in links}
+    turned_away = {link: answer for link, answer in answers.items() if answer.status_code != 200}
 
     assert page.status_code == 200
     assert page.headers["strict-transport-security"] == "max-age=86400"
     assert len(page.headers.get_list("content-security-policy")) == 1
     assert links
-    assert set(answers.values()) == {200}
+    assert {link.rpartition("/")[2] for link in turned_away} == {"people"}  # who asks there has to be known
+    assert {answer.status_code for answer in turned_away.values()} == {401}
 
 
 @BOTH
