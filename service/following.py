@@ -96,7 +96,7 @@ def judging_on(ground: Ground) -> Judging:
         wall_ns=parts.wall_ns,
     )
     hand_over = HandOver(rotas, records, shifts=configuration.rulebook.shifts, wake=outbox.wake, wall_ns=parts.wall_ns)
-    waiting = OutboxLook(records, [channel.name for channel in parts.channels], parts.clock.now_ns)
+    waiting = OutboxLook(records, [channel.name for channel in parts.channels], parts.clock)
     told = ToldTally(records.alarms())
 
     def source_of(name: str) -> str | None:

@@ -10,6 +10,7 @@ from domain.alarms import AlarmState, Transition
 from domain.errors import RetryLater
 from domain.figures import Reading
 from domain.findings import Finding
+from domain.ports import Clock
 from domain.rules import Priority
 
 log = logging.getLogger(__name__)
@@ -71,11 +72,11 @@ class OutboxRecords(Protocol):
 class OutboxLook:
     """Asks the records every few seconds what waits for each channel; while they are away the last answer stands."""
 
-    def __init__(self, records: OutboxRecords, channels: Iterable[str], now_ns: Callable[[], int]) -> None:
-        """`now_ns`: the clock by which notices were made."""
+    def __init__(self, records: OutboxRecords, channels: Iterable[str], clock: Clock) -> None:
+        """`clock`: that by which notices were made. A simulated plant's may be fast; people wait by the wall's."""
         self._records = records
         self._channels = tuple(channels)
-        self._now_ns = now_ns
+        self._clock = clock
         self._waiting: Mapping[str, tuple[int, int]] = {}
 
     async def run(self) -> None:
@@ -89,11 +90,11 @@ class OutboxLook:
 
     def figures(self) -> Iterator[Reading]:
         """How much waits for each configured channel, and for how long."""
-        now_ns = self._now_ns()
+        now_ns = self._clock.now_ns()
         oldest_s = 0.0
         for channel in self._channels:
             count, made_ns = self._waiting.get(channel, (0, now_ns))
-            age_s = max(0.0, (now_ns - made_ns) / 1e9)
+            age_s = max(0.0, (now_ns - made_ns) / 1e9 / self._clock.speed)
             oldest_s = max(oldest_s, age_s)
             yield Reading("thermowell_outbox_waiting", count, (channel,))
             yield Reading("thermowell_outbox_oldest_seconds", age_s, (channel,))
