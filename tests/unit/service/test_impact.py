@@ -10,7 +10,7 @@ from domain.findings import PhaseRecord
 from domain.recipes import Limits, Phase, RangeKind, Recipe
 from domain.tags import TagTable
 from historian.memory import MemoryStore
-from service.ranges.impact import Past, impact, outside_ns
+from service.ranges.impact import Past, impact, line_of, outside_ns
 from tests.unit.detectors.approvals import version_of
 from tests.unit.detectors.plant import (
     BAD,
@@ -75,7 +75,7 @@ TIGHT = version_of(8, dose=Phase("dose", {"TT": ranges((58.0, 61.0), (55.0, 65.0
 def test_a_range_that_would_have_been_left_is_told():
     (line,) = impact(past(history([60, 61.5, 61.5, 60])), {"API-1 v7": RECIPE}, TIGHT, at(HOUR))
 
-    assert str(line) == "B-17\tdose\tR101.TT\tnor.high\tinside\toutside 2 min"
+    assert line_of(line) == "B-17\tdose\tR101.TT\tnor.high\tinside\toutside 2 min"
     assert (line.rule, line.before_ns) == ("nor.high", 0)
     assert line.after_ns == pytest.approx(MINUTE * (1 + 2 / 3), rel=1e-6)
 
