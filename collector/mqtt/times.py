@@ -60,7 +60,7 @@ def read_numbers(raw: NDArray[np.int64] | NDArray[np.float64], ns_per_unit: NDAr
         sure = (raw > 0) & (ns_per_unit > 0) & (raw <= LATEST_NS // np.maximum(ns_per_unit, 1))
         time_ns = np.where(sure, raw * ns_per_unit, 0)
     else:
-        micros = raw * (ns_per_unit // 1000)
+        micros = np.where(np.isfinite(raw), raw, 0) * (ns_per_unit // 1000)  # infinitely many of nothing is no number
         sure = (ns_per_unit >= 1000) & (micros > 0) & (micros < LATEST_NS // 1000) & (micros < _EXACT)
         time_ns = np.where(sure, np.rint(np.where(sure, micros, 0)).astype(np.int64) * 1000, 0)
     return np.where(time_ns >= EARLIEST_NS, time_ns, 0).astype(np.int64)
