@@ -73,7 +73,7 @@ def test_the_lead_sleeps_the_service_is_killed_the_deputy_wakes_and_of_two_who_a
         until(lambda: "deputy" in heard(box))
         until(running.ready)
 
-        link = re.search(r"http://\S+/ack/\S+", box.mails[-1].get_content())
+        link = re.search(r"http://\S+/ack/\S+", box.texts[-1])
         assert link is not None
         for _ in range(5):  # a mail scanner
             with urllib.request.urlopen(link[0], timeout=LIMIT_S) as answer:
