@@ -71,9 +71,9 @@ class FloodGate:
         else:
             self._singles_ns.append(now_ns)
         for notice in letter.notices:
-            said = self._said.pop(_alarm_of(notice), None) or deque(maxlen=CHATTER_ABOVE)
+            said = self._said.pop(notice.alarm, None) or deque(maxlen=CHATTER_ABOVE)
             said.append((now_ns, notice.priority))
-            self._said[_alarm_of(notice)] = said
+            self._said[notice.alarm] = said
         while len(self._said) > _ALARMS_REMEMBERED:
             del self._said[next(iter(self._said))]
 
@@ -83,7 +83,7 @@ class FloodGate:
         chatter: list[Notice] = []
         heard: dict[str, list[Priority]] = {}
         for notice in waiting:
-            alarm = _alarm_of(notice)
+            alarm = notice.alarm
             before = heard.setdefault(alarm, [priority for _, priority in self._said.get(alarm, ())])
             often = len(before) >= CHATTER_ABOVE and notice.priority >= min(before)
             (chatter if often else calm).append(notice)
@@ -135,8 +135,3 @@ def digest_of(notices: Sequence[Notice], reader: Reader = ANYBODY, *, quiet: boo
         return replace(letter_of(notices[0]), held_back=True)
     title, text = digest_words(notices, reader, quiet=quiet)
     return Letter(tuple(notices), title, text, held_back=True)
-
-
-def _alarm_of(notice: Notice) -> str:
-    """The alarm's id, from the transition's (alarm id and number)."""
-    return notice.transition.rpartition(".")[0]

@@ -117,6 +117,11 @@ class Transition:
         return bool(self.dcs_alarm) and (self.dcs_priority is None or self.priority >= self.dcs_priority)
 
 
+def alarm_of(transition: str) -> str:
+    """The alarm's id, from a transition's: its running number stands behind the last dot."""
+    return transition.rpartition(".")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """Which transitions are looked for: start ≤ time < end, and equal in what is not empty; `text` is in the words."""
@@ -146,3 +151,8 @@ class Notice:
     via: str = ""  # the names that it was addressed to before, as "leads > ada"
     kind: str = ""  # empty: what an alarm has to say; "quiet": the same, kept for a digest; "picture": its trend
     unless_acknowledged: bool = False  # it waits for its time, and is dropped when somebody has acknowledged by then
+
+    @property
+    def alarm(self) -> str:
+        """The alarm's id."""
+        return alarm_of(self.transition)

@@ -11,6 +11,7 @@ import hmac
 import json
 from dataclasses import dataclass, field
 
+from domain.alarms import alarm_of
 from domain.errors import Refused
 from domain.time import HOUR_NS, SECOND_NS
 
@@ -34,8 +35,8 @@ class Link:
 
     @property
     def alarm(self) -> str:
-        """The alarm's id, from the transition's (alarm id and number)."""
-        return self.transition.rpartition(".")[0]
+        """The alarm's id."""
+        return alarm_of(self.transition)
 
     @property
     def is_test(self) -> bool:

@@ -127,18 +127,13 @@ def still_needed(records: AddressRecords, waiting: Sequence[WaitingNotice]) -> l
     for each in waiting:
         why = ""
         if each.notice.unless_acknowledged:
-            newest = records.transitions(alarm_of(each.notice), 1)
+            newest = records.transitions(each.notice.alarm, 1)
             why = not_needed(each.notice, newest[0] if newest else None)
         if why:
             records.drop_notices([each.notice.id], why)
         else:
             needed.append(each)
     return needed
-
-
-def alarm_of(notice: Notice) -> str:
-    """The alarm's id, from the transition's (alarm id and number)."""
-    return notice.transition.rpartition(".")[0]
 
 
 class Addressing:

@@ -14,7 +14,6 @@ from domain.time import SECOND_NS
 from records.outbox import Planned
 from service.config.build import Configuration
 from service.tellers import audiences_of
-from service.telling.addressing import alarm_of
 from service.telling.duty import number_of, people_of
 from service.telling.rotas import AHEAD_NS, Duties, Rotas
 
@@ -62,7 +61,7 @@ class ToldNow:
         """The steps that are to come; one whose alarm needs nobody any more is dropped when it is due."""
         planned = self._records.planned_notices(names, _AT_MOST)
         needed = {each.alarm for each in self._records.alarms() if not each.facts.acknowledged} if planned else set()
-        return [each for each in planned if alarm_of(each.notice) in needed]
+        return [each for each in planned if each.notice.alarm in needed]
 
     def _rota(self, duties: Duties, now_ns: int) -> RotaTold:
         rota, on_duty, roster = duties.rota, duties.on_duty(now_ns), duties.roster

@@ -74,7 +74,7 @@ def body_of(notice: Notice, site: str) -> bytes:
         "site": site,
         "id": notice.id,
         "transition": notice.transition,
-        "alarm": notice.transition.rpartition(".")[0],
+        "alarm": notice.alarm,
         "at": format_time(notice.at_ns),
         "priority": notice.priority.name.lower(),
         "title": notice.title,
