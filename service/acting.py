@@ -7,9 +7,9 @@ from typing import Protocol
 
 from domain.approvals import CLOSING, Proposal, fault_of_closing
 from domain.entries import ActionKind, BatchEvent, Entry, PersonAction, RecipeApproved
-from domain.errors import RetryLater
 from domain.range_steps import KIND, fault_of_approver
 from domain.signatures import Signature
+from service.absence import Absence
 from service.collecting import Intake
 
 log = logging.getLogger(__name__)
@@ -42,16 +42,10 @@ class Requests(Protocol):
 async def take_requests(requests: Requests, journal: Intake, woken: asyncio.Event, poll_s: float = 1.0) -> None:
     """Journal each waiting request once; the judge applies and answers it. Woken, or every `poll_s`."""
     journaled: set[str] = set()
-    away = False
+    absence = Absence(log, "requests of people wait")
     while True:
-        try:
+        with absence.outlasted():
             asked, entries = await asyncio.to_thread(_news, requests, journaled)
-        except RetryLater as error:
-            if not away:
-                log.warning("requests of people wait: %s", error)
-            away = True
-        else:
-            away = False
             if entries:
                 await journal.append(*entries)
             journaled = asked

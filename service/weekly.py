@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from domain.alarms import Notice
-from domain.errors import RetryLater
 from domain.rules import Priority
 from records.database import SqlRecords
+from service.absence import Absence
 from service.config.reports import ReportPlan
 from service.measuring import Measuring
 from service.reporting import headline_of, text_of
@@ -39,11 +39,10 @@ class WeeklyReport:
 
     async def run(self) -> None:
         """Look for ever; the records may be away meanwhile."""
+        absence = Absence(log, "the alarm report waits")
         while True:
-            try:
+            with absence.outlasted():
                 await asyncio.to_thread(self.look)
-            except RetryLater as error:
-                log.warning("the alarm report waits: %s", error)
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def look(self) -> None:

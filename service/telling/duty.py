@@ -17,11 +17,11 @@ from alarms.escalation import why_over
 from alarms.rota import OnDuty
 from alarms.routing import Audience
 from domain.alarms import AlarmState, Notice, Transition
-from domain.errors import RetryLater
 from domain.rules import Priority
 from domain.shifts import Shifts
 from domain.time import HOUR_NS, SECOND_NS, format_duration
 from records.outbox import Planned
+from service.absence import Absence
 from service.telling.addressing import Resolution, child_of
 from service.telling.rotas import Duties, Rotas
 
@@ -196,16 +196,10 @@ class HandOver:
 
     async def run(self) -> None:
         """Look for ever."""
-        away = False
+        absence = Absence(log, "hand-overs wait")
         while True:
-            try:
+            with absence.outlasted():
                 await asyncio.to_thread(self.look)
-            except RetryLater as error:
-                if not away:
-                    log.warning("hand-overs wait: %s", error)
-                away = True
-            else:
-                away = False
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def look(self) -> None:

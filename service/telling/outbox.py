@@ -25,6 +25,7 @@ from domain.figures import Reading
 from domain.ports import Channel, Receipt
 from domain.time import SECOND_NS
 from records.outbox import DEAD, PENDING, SENT, UNCERTAIN, NoticeResult, WaitingNotice
+from service.absence import Absence
 from service.telling.addressing import Addressing, AddressRecords, Directory, still_needed
 from service.telling.patience import Patience
 from service.telling.pictures import Pictures
@@ -155,17 +156,11 @@ class Outbox:
 
     async def _serve(self, name: str, woken: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
         """Work whenever something woke it, and at every poll; while the records are away what waits, waits."""
-        away = False
+        absence = Absence(log, f"notices for {name} wait", channel=name)
         while True:
             woken.clear()
-            try:
+            with absence.outlasted():
                 await work()
-            except RetryLater as error:  # the records are away, or were locked for too long
-                if not away:
-                    log.warning("notices for %s wait: %s", name, error, extra={"channel": name})
-                away = True
-            else:
-                away = False
             try:
                 async with asyncio.timeout(self._patience.poll_s):  # `wait_for` may swallow a cancellation
                     await woken.wait()
