@@ -7,24 +7,22 @@ Nothing of it is durable: the text says everything.
 
 import asyncio
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from alarms.wording import ANYBODY, Reader
 from domain.alarms import Notice, Transition
 from domain.errors import ThermowellError
 from domain.ports import Receipt
+from service.telling.apart import Apart
 from service.telling.trends import Trend
 
 log = logging.getLogger(__name__)
 
 _ASKED_FOR = frozenset({"activated", "severity", "unshelved"})
 _MOST_WAITING = 32
-
-Result = TypeVar("Result")
 
 
 class PictureChannel(Protocol):
@@ -69,7 +67,7 @@ class Pictures:
         self._readers = readers or {}
         self._limits = limits
         self._asked: asyncio.Queue[Notice] = asyncio.Queue(_MOST_WAITING)
-        self._hanging: list[threading.Thread] = []
+        self._apart = Apart("picture")
         self.outcomes: Counter[str] = Counter()
         """sent | none (nothing to show) | left out | failed."""
 
@@ -86,19 +84,22 @@ class Pictures:
         """Draw and send for ever."""
         while True:
             notice = await self._asked.get()
-            self._hanging = [each for each in self._hanging if each.is_alive()]
-            if self._hanging:
+            if self._apart.hangs:
                 self.outcomes["left out"] += 1
                 continue
             try:
                 self.outcomes[await self._one(notice)] += 1
-            except (TimeoutError, ThermowellError) as error:
+            except ThermowellError as error:
                 self.outcomes["failed"] += 1
-                log.warning("no picture for %s: %s", notice.channel, error or "it took too long")
+                log.warning("no picture for %s: %s", notice.channel, error)
+            except Exception:
+                # Whatever drawing meets, it is a picture less and nothing more.
+                self.outcomes["failed"] += 1
+                log.exception("a picture failed in an unexpected way")
 
     async def _one(self, notice: Notice) -> str:
         reader = self._readers.get(notice.person, ANYBODY)
-        made = await self._within(self._limits.drawing_s, lambda: self._made(notice, reader))
+        made = await self._apart.call(lambda: self._made(notice, reader), self._limits.drawing_s)
         if made is None:
             return "none"
         trend, png = made
@@ -111,7 +112,7 @@ class Pictures:
         )
         about = replace(notice, title=reader.says("picture title", title=notice.title), text=words, kind="picture")
         channel = self._channels[notice.channel]
-        await self._within(self._limits.sending_s, lambda: channel.send_picture(about, png))
+        await self._apart.call(lambda: channel.send_picture(about, png), self._limits.sending_s)
         return "sent"
 
     def _made(self, notice: Notice, reader: Reader) -> tuple[Trend, bytes] | None:
@@ -120,46 +121,3 @@ class Pictures:
             return None
         trend = self._read(said)
         return None if trend is None else (trend, self._draw(trend, reader))
-
-    async def _within(self, limit_s: float, call: Callable[[], Result]) -> Result:
-        """Call on a thread of its own; TimeoutError when it takes longer, and then nothing is drawn until it ends."""
-        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        thread = threading.Thread(target=_call, args=(call, answer), name="picture", daemon=True)
-        thread.start()
-        try:
-            async with asyncio.timeout(limit_s):
-                return await answer
-        except TimeoutError:
-            self._hanging.append(thread)
-            raise
-
-
-def _call(call: Callable[[], Result], answer: "asyncio.Future[Result]") -> None:
-    """Call, and hand over to the event loop what came of it."""
-    loop = answer.get_loop()
-    try:
-        result = call()
-    except Exception as error:
-        # The root of this thread. Whatever drawing meets, it is a picture less and nothing more.
-        failed = error if isinstance(error, ThermowellError) else NoPicture(type(error).__name__)
-        if not isinstance(error, ThermowellError):
-            log.exception("a picture failed in an unexpected way")
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_fail, answer, failed)
-        return
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(_settle, answer, result)
-
-
-class NoPicture(ThermowellError):
-    """A picture could not be made, for a reason that nobody thought of."""
-
-
-def _settle(answer: "asyncio.Future[Result]", result: Result) -> None:
-    if not answer.done():  # else nobody waits any more
-        answer.set_result(result)
-
-
-def _fail(answer: "asyncio.Future[Result]", error: ThermowellError) -> None:
-    if not answer.done():
-        answer.set_exception(error)

@@ -1,12 +1,11 @@
-"""One attempt to send: on a thread of its own, with a time limit, whatever the channel does."""
+"""One attempt to send: with a time limit, whatever the channel does."""
 
-import asyncio
 import logging
-import threading
 
 from domain.alarms import Notice
 from domain.errors import MayHaveArrived, Refused, RetryLater
 from domain.ports import Channel, Receipt
+from service.telling.apart import Apart, TookTooLong
 
 log = logging.getLogger(__name__)
 
@@ -20,46 +19,25 @@ class Sender:
     def __init__(self, channel: Channel, deadline_s: float) -> None:
         self._channel = channel
         self._deadline_s = deadline_s
-        self._last: threading.Thread | None = None
+        self._apart = Apart(f"send-{channel.name}")
 
     @property
     def hangs(self) -> bool:
         """Whether an attempt that was given up still runs."""
-        return self._last is not None and self._last.is_alive()
+        return self._apart.hangs
 
     async def send(self, notice: Notice) -> Came:
-        """Send, so that the loop goes on and the process can end although the channel hangs."""
-        answer: asyncio.Future[Came] = asyncio.get_running_loop().create_future()
+        """Send; what the channel did is the answer, whatever it was."""
         name = self._channel.name
-        self._last = threading.Thread(
-            target=_send, args=(self._channel, notice, answer), name=f"send-{name}", daemon=True
-        )
-        self._last.start()
         try:
-            async with asyncio.timeout(self._deadline_s):
-                return await answer
-        except TimeoutError:
+            return await self._apart.call(lambda: self._channel.send(notice), self._deadline_s)
+        except (RetryLater, Refused) as error:
+            return error
+        except TookTooLong as error:
             message = "channel %s has been sending for %g s; it gets nothing more until it is done"
             log.warning(message, name, self._deadline_s, extra={"channel": name})
-            return MayHaveArrived(f"no answer within {self._deadline_s:g} s")
-
-
-def _send(channel: Channel, notice: Notice, answer: "asyncio.Future[Came]") -> None:
-    """Send, and hand over to the event loop what came of it."""
-    came: Came
-    try:
-        came = channel.send(notice)
-    except (RetryLater, Refused) as error:
-        came = error
-    except Exception as error:
-        # The root of this thread. A fault in a channel is no reason to lose the message, nor to repeat it in silence.
-        log.exception("channel %s failed in an unexpected way", channel.name)
-        came = MayHaveArrived(f"the channel failed: {type(error).__name__}")
-    loop = answer.get_loop()
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(_settle, answer, came)
-
-
-def _settle(answer: "asyncio.Future[Came]", came: Came) -> None:
-    if not answer.done():  # else nobody waits any more
-        answer.set_result(came)
+            return MayHaveArrived(str(error))
+        except Exception as error:
+            # A fault in a channel is no reason to lose the message, nor to repeat it in silence.
+            log.exception("channel %s failed in an unexpected way", name)
+            return MayHaveArrived(f"the channel failed: {type(error).__name__}")
