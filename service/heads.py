@@ -18,6 +18,7 @@ import orjson
 from domain.errors import RetryLater, ThermowellError
 from domain.figures import Reading
 from domain.time import format_time, parse_time_ns
+from historian.durable import sync_folder
 from records.audit import AuditHead, KeptHead
 from service.config.build import Configuration
 from service.deadman import UrlSink
@@ -26,6 +27,7 @@ from service.files import Files
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 2.0
+_LAST_BYTES = 4_096  # some ten heads
 
 
 class Place(Protocol):
@@ -57,9 +59,11 @@ class HeadFile:
         return str(self.path)
 
     def newest(self) -> KeptHead | None:
-        """The last whole line's."""
+        """The last whole line's; it is looked for from the end, for the file only grows."""
         try:
-            heads = read_heads(self.path)
+            with self.path.open("rb") as file:
+                file.seek(-min(_LAST_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)
+                heads = heads_in(file.read()) or read_heads(self.path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -76,7 +80,7 @@ class HeadFile:
                 file.flush()
                 os.fsync(file.fileno())
             if is_new:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
         except OSError as error:
             raise RetryLater(f"{self.path}: {error.strerror}") from error
 
@@ -108,14 +112,6 @@ class HeadUrl:
         self._sent = head_in(line)
 
 
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
 def head_in(line: bytes) -> KeptHead | None:
     """The head that a line tells; None for a torn one."""
     try:
@@ -125,9 +121,14 @@ def head_in(line: bytes) -> KeptHead | None:
         return None
 
 
+def heads_in(lines: bytes) -> list[KeptHead]:
+    """Every head of some lines, in the order of writing; a line that was torn is left out."""
+    return [head for line in lines.splitlines() if (head := head_in(line)) is not None]
+
+
 def read_heads(path: Path) -> list[KeptHead]:
-    """Every head of a file, in the order of writing; a line that a crash tore is left out. OSError."""
-    return [head for line in path.read_bytes().splitlines() if (head := head_in(line)) is not None]
+    """Every head of a file. OSError."""
+    return heads_in(path.read_bytes())
 
 
 class AuditRecords(Protocol):

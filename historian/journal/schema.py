@@ -14,7 +14,6 @@
 bytes as the samples themselves.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from domain.errors import DamagedFile, NewerFormat, RetryLater
+from historian.durable import sync_folder
 
 FORMAT = 3
 APPLICATION_ID = 0x7457_6A31  # "tWj1"
@@ -187,11 +187,7 @@ def make_folder(folder: Path) -> None:
     missing = [level for level in (folder, *folder.parents) if not level.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for made in missing:
-        above = os.open(made.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
+        sync_folder(made.parent)
 
 
 def prepare_writer(connection: Connection, path: Path) -> None:

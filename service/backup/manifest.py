@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from domain.errors import DamagedFile, NewerFormat
-from service.backup.pages import sync_folder
+from historian.durable import sync_folder
 
 FORMAT = 1
 NAME = "manifest.json"

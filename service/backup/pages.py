@@ -98,12 +98,3 @@ def copy_file(source: Path, target: Path, pace: Pace) -> None:
             pace.took(len(piece), writing.fileno())
         os.fsync(writing.fileno())
     shutil.copymode(source, target)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

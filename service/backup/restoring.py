@@ -12,6 +12,7 @@ from pathlib import Path
 from domain.audit import AuditEntry
 from domain.errors import DamagedFile, NewerFormat, Refused
 from historian.chunks.database import FORMAT_VERSION as HISTORY_FORMAT
+from historian.durable import sync_folder
 from historian.journal.reader import ReadOnlyJournal
 from historian.journal.schema import FORMAT as JOURNAL_FORMAT
 from historian.verify import verify
@@ -22,7 +23,7 @@ from records.database import SqlRecords
 from records.schema import FORMAT as RECORDS_FORMAT
 from service.backup import contents
 from service.backup.manifest import Manifest, faults_of, read_manifest, sum_of
-from service.backup.pages import Pace, copy_file, sync_folder
+from service.backup.pages import Pace, copy_file
 from service.backup.restored import write_mark
 from service.backup.taking import nothing_told, position_faults
 from service.config.build import Configuration

@@ -27,6 +27,7 @@ from domain.time import format_time
 from historian.chunks.copying import allow_for_rows_up_to, format_and_cursor
 from historian.chunks.reading import period_paths
 from historian.chunks.state import STATE_NAME
+from historian.durable import sync_folder
 from historian.journal.copying import copy_journal, missing_after
 from historian.journal.schema import FORMAT as JOURNAL_FORMAT
 from records.address import Server
@@ -35,7 +36,7 @@ from records.schema import FORMAT as RECORDS_FORMAT
 from service.backup import contents
 from service.backup.holding import Hold, held
 from service.backup.manifest import FORMAT, Manifest, sealed_files, write_manifest
-from service.backup.pages import Pace, Snapshot, copy_file, nobody_waits, sync_folder
+from service.backup.pages import Pace, Snapshot, copy_file, nobody_waits
 from service.config.build import Configuration
 from service.files import Files
 from service.judging import NAME as JUDGING

@@ -140,3 +140,15 @@ def test_what_a_restore_took_away_is_no_damage_as_the_trail_says_so(records: Sql
     assert records.verify_audit(kept_heads([place])).records == 4
     assert figures(anchored)["thermowell_audit_head_differs"] == 0
     assert [head.records for head in read_heads(place.path)] == [3, 4]
+
+
+@pytest.mark.parametrize("behind", [b"", b'{"records": 9', b"\n" * 5_000], ids=["whole", "torn", "blank"])
+def test_the_newest_head_of_a_long_file_is_found_from_its_end(tmp_path: Path, behind: bytes) -> None:
+    place = HeadFile(tmp_path / "heads.log")
+    told = [json.dumps({"at": "2027-01-15T08:00:00Z", "records": n, "hash": f"{n:064x}"}) for n in range(1, 200)]
+    place.path.write_bytes("\n".join(told).encode() + b"\n" + behind)
+
+    newest = place.newest()
+
+    assert newest is not None
+    assert (newest.records, newest) == (199, read_heads(place.path)[-1])
