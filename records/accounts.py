@@ -83,6 +83,14 @@ def needed_row(connection: Connection, name: str) -> RowMapping:
     return found
 
 
+def row_to_sign_in(connection: Connection, name: str) -> RowMapping:
+    """The account of somebody who may have a password; Refused for a service, and who is let in no more."""
+    row = needed_row(connection, name)
+    if row["state"] != State.ACTIVE or row["role"] == Role.SERVICE:
+        raise Refused(f"{row['name']} cannot sign in: {row['state']}, {row['role']}")
+    return row
+
+
 def change_account(connection: Connection, name: str, deed: Deed, what: str, **values: str) -> None:
     """Change some columns, and say so in the audit trail; of a password, that it is another one."""
     held = needed_row(connection, name)

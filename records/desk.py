@@ -230,9 +230,7 @@ class SqlPeople:
             self._keep_password(connection, name, kept, Deed(by, self._wall_ns()), "was given a password")
 
     def _keep_password(self, connection: Connection, name: str, kept: str, deed: Deed, what: str) -> Person:
-        row = accounts.needed_row(connection, name)
-        if row["state"] != State.ACTIVE or row["role"] == Role.SERVICE:
-            raise Refused(f"{row['name']} cannot sign in: {row['state']}, {row['role']}")
+        row = accounts.row_to_sign_in(connection, name)
         accounts.change_account(connection, name, deed, what, password=kept)
         sessions.end_all_of(connection, name, deed.at_ns)
         tries.forget(connection, tries.of_name(name))
@@ -250,10 +248,9 @@ class SqlPeople:
         """Every account there ever was, by name; one that tries have locked says until when."""
         now_ns = self._wall_ns()
         with self._database.reading() as connection:
-            return [
-                _with_lock(accounts.account_of(row), _locked_until(connection, row["name"], now_ns))
-                for row in accounts.account_rows(connection)
-            ]
+            everybody = [accounts.account_of(row) for row in accounts.account_rows(connection)]
+            locked = tries.locked_names(connection, (account.name for account in everybody), now_ns)
+        return [_with_lock(account, locked.get(account.name)) for account in everybody]
 
     def locked(self) -> Sequence[str]:
         """The names of the accounts that tries have locked now."""
@@ -272,9 +269,7 @@ class SqlPeople:
         """Return the secret of a link by which somebody chooses a new password; until then the old one is good."""
         deed = Deed(by, self._wall_ns(), why)
         with self._database.writing() as connection:
-            row = accounts.needed_row(connection, name)
-            if row["state"] != State.ACTIVE or row["role"] == Role.SERVICE:
-                raise Refused(f"{row['name']} cannot sign in: {row['state']}, {row['role']}")
+            row = accounts.row_to_sign_in(connection, name)
             if identities.is_of_provider(connection, name):
                 raise Refused(f"{row['name']} signs in by the identity provider, and has no password here")
             accounts.note(connection, deed, "account", row["name"], "a link to choose a password was made")
@@ -341,10 +336,6 @@ class SqlPeople:
 def _words_of(name: str, full_name: str) -> Sequence[str]:
     """What nobody should take for a password: names, of which each part counts."""
     return (name, full_name, *name.split(), *full_name.split(), "thermowell")
-
-
-def _locked_until(connection: Connection, name: str, now_ns: int) -> int | None:
-    return tries.locked_until_ns(connection, tries.of_name(name), now_ns)
 
 
 def _with_lock(account: Account, until_ns: int | None) -> Account:

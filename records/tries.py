@@ -5,7 +5,7 @@ A try is counted before the password is looked at, and taken back when it was ri
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -72,11 +72,13 @@ def tried(connection: Connection, counter: Counter) -> Tries:
     return Tries() if row is None else Tries(row.failures, row.last_ns)
 
 
-def locked_until_ns(connection: Connection, counter: Counter, now_ns: int) -> int | None:
-    """Until when it is locked; None where it is not."""
-    found = tried(connection, counter)
-    until_ns = counter.patience.open_at_ns(found)
-    return until_ns if counter.patience.locks(found) and until_ns > now_ns else None
+def locked_names(connection: Connection, names: Iterable[str], now_ns: int) -> dict[str, int]:
+    """Which of some names are locked now, each with until when."""
+    many = select(tries.c.key, tries.c.failures, tries.c.last_ns).where(tries.c.failures >= WITH_A_NAME.lock_at)
+    failed = {row.key: Tries(row.failures, row.last_ns) for row in connection.execute(many)}
+    counted = {name: failed.get(of_name(name).key, Tries()) for name in names}
+    until_ns = {name: WITH_A_NAME.open_at_ns(found) for name, found in counted.items() if WITH_A_NAME.locks(found)}
+    return {name: end_ns for name, end_ns in until_ns.items() if end_ns > now_ns}
 
 
 def _make_room(connection: Connection, now_ns: int) -> None:
