@@ -176,17 +176,45 @@ class Alarm:
     def _difference(self, at_ns: int) -> list[Transition]:
         self._pass(at_ns)
         left, self._left = self._left, []
-        counted = [member for member in self._members.values() if member.counted]
-        if not counted:
+        worst = self._worst()
+        if worst is None:
             return [self._return(left, at_ns)] if self.facts.active else []
-        heeded = [member for member in counted if not self._reason(member)]
-        worst = max(heeded or counted, key=lambda member: member.weight)
-        reason = "" if heeded else self._reason(worst)
+        reason = self._reason(worst)
         facts = replace(self.facts, active=True, suppressed=bool(reason), suppressed_by=reason)
         what = self._what_changes(worst, facts)
         if what is None:
+            self._speak_of(worst)
             return []
         return [self.say(what, at_ns, facts=facts, member=worst, asks=self._is_asked(what, worst, facts))]
+
+    def _worst(self) -> Member | None:
+        """What keeps it active, before anything else what somebody has to respond to."""
+        counted = [member for member in self._members.values() if member.counted]
+        heeded = [member for member in counted if not self._reason(member)]
+        return max(heeded or counted, key=lambda member: member.weight, default=None)
+
+    def speak_of_what_stands(self) -> None:
+        """Go on with what keeps it active where what it spoke of is over: that is as bad, so nothing is said of it."""
+        worst = self._worst() if self.facts.active else None
+        if worst is not None and worst.step.severity == self._said_severity:
+            self._speak_of(worst)
+
+    def _speak_of(self, worst: Member) -> None:
+        said = self.newest
+        assert said is not None
+        if FindingId(said.finding) in self._members:
+            return
+        self.newest = replace(
+            self._told(worst),
+            id=said.id,
+            number=said.number,
+            at_ns=said.at_ns,
+            what=said.what,
+            facts=said.facts,
+            person=said.person,
+            comment=said.comment,
+            announces=said.announces,
+        )
 
     def _reason(self, member: Member) -> str:
         return self._circumstances.reason(member.step.rule, member.finding)

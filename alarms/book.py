@@ -60,6 +60,7 @@ class AlarmBook:
                 alarm = book._alarm(alarm_id(finding.subject, step.alarm))
                 alarm.put_back(step, finding, now_ns)
         for alarm in list(book._alarms.values()):
+            alarm.speak_of_what_stands()
             if alarm.facts.active or not alarm.is_empty:
                 book._due_ns[alarm.id] = now_ns
             else:

@@ -12,7 +12,6 @@ from domain.ports import RecordsReader
 HISTORY_PER_ALARM = 100
 REMEMBERED = 2_000
 MOST_HEARD = 500
-_TELLING = ("activated", "severity", "eased", "returned")
 
 
 class AlarmList:
@@ -31,16 +30,13 @@ class AlarmList:
         return [self.shape(newest, form) for newest in self._records.alarms(everything=everything)]
 
     def shape(self, newest: Transition, form: TimeForm) -> Shape:
-        """One alarm by its newest transition."""
+        """One alarm by its newest transition, as `RecordsReader.alarms` tells it: in the words of now."""
         history = self._history(newest)
-        told = _newest(history, _TELLING, None)
         taken = _newest(history, ("acknowledged",), newest.occurrence) if newest.facts.acknowledged else None
         shelved = _newest(history, ("shelved",), None) if newest.facts.shelved_until_ns is not None else None
         shape = transition_shape(newest, form)
         shape["id"] = newest.alarm
         shape["transition"] = newest.id
-        # A later transition (an acknowledgement) may speak of something else: the list tells what happened.
-        shape["message"] = newest.message if told is None else told.message
         back = None if newest.facts.active else _newest(history, ("returned",), newest.occurrence)
         shape |= form.put(since=_since_ns(newest, history), returned=None if back is None else back.at_ns)
         shape["acknowledged_by"] = _deed(taken, form)

@@ -403,7 +403,14 @@ class RecordsReader(Protocol):
         ...
 
     def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
-        """The newest transition of each alarm that is not normal (or of all): unacknowledged and severe first."""
+        """The newest transition of each alarm that is not normal (or of all): unacknowledged and severe first.
+
+        In the newest words of what each is about: `transitions` tells what was said then.
+        """
+        ...
+
+    def alarm(self, id_: str) -> Transition | None:
+        """The newest transition of one alarm, as `alarms` tells it; None: there is none by that id."""
         ...
 
     def transitions(self, alarm: str | None, limit: int, after: str | None = None) -> Sequence[Transition]:

@@ -37,6 +37,7 @@ from records import (
 )
 from records.address import Address
 from records.audit import AuditHead, KeptHead
+from records.current_words import in_current_words
 from records.desk import SqlPeople
 from records.engine import Database
 from records.lease import Lease
@@ -145,9 +146,19 @@ class SqlRecords:
             after = found[-1][0]
 
     def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
-        """The newest transition of each alarm that is not normal (or of all): unacknowledged and severe first."""
+        """The newest transition of each alarm that is not normal (or of all): unacknowledged and severe first.
+
+        In the newest words of what each is about: `transitions` tells what was said then.
+        """
         with self._database.reading() as connection:
-            return transitions.newest_of_alarms(connection, everything=everything)
+            newest = transitions.newest_of_alarms(connection, everything=everything)
+            return in_current_words(connection, newest)
+
+    def alarm(self, id_: str) -> Transition | None:
+        """The newest transition of one alarm, as `alarms` tells it; None: there is none by that id."""
+        with self._database.reading() as connection:
+            newest = transitions.listed_transitions(connection, id_, 1, None)
+            return next(iter(in_current_words(connection, newest)), None)
 
     def transitions(self, alarm: str | None, limit: int, after: str | None = None) -> Sequence[Transition]:
         """The newest transitions, newest first. With `after`: the next ones written after it, still newest first."""
@@ -337,7 +348,8 @@ class SqlRecords:
 
     def newest_transitions(self) -> Sequence[Transition]:
         """The newest transition of every alarm there ever was: with `open_findings`, what the book is rebuilt from."""
-        return self.alarms(everything=True)
+        with self._database.reading() as connection:
+            return transitions.newest_of_alarms(connection, everything=True)
 
     def newest_of_units(self) -> Sequence[PhaseRecord | EquipmentState]:
         """The run of a phase of each unit that started last, and what its equipment was last told to be in."""

@@ -42,7 +42,7 @@ from records.people import ROLES
 from records.ranges import decided_audit, proposed_audit
 from records.requests import WAITING, Answer
 from records.signatures import signed_audit
-from tests.fakes import is_sought
+from tests.fakes import in_current_words, is_sought
 
 
 @dataclass
@@ -117,9 +117,12 @@ class MemoryRecords:
 
     def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
         with self._lock:
-            newest = {each.alarm: each for each in self._decided.transitions.values()}
-        chosen = [each for each in newest.values() if everything or each.facts.state is not AlarmState.NORMAL]
-        return sorted(chosen, key=lambda each: (each.facts.acknowledged, each.priority, -each.at_ns, each.alarm))
+            newest, versions = self.newest_transitions(), list(self._decided.findings.values())
+        chosen = [each for each in newest if everything or each.facts.state is not AlarmState.NORMAL]
+        return [in_current_words(each, versions) for each in chosen]
+
+    def alarm(self, id_: str) -> Transition | None:
+        return next((each for each in self.alarms(everything=True) if each.alarm == id_), None)
 
     def sought(self, sought: Sought, limit: int, before: str | None = None) -> Sequence[Transition]:
         found = self.transitions(None, len(self._decided.transitions))
@@ -243,7 +246,8 @@ class MemoryRecords:
         return self._decided.snapshots.get(name)
 
     def newest_transitions(self) -> Sequence[Transition]:
-        return self.alarms(everything=True)
+        newest = {each.alarm: each for each in self._decided.transitions.values()}.values()
+        return sorted(newest, key=lambda each: (each.facts.acknowledged, each.priority, -each.at_ns, each.alarm))
 
     def newest_of_units(self) -> Sequence[PhaseRecord | EquipmentState]:
         runs = sorted(self._decided.phases.values(), key=lambda each: each.start_ns)

@@ -12,8 +12,9 @@ from operator import itemgetter
 
 from domain.alarms import Notice, Sought, Transition
 from domain.audit import AuditEntry, AuditQuestion, AuditRecord
+from domain.current_words import in_words_of, spoken_of
 from domain.entries import BatchEvent, Entry, Gap, Heartbeat, PersonAction, Position, SourceState, TagDefined, TextBatch
-from domain.findings import BatchTold, Finding, PhaseRecord
+from domain.findings import BatchTold, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink
 from domain.ports import Delivery, Person, Rows, SourceLedger
 from domain.samples import SampleBatch
@@ -150,6 +151,20 @@ def is_sought(sought: Sought, one: Transition) -> bool:
     )
 
 
+def in_current_words(said: Transition, versions: Sequence[Finding]) -> Transition:
+    """A transition in the newest words of what its alarm is about, given every version of every finding."""
+    newest: dict[str, Finding] = {}
+    for each in sorted(versions, key=lambda one: one.version):
+        newest[each.id] = each
+    if said.finding not in newest:
+        return said
+    then = [each.message for each in versions if (each.id, each.version) == (said.finding, said.finding_version)]
+    standing = [each for each in newest.values() if each.stage is not Stage.CLEARED]
+    now = spoken_of(said, newest[FindingId(said.finding)], standing)
+    is_same = (now.id, now.version) == (said.finding, said.finding_version)
+    return said if is_same else in_words_of(said, then[0] if then else said.message, now)
+
+
 class RecordsInMemory:
     """A `RecordsReader` of what a test put in; `on_request` stands for the core."""
 
@@ -193,7 +208,11 @@ class RecordsInMemory:
     def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
         newest = {transition.alarm: transition for transition in self.all_transitions}
         chosen = [one for one in newest.values() if everything or one.facts.state != "NORM"]
-        return sorted(chosen, key=lambda one: (one.facts.acknowledged, one.priority, -one.at_ns))
+        told = [in_current_words(one, self.all_findings) for one in chosen]
+        return sorted(told, key=lambda one: (one.facts.acknowledged, one.priority, -one.at_ns))
+
+    def alarm(self, id_: str) -> Transition | None:
+        return next((each for each in self.alarms(everything=True) if each.alarm == id_), None)
 
     def transitions(self, alarm: str | None, limit: int, after: str | None = None) -> Sequence[Transition]:
         found = [one for one in self.all_transitions if alarm in (None, one.alarm)]

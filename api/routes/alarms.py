@@ -151,9 +151,10 @@ async def alarm_told(
 ) -> dict[str, object]:
     """One alarm with its history; Problem 404 if there is none by that id."""
     history = await here.lanes.light.run(lambda: here.deps.records.transitions(alarm, limit + 1))
-    if not history:
+    newest = await here.lanes.light.run(lambda: here.deps.records.alarm(alarm))
+    if newest is None:
         raise missing("alarm", f"no alarm has the id {alarm!r}")
-    shape = await here.lanes.light.run(lambda: alarm_list.shape(history[0], form))
+    shape = await here.lanes.light.run(lambda: alarm_list.shape(newest, form))
     transitions = [transition_shape(transition, form) for transition in history[:limit]]
     return {"alarm": shape, "transitions": transitions, "cut": len(history) > limit, **form.put(now=here.now_ns())}
 

@@ -102,11 +102,11 @@ async def _told(here: Context, link: Link) -> Shape:
     since = [each for each in history if told is not None and each.number > told.number]
     worse = next((each for each in since if each.what in _WORSE), None)
     by = who_was_first(link.alarm, ActionKind.ACKNOWLEDGE, history) if newest.facts.acknowledged else ""
-    speaks = next((each for each in history if each.what in (*_WORSE, "eased", "returned")), newest)
+    speaks = await here.lanes.light.run(lambda: here.deps.records.alarm(link.alarm))
     return {
         "recipient": link.recipient,
         "alarm": transition_shape(newest, form),
-        "message": speaks.message,
+        "message": newest.message if speaks is None else speaks.message,
         "since": [transition_shape(each, form) for each in since],
         "worse": None if worse is None else transition_shape(worse, form),
         "acknowledged": by,

@@ -363,6 +363,41 @@ def alarms_are_unacknowledged_and_severe_first_and_only_those_that_are_not_norma
     assert records.newest_transitions() == records.alarms(everything=True)
 
 
+def an_alarm_is_shown_in_the_newest_words_of_its_finding_and_its_history_in_those_of_then(
+    records: CoreRecords,
+) -> None:
+    began = transition(
+        message="above 62, at most 62.4 With it: drift since 10:03 UTC.", finding="f1", finding_version=1
+    )
+    with records.unit_of_work() as work:
+        work.findings([finding(message="above 62, at most 62.4")])
+        work.transitions([began])
+    with records.unit_of_work() as work:
+        work.findings([finding(version=2, message="above 62 for 32 min, at most 80.1", batch="B-2")])
+
+    (shown,) = records.alarms()
+    now = "above 62 for 32 min, at most 80.1 With it: drift since 10:03 UTC."
+    assert shown == replace(began, message=now, finding_version=2, batch="B-2")
+    assert records.alarm(began.alarm) == shown
+    assert records.alarm("none") is None
+    assert [*records.transitions(began.alarm, 5), *records.newest_transitions()] == [began, began]
+
+
+def an_alarm_whose_finding_is_over_is_shown_with_the_one_that_keeps_it_active(records: CoreRecords) -> None:
+    rule = "excursion.nor.high"
+    began = transition(message="the first one", finding="f1", finding_version=1, rule=rule, subject="R101.TT")
+    over = transition("other", message="the first one", finding="f1", finding_version=1, rule=rule, subject="R101.TT")
+    with records.unit_of_work() as work:
+        work.findings([finding(message="the first one"), finding("f2", onset_ns=150, message="the second one")])
+        work.findings([finding("f3", onset_ns=160, message="elsewhere", subject="R102.TT")])
+        work.findings([finding("f4", onset_ns=160, message="another step", rule="excursion.par.high")])
+        work.transitions([began, replace(over, facts=AlarmFacts(acknowledged=False))])
+        work.findings([finding(version=2, stage=Stage.CLEARED, message="the first one is over")])
+
+    told = {each.alarm: (each.message, each.finding) for each in records.alarms()}
+    assert told == {began.alarm: ("the second one", "f2"), "other": ("the first one is over", "f1")}
+
+
 def an_alarm_is_shown_as_its_newest_transition_says(records: CoreRecords) -> None:
     with records.unit_of_work() as work:
         work.transitions([transition(number=1), transition(number=2, what="acknowledged")])

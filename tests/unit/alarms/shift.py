@@ -91,6 +91,10 @@ class Shift:
         self._versions[rule] = made
         return made
 
+    def made(self, rule: str) -> Finding:
+        """The newest version of what a rule found last."""
+        return self._versions[rule]
+
     def ticks(self, at_s: float) -> list[str]:
         return self._add(self.book.tick(round(at_s * SECOND_NS)))
 

@@ -50,6 +50,21 @@ def test_what_is_over_is_told_in_the_words_of_what_ended_not_of_what_began() -> 
     assert shift.last.finding == f"{NOR} at 25"
 
 
+def test_what_people_do_is_told_in_the_words_of_what_keeps_it_active_though_another_began_it() -> None:
+    """A chattering signal: the alarm goes on with another excursion, as bad, of which nothing is said."""
+    shift = delayed(off_s=10)
+    shift.opens(10, NOR)
+    shift.clears(20, NOR)
+    shift.opens(25, NOR)
+    assert shift.ticks(40) == []
+    second = shift.made(NOR)
+    again = Shift(AlarmBook.rebuilt(rulebook(configured(off_delay_ns=10 * SECOND_NS)), shift.log, [second]))
+
+    for each in (shift, again):
+        assert each.acknowledges(50) == ["acknowledged"]
+        assert (each.last.finding, each.last.message) == (second.id, second.message)
+
+
 def test_what_nobody_acknowledged_stays_on_the_list_after_it_is_over(shift: Shift) -> None:
     shift.opens(10, NOR)
     shift.clears(20, NOR)

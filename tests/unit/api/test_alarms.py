@@ -7,6 +7,7 @@ from domain.alarms import AlarmFacts
 from domain.entries import ActionKind, PersonAction
 from domain.ports import Person
 from domain.time import HOUR_NS
+from tests.checks.records import finding
 from tests.unit.api.conftest import LEAD, NOW_NS, VIEWER, World, a_client, a_world
 
 ALARM = "/v1/alarms/R101.TT%2Fhigh"
@@ -50,6 +51,25 @@ async def test_the_list_tells_since_when_and_what(world: World, client: httpx.As
     assert alarm["since_ns"] == NOW_NS - 2 * HOUR_NS
     assert alarm["message"] == "R101.TT: 66 °C is above 65 °C"
     assert alarm["acknowledged_by"] is None
+
+
+async def test_lists_tell_what_is_known_now_and_the_history_what_was_told_then(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    first = finding(message="R101.TT: above 65 °C for 30 s, at most 66 °C")
+    newest = replace(first, version=2, message="R101.TT: above 65 °C for 32 min, at most 80 °C")
+    world.records.all_findings += [first, newest]
+    world.alarm(finding=first.id, finding_version=1, message=first.message)
+
+    told = [
+        (await client.get("/v1/alarms")).json()["alarms"][0],
+        (await client.get(ALARM)).json()["alarm"],
+        (await client.get("/v1/alarms/summary")).json()["heard"][0],
+        (await client.get("/v1/handover")).json()["left"]["waiting"][0],
+    ]
+
+    assert [each["message"] for each in told] == [newest.message] * 4
+    assert [each["message"] for each in (await client.get(ALARM)).json()["transitions"]] == [first.message]
 
 
 async def test_an_acknowledgement_needs_a_token(world: World, client: httpx.AsyncClient) -> None:

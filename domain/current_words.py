@@ -1,0 +1,36 @@
+"""What an alarm says now: a transition keeps what was told then, and its finding goes on to have newer versions."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from domain.alarms import Transition
+from domain.findings import Finding, Stage
+
+
+def in_words_of(said: Transition, then: str, now: Finding) -> Transition:
+    """The transition in the words and figures of this version of a finding: nothing happened to the alarm.
+
+    `then`: the sentence of the version that the transition was made of. What was said beside it (`With it: …`) stays.
+    """
+    beside = said.message.removeprefix(then) if said.message.startswith(then) else ""
+    return replace(
+        said,
+        message=now.message + beside,
+        finding=now.id,
+        finding_version=now.version,
+        unit=now.unit,
+        batch=now.batch,
+        phase=now.phase,
+    )
+
+
+def spoken_of(said: Transition, own: Finding, standing: Iterable[Finding]) -> Finding:
+    """The finding that an alarm is about now. `own`: the newest version of the one that its transition names.
+
+    Where that is over and the alarm still active, another one of `standing` (what is not cleared) keeps it so: nothing
+    was said of that, as it is no worse. The one that began last is what a person can still look at.
+    """
+    if own.stage is not Stage.CLEARED or not said.facts.active:
+        return own
+    others = [each for each in standing if (each.subject, each.rule) == (said.subject, said.rule)]
+    return max(others, key=lambda each: (each.onset_ns, each.id), default=own)
