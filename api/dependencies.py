@@ -9,6 +9,7 @@ from typing import Protocol
 from api.front import LOOPBACK_HOSTS, Front
 from api.stream import Feed
 from domain.approvals import Standing
+from domain.batch_report import BatchReport, Disposition
 from domain.entries import Quarantined
 from domain.figures import Reading
 from domain.identity import IdentityProvider
@@ -18,7 +19,7 @@ from domain.performance import Episode, Performance, PositionNow, Positions
 from domain.ports import Clock, HistoryReader, JournalReader, Person, RecordsReader, Signer
 from domain.range_desk import RangeDesk
 from domain.recipes import Recipe
-from domain.review import BatchReport, Disposition, ReviewRules
+from domain.review import ReviewRules
 from domain.review_content import Sealed
 from domain.rules import Rulebook
 from domain.signatures import Shown

@@ -7,8 +7,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from api.review import numbers_of
-from domain.review import STATEMENT, BatchReport, FindingTold, RangeHeld, Said, given_to, open_points, seconds
+from api.batch_page import numbers_of
+from domain.batch_report import STATEMENT, BatchReport, FindingTold, RangeHeld, Said
+from domain.review import given_to, open_points, seconds
 from domain.review_content import Sealed
 from domain.signatures import Shown
 from domain.time import SECOND_NS, format_duration, format_time

@@ -5,7 +5,7 @@ from typing import Literal
 from api.dependencies import Reviews
 from api.paper import pdf_of
 from api.printing import printed
-from domain.review import BatchReport
+from domain.batch_report import BatchReport
 from domain.review_content import document, sealed, signature_told
 
 Form = Literal["html", "pdf", "json"]

@@ -2,15 +2,8 @@
 
 from api.dependencies import Reviews
 from api.shapes import Shape
-from domain.review import (
-    STATEMENT,
-    BatchReport,
-    Disposition,
-    actors_of,
-    given_to,
-    items_of,
-    open_points,
-)
+from domain.batch_report import STATEMENT, BatchReport, Disposition
+from domain.review import actors_of, given_to, items_of, open_points
 from domain.review_content import sealed, signature_told
 
 

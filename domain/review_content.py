@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from domain.batch_report import STATEMENT, BatchReport
 from domain.errors import DamagedFile
-from domain.review import STATEMENT, BatchReport, open_points
+from domain.review import open_points
 from domain.signatures import Shown
 
 SCHEMA = "thermowell/batch-report"

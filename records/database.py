@@ -13,13 +13,14 @@ from typing import Self
 from domain.alarms import Notice, Sought, Transition
 from domain.approvals import CLOSING, Proposal
 from domain.audit import AuditEntry, AuditQuestion, AuditRecord
+from domain.batch_report import Disposition
 from domain.entries import BatchEvent, ConfigurationActivated, PersonAction, Position, RecipeApproved
 from domain.errors import NewerFormat, Refused
 from domain.findings import BatchTold, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
 from domain.performance import Asked, Flood, Performance
 from domain.ports import Person
-from domain.review import Disposition, Kept
+from domain.review import Kept
 from domain.signatures import Signature
 from records import (
     audit,

@@ -6,11 +6,12 @@ from sqlalchemy import Connection, func, insert, or_, select
 
 from domain.alarms import Transition
 from domain.audit import AuditEntry
+from domain.batch_report import Audited, Disposition
 from domain.entries import Position
 from domain.errors import Refused
 from domain.findings import Finding
 from domain.genealogy import BatchLink
-from domain.review import SIGNED, Audited, Disposition, Kept
+from domain.review import SIGNED, Kept
 from domain.signatures import Signature
 from records.audit import write_audit
 from records.batches import links_of, listed_told

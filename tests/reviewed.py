@@ -5,9 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from domain.alarms import AlarmFacts, Transition
+from domain.batch_report import Disposition
 from domain.entries import ConfigurationActivated, Entry, Gap, GapCause, Position, RowPosition, TagDefined
 from domain.findings import Finding, FindingId, PhaseRecord, Stage
-from domain.review import Disposition, ReviewRules
+from domain.review import ReviewRules
 from domain.rules import Priority
 from historian.memory import MemoryStore
 from records.database import SqlRecords

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.alarm_list import AlarmList
+from api.batch_page import review_shape
 from api.batches import batch_shape, genealogy_shape, timeline
 from api.context import Here
 from api.problems import Problem
 from api.render import Pages
-from api.review import review_shape
 from api.routes.alarms import alarm_told
 from api.routes.handover import told_now
 from api.routes.performance import performance_shown

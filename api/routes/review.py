@@ -18,9 +18,10 @@ from api.report_file import MEDIA, Form, report_file
 from api.reviewing import state_of
 from api.shapes import Shape
 from api.words import Words
+from domain.batch_report import Disposition
 from domain.errors import Refused
 from domain.ports import Person
-from domain.review import SIGNED, Disposition, actors_of, fault_of_disposition, items_of, open_points
+from domain.review import SIGNED, actors_of, fault_of_disposition, items_of, open_points
 from domain.review_content import sealed, signed_content
 from domain.signatures import Meaning
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from detectors.arrivals import Arrived
 from detectors.late.rejudging import in_order_of_time
 from detectors.ranges.set_points import Step, steps_of
+from domain.batch_report import Hidden, ParameterHeld, RangeHeld
 from domain.entries import Gap, Position
 from domain.equipment import UnitModel
 from domain.findings import Finding, PhaseRecord
 from domain.observed import Course, Observed, Stretch, Window, joined, observe
 from domain.ports import HistoryReader, Rows
 from domain.recipes import Limits, ParameterRanges, RangeKind, Recipe
-from domain.review import UNOBSERVED, Hidden, ParameterHeld, RangeHeld, sentence_of
+from domain.review import UNOBSERVED, sentence_of
 from domain.rules import Rulebook
 from domain.status import BAD
 from domain.tags import Tag, TagTable

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 from api.bands import recipe_of
 from domain.approvals import studies_of
 from domain.audit import AuditEntry
-from domain.entries import ActionKind, ConfigurationActivated, Gap, PersonAction, Position, RecipeApproved, Rejudge
-from domain.errors import Refused
-from domain.findings import BatchTold, Finding, PhaseRecord
-from domain.health import NOTHING
-from domain.ports import Person
-from domain.recipe_content import recipe_of as recipe_of_content
-from domain.recipes import Recipe
-from domain.review import (
+from domain.batch_report import (
     AlarmTold,
     AsOf,
     BatchReport,
@@ -24,18 +17,22 @@ from domain.review import (
     FindingTold,
     GapTold,
     HoldLimit,
-    Kept,
     Kin,
     LateTold,
     ParameterHeld,
     PhaseRun,
     Ran,
-    ReviewRules,
     Said,
     VersionInForce,
-    given_to,
-    needs_disposition,
 )
+from domain.entries import ActionKind, ConfigurationActivated, Gap, PersonAction, Position, RecipeApproved, Rejudge
+from domain.errors import Refused
+from domain.findings import BatchTold, Finding, PhaseRecord
+from domain.health import NOTHING
+from domain.ports import Person
+from domain.recipe_content import recipe_of as recipe_of_content
+from domain.recipes import Recipe
+from domain.review import Kept, ReviewRules, given_to, needs_disposition
 from domain.review_content import Sealed, signed_content
 from domain.signatures import Shown, shown
 from domain.tags import TagTable

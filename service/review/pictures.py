@@ -1,9 +1,9 @@
 """The trends of a batch's critical parameters, drawn from the record as of the report's position."""
 
+from domain.batch_report import BatchReport, FindingTold, ParameterHeld
 from domain.entries import Position
 from domain.picture import Band, Picture, Span, svg
 from domain.ports import HistoryReader
-from domain.review import BatchReport, FindingTold, ParameterHeld
 from domain.tags import TagTable
 
 BUCKETS = 600
