@@ -1,6 +1,7 @@
 """What every route needs, and how it finds it."""
 
 from collections import Counter
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -26,6 +27,7 @@ class Context:
     rates: Rates = field(default_factory=Rates)
     requests: dict[int, int] = field(default_factory=dict)  # by status
     listening: Counter[str] = field(default_factory=Counter)  # streams by address
+    connections: Sized = ()  # of the server, once there is one
 
     def now_ns(self) -> int:
         """The plant's now."""

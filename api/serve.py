@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from api.connection import Connection
 from api.context import Context
 
 STOP_WITHIN_S = 3
@@ -43,7 +44,7 @@ async def serve(
     listening = [_bound(host, port)] if sockets is None else list(sockets)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -55,6 +56,8 @@ async def serve(
         ssl_context_factory=None if tls is None else lambda _config, _usual: tls,
     )
     server = _Server(config)
+    context: Context = app.state.context
+    context.connections = server.server_state.connections
     watching = asyncio.create_task(_watch(app, server, stop, started))
     try:
         await server.serve(listening)

@@ -228,6 +228,7 @@ FIGURES: Mapping[str, Figure] = {
     # The web process.
     "thermowell_web_position": _gauge("The newest journal position told to listeners"),
     "thermowell_web_listeners": _gauge("Clients of the event stream"),
+    "thermowell_web_connections": _gauge("Connections to the web process; 500 at most"),
     "thermowell_web_events_total": _counter("Events built for the event stream"),
     "thermowell_web_events_dropped_total": _counter("Events that slow clients did not get"),
     "thermowell_web_reads": _gauge("Reads that run or wait (inside), and how many may (places)", "lane", "what"),

@@ -70,6 +70,7 @@ def own_figures(here: Context) -> Iterator[Reading]:
     feed = here.deps.feed
     yield Reading("thermowell_web_position", feed.position)
     yield Reading("thermowell_web_listeners", feed.clients)
+    yield Reading("thermowell_web_connections", len(here.connections))
     yield Reading("thermowell_web_events_total", feed.events)
     yield Reading("thermowell_web_events_dropped_total", feed.dropped)
     for lane in (here.lanes.light, here.lanes.heavy):
