@@ -1,15 +1,17 @@
 """The records in a database of a PostgreSQL server: one writer at a time, every commit on its disk."""
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-import psycopg
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from domain.errors import Refused, RetryLater
 from records.address import Server
+
+if TYPE_CHECKING:
+    import psycopg  # SQLAlchemy loads it for who has a server
 
 # Any number, the same in every program that writes: whoever has it is the only writer of this database. So rows are
 # numbered in the order in which they become visible, and the audit trail has one end. It goes with the transaction.

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography import x509
-
 from domain.figures import Reading
 from service.starts import failure_figures
 from service.version import VERSION
@@ -123,6 +121,8 @@ def certificate_figures(name: str, begin_s: float, end_s: float) -> Iterator[Rea
 
 def _life_of(file: Path) -> tuple[float, float] | None:
     """Begin and end of a file's first certificate, s since 1970; None if there is none to be read (a key, say)."""
+    from cryptography import x509  # noqa: PLC0415  loads for who has certificates
+
     try:
         content = file.read_bytes()
         is_pem = content.lstrip().startswith(b"-----BEGIN")

@@ -31,7 +31,8 @@ from service.scrubbing import SCRUB_BYTES_PER_S
 from service.sources import make_source
 from service.storing import always
 from service.tag_table import new_uuid
-from service.tellers import channels_of, displays_of
+from service.tellers import displays_of
+from service.telling.configured import channels_of
 from service.telling.displays import Display
 from service.wake import Waker, listening
 

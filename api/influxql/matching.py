@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from api.influxql.faults import Unanswered
@@ -16,6 +14,9 @@ def matches(pattern: str, texts: Sequence[str]) -> NDArray[np.bool_]:
     """Which of the texts the expression finds something in. Unanswered if it cannot be read."""
     if len(pattern) > LONGEST_PATTERN:
         raise Unanswered(f"a regular expression of {len(pattern):,} characters is longer than {LONGEST_PATTERN:,}")
+    import pyarrow as pa  # noqa: PLC0415  loads for who asks by an expression
+    import pyarrow.compute as pc  # noqa: PLC0415
+
     try:
         found = pc.match_substring_regex(pa.array(texts, pa.string()), pattern)
     except pa.ArrowInvalid as error:

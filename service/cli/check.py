@@ -11,10 +11,9 @@ from domain.errors import Complaint, ConfigError
 from domain.tags import TagTable
 from service.config.build import Configuration, load
 from service.config.document import read_document
-from service.https import faults_of
 from service.sources import mqtt_settings, opcua_settings
 from service.tag_table import define
-from service.tellers import channels_of
+from service.telling.configured import channels_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +41,11 @@ def run(options: argparse.Namespace) -> int:
 def _check_certificate(file: Path, configuration: Configuration) -> None:
     """ConfigError for a certificate that cannot be served; only here: the plant is watched also without a page."""
     pair = configuration.http.tls
-    faults = [] if pair is None else faults_of(pair, time.time())
+    if pair is None:
+        return
+    from service.https import faults_of  # noqa: PLC0415  loads cryptography
+
+    faults = faults_of(pair, time.time())
     if faults:
         document = read_document(file)
         raise ConfigError(tuple(document.complain(("http", "tls", fault.key), fault.message) for fault in faults))

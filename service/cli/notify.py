@@ -18,7 +18,7 @@ from domain.time import format_time
 from service.config.build import Configuration, load
 from service.config.checking import unknown
 from service.files import Files
-from service.tellers import channels_of
+from service.telling.configured import channels_of
 from service.telling.duty import people_of
 from service.telling.rotas import Rotas, rotas_of
 from service.telling.way_back import WayBack, way_back

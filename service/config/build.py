@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from alarms.recipients import Recipient
@@ -22,7 +22,6 @@ from service.config.checking import validated
 from service.config.displays import check_displays
 from service.config.document import Document, read_document
 from service.config.drift import learn_warnings
-from service.config.login import OpenId, openid_of
 from service.config.model import (
     ClockFile,
     ClockText,
@@ -32,6 +31,7 @@ from service.config.model import (
     Mirror,
     ModelText,
     Notify,
+    OidcText,
     RotaText,
     Source,
 )
@@ -48,6 +48,9 @@ from service.config.rota import check_rota
 from service.config.tags import Route
 from service.config.telling import check_event_topics
 
+if TYPE_CHECKING:
+    from service.config.login import OpenId
+
 _LEAST_QUOTA_BYTES = 32_000_000
 
 
@@ -61,7 +64,7 @@ class Configuration:
     host: str
     port: int
     http: Network
-    openid: OpenId | None  # the provider by which people sign in
+    openid: "OpenId | None"  # the provider by which people sign in
     heartbeat_ns: int
     flush_interval_ns: int
     quota_bytes: int | None
@@ -119,7 +122,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     check_sources(document, file, path, complaints)
     models = drafted_models(document, file, path, rulebook, by_name, complaints)
     http = network_of(document, file.http, path, complaints)
-    openid = openid_of(document, file.login.oidc, http.page_url, path, complaints)
+    openid = _openid(document, file.login.oidc, http.page_url, path, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
     check_displays(document, file, path, complaints)
@@ -194,6 +197,16 @@ def _rules_hash(rulebook: Rulebook) -> str:
         names = {product: Recipe(product, 0, "", {}) for product in rulebook.recipes}
         rulebook = replace(rulebook, recipes=names)
     return hashlib.sha256(repr(rulebook).encode()).hexdigest()
+
+
+def _openid(
+    document: Document, told: OidcText | None, page_url: str, path: Path, complaints: list[Complaint]
+) -> "OpenId | None":
+    if told is None:
+        return None
+    from service.config.login import openid_of  # noqa: PLC0415  loads cryptography, for sites that have a provider
+
+    return openid_of(document, told, page_url, path, complaints)
 
 
 def _quota(document: Document, quota: str | None, complaints: list[Complaint]) -> int | None:

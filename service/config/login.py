@@ -28,12 +28,8 @@ class OpenId:
         return OpenIdLogin(self.client, self.issuer, Asking(self.ca_file))
 
 
-def openid_of(
-    document: Document, told: OidcText | None, page_url: str, path: Path, complaints: list[Complaint]
-) -> OpenId | None:
-    """The provider that is told, if one is; complains of what would let people in unsafely, or nobody at all."""
-    if told is None:
-        return None
+def openid_of(document: Document, told: OidcText, page_url: str, path: Path, complaints: list[Complaint]) -> OpenId:
+    """The provider that is told; complains of what would let people in unsafely, or nobody at all."""
 
     def complain(key: str, message: str) -> None:
         complaints.append(document.complain((*_PLACE, key), message))

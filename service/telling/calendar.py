@@ -7,14 +7,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import icalendar
-import recurring_ical_events
 
 from alarms.rota import Duty
 from domain.errors import Refused
 from domain.time import SECOND_NS
+
+if TYPE_CHECKING:
+    import icalendar
 
 MOST_BYTES = 1_000_000
 MOST_EVENTS = 2_000
@@ -51,7 +52,7 @@ class BadCalendar(Refused):
 class _Event:
     """One VEVENT, and where it begins in the file."""
 
-    component: icalendar.Event
+    component: "icalendar.Event"
     line: int
     number: int
 
@@ -98,7 +99,9 @@ def key_of(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
-def _events(text: str) -> tuple[icalendar.Calendar, list[_Event]]:
+def _events(text: str) -> tuple["icalendar.Calendar", list[_Event]]:
+    import icalendar  # noqa: PLC0415  for who has a rota
+
     if len(text) > MOST_BYTES:
         raise BadCalendar([CalendarFault(1, f"a calendar of more than {MOST_BYTES:,} characters")])
     if "BEGIN:VCALENDAR" not in text.upper():
@@ -196,7 +199,7 @@ def _series(events: Sequence[_Event]) -> list[list[_Event]]:
 
 
 def _duties_of(
-    calendar: icalendar.Calendar,
+    calendar: "icalendar.Calendar",
     series: Sequence[_Event],
     zone: ZoneInfo,
     people: Mapping[str, str],
@@ -204,6 +207,9 @@ def _duties_of(
     last_ns: int,
 ) -> Iterator[Duty]:
     """The duties of one event and its exceptions within the span."""
+    import icalendar  # noqa: PLC0415  as above
+    import recurring_ical_events  # noqa: PLC0415
+
     alone = icalendar.Calendar()
     if "X-WR-TIMEZONE" in calendar:
         alone.add("X-WR-TIMEZONE", calendar["X-WR-TIMEZONE"])

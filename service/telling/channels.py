@@ -5,9 +5,6 @@ import threading
 from pathlib import Path
 from typing import Protocol, TextIO, cast
 
-import apprise
-from apprise.attachment.memory import AttachMemory
-
 from domain.alarms import Notice
 from domain.errors import Refused
 from domain.ports import Receipt
@@ -56,6 +53,8 @@ class AppriseChannel:
 
     def send(self, notice: Notice) -> Receipt:
         """Send title and text. RetryLater, MayHaveArrived or Refused say what became of it."""
+        import apprise  # noqa: PLC0415  loads for who is told by it
+
         with self._one_at_a_time, Attempt() as attempt:
             sent = self._plugin.notify(title=notice.title, body=notice.text, body_format=apprise.NotifyFormat.TEXT)
         if not sent:
@@ -64,6 +63,9 @@ class AppriseChannel:
 
     def send_picture(self, notice: Notice, png: bytes) -> Receipt:
         """Send a message with a picture, beside the texts. RetryLater, MayHaveArrived or Refused: it was not sent."""
+        import apprise  # noqa: PLC0415  as above
+        from apprise.attachment.memory import AttachMemory  # noqa: PLC0415
+
         attached = apprise.AppriseAttachment()
         file = AttachMemory(content=png, name="trend.png", mimetype="image/png")  # type: ignore[no-untyped-call]  # apprise has no types here
         attached.add(file)
@@ -77,6 +79,8 @@ class AppriseChannel:
 
 def _plugin_of(name: str, url: str, timeout_s: float) -> _Plugin:
     """One of apprise's services, with time limits. Refused: it cannot use the URL, which is not shown."""
+    import apprise  # noqa: PLC0415  as above
+
     found: object = apprise.Apprise.instantiate(url, suppress_exceptions=True)
     if not isinstance(found, apprise.NotifyBase):
         raise Refused(f"notify {name!r}: apprise cannot use the URL")

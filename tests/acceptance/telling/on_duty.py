@@ -17,7 +17,8 @@ from domain.rules import Rulebook
 from records.database import SqlRecords
 from service.config.build import Configuration, load
 from service.files import Files
-from service.tellers import audiences_of, channels_of, directory_of, readers_of, wording_of
+from service.tellers import audiences_of, directory_of, readers_of, wording_of
+from service.telling.configured import channels_of
 from service.telling.duty import HandOver
 from service.telling.outbox import Outbox
 from service.telling.patience import Patience

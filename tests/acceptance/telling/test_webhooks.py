@@ -16,7 +16,7 @@ from domain.errors import AskedToWait, MayHaveArrived, Refused, RetryLater
 from domain.rules import Priority
 from records.database import SqlRecords
 from service.config.build import load
-from service.tellers import channels_of
+from service.telling.configured import channels_of
 from service.telling.webhook import WebhookChannel, secret_in
 from tests.acceptance.telling.servers import TIMEOUT_S, Webhook, web_server
 from tests.acceptance.telling.test_people_are_told import an_alarm, states, telling, until
