@@ -19,14 +19,18 @@ from tests.patience import LIMIT_S
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 ROOT = Path(__file__).parents[3]
 
+_LAST_WORDS = 2_000
+
 
 def until(condition: Callable[[], object], within_s: float = LIMIT_S, every_s: float = 0.1) -> object:
-    """The first true answer; fails when there is none in time."""
+    """The first true answer; fails when there is none in time, and at once when a service has ended by itself."""
     deadline_s = time.monotonic() + within_s
     while time.monotonic() < deadline_s:
         answer = condition()
         if answer:
             return answer
+        for each in _RUNNING:
+            each.demand_running()
         time.sleep(every_s)
     raise AssertionError(f"not within {within_s} s: {condition}")
 
@@ -110,6 +114,15 @@ class Service(Api):
         self.log = (config.parent / "service.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
 
+    def demand_running(self) -> None:
+        """Fail, with the last that it said, if the service has ended although nobody told it to."""
+        code = None if self._process is None else self._process.poll()
+        assert code is None, f"the service has ended with {code}:\n{self.said()[-_LAST_WORDS:]}"
+
+    def said(self) -> str:
+        """Its log."""
+        return Path(self.log.name).read_text(errors="replace")
+
     def start(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", "run", "--config", str(self.config)],
@@ -117,10 +130,12 @@ class Service(Api):
             cwd=ROOT,
             start_new_session=True,
         )
+        _RUNNING.add(self)
 
     def kill(self) -> None:
         """SIGKILL to all of it at once, as a power cut of the machine's processes would."""
         assert self._process is not None
+        _RUNNING.discard(self)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(LIMIT_S)
@@ -128,6 +143,7 @@ class Service(Api):
 
     def stop(self) -> int:
         assert self._process is not None
+        _RUNNING.discard(self)
         self._process.terminate()
         code = self._process.wait(LIMIT_S)
         self._process = None
@@ -139,6 +155,9 @@ class Service(Api):
         self.log.close()
 
 
+_RUNNING: set[Service] = set()
+
+
 @contextlib.contextmanager
 def service(config: Path, port: int) -> Iterator[Service]:
     running = Service(config, port)
@@ -146,4 +165,4 @@ def service(config: Path, port: int) -> Iterator[Service]:
         yield running
     finally:
         running.close()
-        print((config.parent / "service.log").read_text(errors="replace")[-20_000:])
+        print(running.said()[-20_000:])
