@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 kind=${1:-run}
 case $kind in
     run) lock=requirements.lock; wanted="mosquitto libpangoft2-1.0-0" ;;
-    dev) lock=requirements-dev.lock; wanted="mosquitto libpangoft2-1.0-0 chromium strace postgresql influxdb-client prometheus nginx caddy" ;;
+    dev) lock=requirements-dev.lock; wanted="mosquitto libpangoft2-1.0-0 chromium strace postgresql influxdb-client prometheus nginx caddy slapd" ;;
     *) echo "setup.sh: say run or dev" >&2; exit 2 ;;
 esac
 

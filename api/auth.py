@@ -3,6 +3,7 @@
 A session that nobody has used for a while may look and not act: the page goes on, an action asks for the password.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,8 +18,11 @@ from api.cookies import CSRF_HEADER, has_csrf, session_secret
 from api.limits import too_many
 from api.problems import Problem
 from api.seen import Seen
-from domain.people import NO_PROOF, Door, NotLetIn, PeopleDesk, Person, TooSoon, Visit
+from domain.identity import ProviderAway
+from domain.people import Door, NotLetIn, PeopleDesk, Person, TooSoon, Visit
 from domain.time import SECOND_NS
+
+log = logging.getLogger(__name__)
 
 _bearer = HTTPBearer(auto_error=False, description="a personal token from `thermowell token add NAME`")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -107,25 +111,24 @@ def door_of(request: Request) -> Door:
     return Door(seen.client, request.headers.get("user-agent", ""), session_secret(request))
 
 
-async def same_person(request: Request, here: Context, person: Person, password: str) -> Person:
-    """The person who asks, proven once more by the password, as an electronic signature wants it at signing.
+AWAY = "{} does not answer now; who has a password here can sign in with it"
 
-    Problem 401 for a wrong password and for who has none, 429 after too many tries: they count like those of a login.
+
+async def looked_at(here: Context, call: Callable[[], Answer], name: str = "") -> Answer:
+    """What a call answers that needs a password, of that name if one is told.
+
+    Problem 401 or 429 as it refuses, 503 where the directory that knows the password does not answer.
     """
-    people, door = desk(here), door_of(request)
-
-    def checked() -> Person:
-        if people.is_by_provider(person.name):
-            raise NotLetIn(NO_PROOF.format(person.name))
-        return people.check_password(person.name, password, door)
-
-    return await looked_at(here, checked)
-
-
-async def looked_at(here: Context, call: Callable[[], Answer]) -> Answer:
-    """What a call answers that hashes a password; Problem 401 or 429 as it refuses."""
+    people = desk(here)
+    # Who waits for a directory holds up nobody whose password is here.
+    is_elsewhere = bool(name) and await here.lanes.light.run(lambda: people.asks_elsewhere(name))
+    lane = here.lanes.provider if is_elsewhere else here.lanes.passwords
     try:
-        return await here.lanes.passwords.run(call)
+        return await lane.run(call)
+    except ProviderAway as away:
+        log.warning("a password cannot be looked at: %s", away)
+        detail, again = AWAY.format(people.elsewhere), {"Retry-After": "10"}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=again) from away
     except TooSoon as soon:
         raise too_many(str(soon), soon.wait_s) from soon
     except NotLetIn as refused:

@@ -73,3 +73,21 @@ class IdentityProvider(Protocol):
     def finish(self, returned: Returned) -> Proven:
         """End a login, once. NotProven, or ProviderAway."""
         ...
+
+
+class PasswordProvider(Protocol):
+    """Another system that says whose a password is. Calls block, for as long as it takes: never on an event loop."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """Whose people these are, for ever."""
+        ...
+
+    def prove(self, name: str, password: str, subject: str = "") -> Identity:
+        """Who that is whose name and password these are; `subject`: it has to be that one. NotProven, ProviderAway."""
+        ...

@@ -229,7 +229,7 @@ class PeopleDesk(Protocol):
     """Lets people in, and keeps their accounts. Calls block, some for a good part of a second: never on an event loop.
 
     `by` is who does it and `why` the reason that they gave, for the audit trail. Refused says what is wrong with what
-    was asked; NotLetIn and TooSoon come of what asks for a password.
+    was asked; NotLetIn and TooSoon come of what asks for a password, ProviderAway where another system knows it.
     """
 
     def enter(self, name: str, password: str, door: Door, rules: SessionRules) -> Entered:
@@ -242,6 +242,15 @@ class PeopleDesk(Protocol):
 
     def is_by_provider(self, name: str) -> bool:
         """Whether that person signs in by an identity provider, so that we have no password to ask for."""
+        ...
+
+    @property
+    def elsewhere(self) -> str:
+        """What people call the system that knows passwords besides; empty: there is none."""
+        ...
+
+    def asks_elsewhere(self, name: str) -> bool:
+        """Whether another system is asked for that name's password, which takes as long as it takes there."""
         ...
 
     def check_password(self, name: str, password: str, door: Door) -> Person:

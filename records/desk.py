@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from domain.errors import Refused
-from domain.identity import Identity
+from domain.identity import Identity, NotProven, PasswordProvider, ProviderAway
 from domain.people import (
     WITH_A_SESSION,
     WITH_AN_ADDRESS,
@@ -45,15 +45,28 @@ _FIRST_OF_ALL = Person("set-up", "", "cli")
 class SqlPeople:
     """People in the records; `PeopleDesk` says what each call does. `wall_ns` is the wall's clock."""
 
-    def __init__(self, database: Database, wall_ns: Callable[[], int], hasher: Hasher | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        wall_ns: Callable[[], int],
+        hasher: Hasher | None = None,
+        provider: PasswordProvider | None = None,
+    ) -> None:
         self._database, self._wall_ns = database, wall_ns
         self._hasher = Hasher() if hasher is None else hasher
+        self._provider = provider
+
+    def beside(self, provider: PasswordProvider | None) -> "SqlPeople":
+        """The same people, and those whose passwords another system knows."""
+        return SqlPeople(self._database, self._wall_ns, self._hasher, provider)
 
     # Who comes in
 
     def enter(self, name: str, password: str, door: Door, rules: SessionRules) -> Entered:
         """Begin a session, and end the one that the door had. NotLetIn, or TooSoon."""
-        return self._entered(self.check_password(name, password, door), "signed in", door, rules)
+        person = self.check_password(name, password, door)
+        by = f" by {self._provider.issuer}" if self._provider and self.is_by_provider(person.name) else ""
+        return self._entered(person, f"signed in{by}", door, rules)
 
     def enter_proven(self, identity: Identity, door: Door, rules: SessionRules) -> Entered:
         """Begin a session of somebody whom a provider has proven. NotLetIn says why they have no place here."""
@@ -68,8 +81,49 @@ class SqlPeople:
         with self._database.reading() as connection:
             return identities.is_of_provider(connection, name)
 
+    @property
+    def elsewhere(self) -> str:
+        """What people call the system that knows passwords besides; empty: there is none."""
+        return "" if self._provider is None else self._provider.title
+
+    def asks_elsewhere(self, name: str) -> bool:
+        """Whether another system is asked for that name's password: its own people's, and names that are nobody's."""
+        if self._provider is None:
+            return False
+        with self._database.reading() as connection:
+            is_ours = accounts.account_row(connection, name) is not None
+            return not is_ours or identities.subject_of(connection, name, self._provider.issuer) is not None
+
+    def _check_elsewhere(self, provider: PasswordProvider, name: str, password: str, door: Door) -> Person:
+        """As `check_password`; ProviderAway where nobody can tell, and then nothing is counted."""
+        now_ns = self._wall_ns()
+        with self._database.writing() as connection:
+            counters = self._counters(connection, name, door)
+            tries.begin_try(connection, counters, now_ns)
+            row = accounts.account_row(connection, name)
+            subject = identities.subject_of(connection, name, provider.issuer) or ""
+        try:
+            identity = provider.prove(name, password, subject)
+        except ProviderAway:
+            with self._database.writing() as connection:
+                for one in counters:
+                    tries.take_back(connection, one, now_ns)
+            raise
+        except NotProven:
+            with self._database.writing() as connection:
+                self._note_failure(connection, None if row is None else str(row["name"]), counters, door)
+            raise NotLetIn("name or password is wrong") from None
+        with self._database.writing() as connection:
+            tries.was_right(connection, counters, now_ns)
+            outcome = identities.taken_in(connection, identity, door, self._wall_ns())
+        if isinstance(outcome, str):
+            raise NotLetIn(outcome)
+        return outcome
+
     def check_password(self, name: str, password: str, door: Door) -> Person:
         """The person whose password that is. NotLetIn, or TooSoon; the answer takes as long for a name that is none."""
+        if self._provider is not None and self.asks_elsewhere(name):
+            return self._check_elsewhere(self._provider, name, password, door)
         now_ns = self._wall_ns()
         with self._database.writing() as connection:
             counters = self._counters(connection, name, door)
@@ -82,7 +136,7 @@ class SqlPeople:
             row = accounts.account_row(connection, name)
             # It may have been changed while we looked.
             if row is not None and is_right and row["state"] == State.ACTIVE and row["password"] == kept:
-                tries.was_right(connection, counters)
+                tries.was_right(connection, counters, now_ns)
                 if fresh:
                     accounts.rehashed(connection, name, fresh)
                 return accounts.person_of(row)
@@ -215,6 +269,8 @@ class SqlPeople:
 
     def change_password(self, name: str, password: str, new: str, door: Door) -> None:
         """Change one's own password; every session ends, also the one that asks."""
+        if self.is_by_provider(name):
+            raise Refused(f"{name} signs in by another system, and has no password here")
         person = self.check_password(name, password, door)
         if new == password:
             raise Refused("the new password is the old one")

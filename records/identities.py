@@ -22,6 +22,12 @@ def is_of_provider(connection: Connection, name: str) -> bool:
     return connection.execute(found).first() is not None
 
 
+def subject_of(connection: Connection, name: str, issuer: str) -> str | None:
+    """Who an account's person is to that provider; None where they are not of it."""
+    found = select(identities.c.subject).where(identities.c.account == name_key(name), identities.c.issuer == issuer)
+    return connection.execute(found).scalar()
+
+
 def taken_in(connection: Connection, identity: Identity, door: Door, now_ns: int) -> Person | str:
     """The person of an identity, with the role that they have today; or why they are not let in, as it is in the trail.
 

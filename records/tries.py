@@ -6,7 +6,7 @@ A try is counted before the password is looked at, and taken back when it was ri
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -51,14 +51,23 @@ def begin_try(connection: Connection, counters: Sequence[Counter], now_ns: int) 
             connection.execute(insert(tries).values(key=one.key, **values))
 
 
-def was_right(connection: Connection, counters: Sequence[Counter]) -> None:
+def was_right(connection: Connection, counters: Sequence[Counter], begun_ns: int) -> None:
     """Forget the failures; of what is shared, this try alone."""
     for one in counters:
         if one.is_shared:
-            less = update(tries).where(tries.c.key == one.key, tries.c.failures > 0)
-            connection.execute(less.values(failures=tries.c.failures - 1))
+            take_back(connection, one, begun_ns)
         else:
             forget(connection, one)
+
+
+def take_back(connection: Connection, counter: Counter, begun_ns: int) -> None:
+    """As if the try that began then had not been: what it had waited for does not begin anew."""
+    found = tried(connection, counter)
+    left = Tries(max(found.failures - 1, 0), found.last_ns)
+    if found.last_ns == begun_ns:
+        left = replace(left, last_ns=begun_ns - (counter.patience.open_at_ns(left) - left.last_ns))
+    changed = update(tries).where(tries.c.key == counter.key)
+    connection.execute(changed.values(failures=left.failures, last_ns=left.last_ns))
 
 
 def forget(connection: Connection, counter: Counter) -> None:

@@ -131,11 +131,17 @@ def proof_by_token(person_of: Callable[[str], Person | None]) -> Proof:
 
 
 def proof_by_password(people: PeopleDesk) -> Proof:
-    """Prove by the password, whose failures count like those of a login; who has none cannot sign here."""
+    """Prove by the password, whose failures count like those of a login; a directory is asked for its people's.
+
+    Who has no password that anybody could be asked for cannot sign here.
+    """
 
     def proven(person: Person, secret: str) -> str:
-        if people.is_by_provider(person.name):
+        if people.is_by_provider(person.name) and not people.asks_elsewhere(person.name):
             raise NotLetIn(NO_PROOF.format(person.name))
-        return people.check_password(person.name, secret, Door(person.origin)).printed
+        known = people.check_password(person.name, secret, Door(person.origin))
+        if known.role != person.role:
+            raise Refused(f"{person.name} has another role by now than when this was asked: {known.role}")
+        return known.printed
 
     return proven

@@ -12,6 +12,7 @@ from api.serve import serve
 from api.stream import Feed
 from dashboards.uids import board_uid
 from domain.figures import Histogram, Reading
+from domain.identity import PasswordProvider
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.desk import SqlPeople
@@ -56,7 +57,8 @@ async def run_web(configuration: Configuration) -> None:
     standing = StandstillWatch(files.run, clock)
     feed = Feed(journal, records, clock, refresh=history.refresh, standstill=standing.look)
     waker = Waker(files.run, "core.sock")
-    signing = Signing(records, proof_by_password(records.people), clock.now_ns)
+    people = records.people.beside(directory_of(configuration))
+    signing = Signing(records, proof_by_password(people), clock.now_ns)
     started_s, delays = time.time(), Histogram("thermowell_event_loop_delay_seconds", ("web",))
     pair = configuration.http.tls
     renewing = None if pair is None else await usable(pair, stop, time.time)
@@ -69,7 +71,7 @@ async def run_web(configuration: Configuration) -> None:
         history=history,
         journal=journal,
         records=records,
-        people=records.people,
+        people=people,
         feed=feed,
         rulebook=configuration.rulebook,
         wake_core=waker.wake,
@@ -117,6 +119,15 @@ async def run_web(configuration: Configuration) -> None:
         ended = await asyncio.gather(holding, return_exceptions=True)
         if isinstance(ended[0], Exception):
             raise ended[0]
+
+
+def directory_of(configuration: Configuration) -> PasswordProvider | None:
+    """The directory whose people sign in, if there is one."""
+    if configuration.ldap is None:
+        return None
+    from service.login.ldap import Directory  # noqa: PLC0415  most sites have none
+
+    return Directory(configuration.ldap)
 
 
 def elsewhere(configuration: Configuration) -> Elsewhere | None:

@@ -65,6 +65,7 @@ async def session(here: Here, request: Request) -> Response:
     visit = await visit_of(request, here)
     about = {
         "reading_open": here.deps.reading_open,
+        "directory": None if here.deps.people is None else here.deps.people.elsewhere or None,
         "provider": None if here.deps.provider is None else here.deps.provider.title,
     }
     if visit is None:
@@ -91,7 +92,7 @@ async def sign_in(here: Here, request: Request, entering: Entering) -> Response:
     """Sign in; 401 where name or password is wrong, 429 after too many tries."""
     door, people, rules = door_of(request), desk(here), here.deps.session_rules
     here.rates.entering.take(door.address)
-    entered = await looked_at(here, lambda: people.enter(entering.name, entering.password, door, rules))
+    entered = await looked_at(here, lambda: people.enter(entering.name, entering.password, door, rules), entering.name)
     return _signed_in(request, entered)
 
 

@@ -53,6 +53,10 @@ def secret_files(configuration: Configuration) -> Iterator[tuple[str, Path]]:
                 yield f"{name}.{key}", configuration.beside(told)
     if configuration.http.tls is not None:
         yield "http.tls.key_file", configuration.http.tls.key
+    if configuration.openid is not None and configuration.openid.client.secret_file is not None:
+        yield "login.oidc.client_secret_file", configuration.openid.client.secret_file
+    if configuration.ldap is not None and configuration.ldap.finding is not None:
+        yield "login.ldap.search.password_file", configuration.ldap.finding.password_file
     for key in _SECRETS:
         if configuration.records is not None and (path := getattr(configuration.records, key, None)) is not None:
             yield f"records.postgresql.{key}", path

@@ -19,6 +19,7 @@ from records.address import Server
 from service.config import recipes, tags
 from service.config.audit import check_audit
 from service.config.checking import validated
+from service.config.directory import ldap_of
 from service.config.displays import check_displays
 from service.config.document import Document, read_document
 from service.config.drift import learn_warnings
@@ -47,6 +48,7 @@ from service.config.review import review_rules
 from service.config.rota import check_rota
 from service.config.tags import Route
 from service.config.telling import check_event_topics
+from service.login.directory import Told
 
 if TYPE_CHECKING:
     from service.config.login import OpenId
@@ -65,6 +67,7 @@ class Configuration:
     port: int
     http: Network
     openid: "OpenId | None"  # the provider by which people sign in
+    ldap: Told | None  # the directory whose people sign in
     heartbeat_ns: int
     flush_interval_ns: int
     quota_bytes: int | None
@@ -123,6 +126,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
     models = drafted_models(document, file, path, rulebook, by_name, complaints)
     http = network_of(document, file.http, path, complaints)
     openid = _openid(document, file.login.oidc, http.page_url, path, complaints)
+    ldap = ldap_of(document, file.login.ldap, path, complaints)
     quota = _quota(document, file.journal.quota, complaints)
     _check_notify(document, file, path, complaints)
     check_displays(document, file, path, complaints)
@@ -146,6 +150,7 @@ def _build(document: Document, file: ConfigFile, path: Path) -> Configuration:
         port=http.port,
         http=http,
         openid=openid,
+        ldap=ldap,
         heartbeat_ns=file.heartbeat,
         flush_interval_ns=file.journal.flush_interval,
         quota_bytes=quota,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import Complaint
-from domain.identity import IdentityProvider
 from domain.roles import role_named
 from service.config.document import Document
 from service.config.model import OidcText
@@ -23,7 +22,7 @@ class OpenId:
     client: Client
     ca_file: Path | None
 
-    def provider(self) -> IdentityProvider:
+    def provider(self) -> OpenIdLogin:
         """What signs people in by it."""
         return OpenIdLogin(self.client, self.issuer, Asking(self.ca_file))
 

@@ -153,10 +153,42 @@ class OidcText(Section):
     fresh: bool = True  # people prove themselves at every login here
 
 
+class LdapSearchText(Section):
+    """How a person is found in a directory by their name."""
+
+    account: str  # that may look
+    password_file: str
+    base: str  # below which people are
+    among: dict[str, str] = {}  # what an entry has besides, such as objectClass: person
+
+
+class LdapRolesText(Section):
+    """How a directory's groups become roles."""
+
+    member: str = "member"  # the attribute of a group that lists who is in it
+    map: dict[str, LoginRoleName] = Field(min_length=1)  # the first that somebody is in counts
+
+
+class LdapText(Section):
+    """A directory (LDAP) whose people sign in here with their own passwords."""
+
+    servers: list[str] = Field(min_length=1, max_length=5)  # the first that answers is asked
+    starttls: bool = True  # of ldap://
+    ca_file: str | None = None  # left out: the system's authorities
+    title: str = Field(default="the site's directory", min_length=1, max_length=60)
+    search: LdapSearchText | None = None  # either this
+    template: str | None = None  # or this: uid={name},ou=people,dc=plant,dc=example
+    name: str = "uid"  # the attribute that names an account the first time
+    full_name: str = "cn"  # the attribute that a signature prints
+    subject: str = "entryUUID"  # the attribute by which a person stays the same, whatever they are called
+    roles: LdapRolesText
+
+
 class LoginText(Section):
     """How people sign in besides by a password that is kept here."""
 
     oidc: OidcText | None = None
+    ldap: LdapText | None = None
 
 
 class OpcUa(Section):

@@ -3,7 +3,7 @@
 from functools import partial
 
 from service.config.build import Configuration
-from service.doctor import keeping, machine, plant
+from service.doctor import keeping, logins, machine, plant
 from service.doctor.running import Check
 
 
@@ -25,6 +25,8 @@ def checks_of(configuration: Configuration) -> list[Check]:
         Check("backup", keeping.backup),
         Check("secrets", keeping.secrets),
         Check("certificates", keeping.certificates),
+        Check("identity provider", logins.openid),
+        Check("directory", logins.directory),
         *of_sources,
         Check("mirrors", keeping.mirrors),
     ]

@@ -22,7 +22,7 @@ from domain.identity import NotProven, ProviderAway
 
 MOST_BYTES = 256_000
 _AT_ONCE = 16_384
-_LOOPBACKS = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACKS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -46,7 +46,7 @@ def is_safe(url: str) -> bool:
 
 
 def _is_here(scheme: str, host: str) -> bool:
-    return scheme == "http" and host in _LOOPBACKS
+    return scheme == "http" and host in LOOPBACKS
 
 
 @dataclass(frozen=True, slots=True)

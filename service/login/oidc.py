@@ -68,6 +68,11 @@ class OpenIdLogin:
         """What people call it."""
         return self._client.title
 
+    def look(self) -> None:
+        """Ask for all that a login needs before anybody signs in. ProviderAway says what hinders."""
+        self._provider.key("")
+        self._secret()
+
     def begin(self, onward: str, session: str) -> Begun:
         """Begin a login: where the browser goes. ProviderAway."""
         places = self._provider.places()

@@ -16,7 +16,7 @@ export async function session() {
 }
 
 export function took(told) {
-  known = { provider: known?.provider, ...told };
+  known = { ...known, ...told };
   usedAt = Date.now();
   show();
 }
@@ -102,7 +102,9 @@ export function loginForm(name, done, ...more) {
 
 // Offers the site's own login, where there is one. It leaves the page, and comes back to where it was.
 async function offerProvider(form, fault) {
-  const title = (await session().catch(() => null))?.provider;
+  const told = await session().catch(() => null);
+  if (told?.directory) form.prepend(part("p", { class: "note" }, `With your name and password of ${told.directory}, or with those that you have here.`));
+  const title = told?.provider;
   if (!title) return;
   const other = part("button", { type: "button", class: "press" }, `Sign in by ${title}`);
   other.addEventListener("click", async () => {

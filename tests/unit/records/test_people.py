@@ -7,9 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from domain.errors import Refused
-from domain.people import WITH_A_NAME, Door, NotLetIn, Person, SessionRules, State, TooSoon, Tries
+from domain.people import WITH_A_NAME, WITH_AN_ADDRESS, Door, NotLetIn, Person, SessionRules, State, TooSoon, Tries
 from domain.roles import Permission
 from domain.time import HOUR_NS, MINUTE_NS, SECOND_NS
 from records import tries
@@ -18,6 +19,7 @@ from records.database import SqlRecords
 from records.desk import SqlPeople
 from records.engine import Database
 from records.passwords import Hasher, proper_password
+from records.tables import tries as table
 
 BY = Person("Grace", "admin", "10.0.0.9")
 WORDS, OTHERS = "correct battery of words", "another set of words"
@@ -320,3 +322,21 @@ def test_people_live_on_both_databases(address: Address) -> None:
         assert seen.person.name == "Ada"
         assert desk.visit(entered.secret) is None
         assert records.verify_audit().records > 3
+
+
+def test_a_right_password_at_an_address_that_was_locked_does_not_lock_it_anew(people: SqlPeople, wall: Wall) -> None:
+    shared = tries.counter("address", DOOR.address, WITH_AN_ADDRESS, is_shared=True)
+    with people._database.writing() as connection:
+        connection.execute(insert(table).values(key=shared.key, failures=99, last_ns=wall.now_ns - HOUR_NS))
+    with pytest.raises(NotLetIn):
+        people.enter("nobody", WORDS, DOOR, RULES)
+    with pytest.raises(TooSoon):
+        people.enter("Ada", WORDS, DOOR, RULES)
+    wall.now_ns += 15 * MINUTE_NS
+
+    for _ in range(3):
+        assert people.enter("Ada", WORDS, DOOR, RULES).person.name == "Ada"
+    with pytest.raises(NotLetIn):  # what was tried before still counts
+        people.enter("nobody", WORDS, DOOR, RULES)
+    with pytest.raises(TooSoon):
+        people.enter("Ada", WORDS, DOOR, RULES)
