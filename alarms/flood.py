@@ -47,6 +47,7 @@ class FloodGate:
         self._singles_ns: deque[int] = deque(maxlen=FLOOD_ABOVE)
         self._digests_ns: deque[int] = deque(maxlen=64)
         self._said: dict[str, deque[tuple[int, Priority]]] = {}  # by alarm, the one that spoke last at the end
+        self._seen_ns = 0  # the newest time that it was given
 
     def admit(self, now_ns: int, waiting: Sequence[Notice]) -> list[Letter]:
         """What to send of all that waits: single letters while they are few, else one digest when it is due."""
@@ -91,6 +92,9 @@ class FloodGate:
         return calm, chatter
 
     def _forget(self, now_ns: int) -> None:
+        if now_ns < self._seen_ns:  # else nothing would be told until the clock is there once more
+            self._set_back(self._seen_ns - now_ns)
+        self._seen_ns = now_ns
         while self._singles_ns and self._singles_ns[0] <= now_ns - FLOOD_WINDOW_NS:
             self._singles_ns.popleft()
         while self._digests_ns and self._digests_ns[0] <= now_ns - HOUR_NS:
@@ -100,6 +104,14 @@ class FloodGate:
                 said.popleft()
             if not said:
                 del self._said[alarm]
+
+    def _set_back(self, by_ns: int) -> None:
+        """The clock was set back by so much: what was told keeps its age."""
+        self._singles_ns = deque((at_ns - by_ns for at_ns in self._singles_ns), FLOOD_ABOVE)
+        self._digests_ns = deque((at_ns - by_ns for at_ns in self._digests_ns), self._digests_ns.maxlen)
+        for said in self._said.values():
+            for place, (at_ns, priority) in enumerate(said):
+                said[place] = at_ns - by_ns, priority
 
     def _digest_is_due(self, now_ns: int, held_back: Sequence[Notice], *, news: bool) -> bool:
         if not self._digests_ns:

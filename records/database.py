@@ -407,9 +407,14 @@ class SqlRecords:
             outbox.begin_sending(connection, ids, again_ns, self._wall_ns())
 
     def resume_notices(self) -> None:
-        """Make due at once what an ended process left without a result. Only while nobody else sends."""
+        """Make due at once what an ended process tried and did not finish. Only while nobody else sends."""
         with self._database.writing() as connection:
             outbox.resume_sending(connection, self._wall_ns())
+
+    def clock_set_back(self, now_ns: int, by_ns: int) -> None:
+        """Let escalation and retries wait no longer although the wall's clock was set back, to now, by so much."""
+        with self._database.writing() as connection:
+            outbox.clock_set_back(connection, now_ns, by_ns)
 
     def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
         """Note how the attempt ended; what is given up goes into the audit trail."""

@@ -167,9 +167,24 @@ def begin_sending(connection: Connection, ids: Sequence[str], again_ns: int, now
 
 
 def resume_sending(connection: Connection, now_ns: int) -> None:
-    """Make due at once what a process left without a result: it has ended, so none will come."""
-    left = (notices.c.state == UNCERTAIN) & (notices.c.next_try_ns > now_ns)
-    connection.execute(update(notices).where(left).values(next_try_ns=now_ns))
+    """Make due at once what a process tried and did not finish: it has ended, so no result will come.
+
+    If the records know of a later time than now, the clock was set back while nothing ran.
+    """
+    tried = (notices.c.attempts > 0) & (notices.c.next_try_ns > now_ns)
+    connection.execute(update(notices).where(tried).values(next_try_ns=now_ns))
+    newest_ns = connection.execute(select(func.max(notices.c.ended_ns))).scalar()
+    if newest_ns is not None and newest_ns > now_ns:
+        clock_set_back(connection, newest_ns, newest_ns - now_ns)
+
+
+def clock_set_back(connection: Connection, after_ns: int, by_ns: int) -> None:
+    """What waits for a stretch of time, until later than `after_ns`, does so although the wall's clock was set back.
+
+    Quiet hours end when the clock on the wall says so: what waits for that stays.
+    """
+    stretch = (notices.c.next_try_ns > after_ns) & ((notices.c.kind != "quiet") | (notices.c.attempts > 0))
+    connection.execute(update(notices).where(stretch).values(next_try_ns=notices.c.next_try_ns - by_ns))
 
 
 def finish_sending(connection: Connection, ids: Sequence[str], result: NoticeResult, now_ns: int) -> None:

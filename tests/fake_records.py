@@ -332,8 +332,15 @@ class MemoryRecords:
     def resume_notices(self) -> None:
         with self._lock:
             for id_, (state, next_ns) in self._decided.states.items():
-                if state == UNCERTAIN and next_ns is not None:
+                if next_ns is not None and self._decided.notices[id_].attempts:
                     self._decided.states[id_] = (state, min(next_ns, self._wall_ns()))
+
+    def clock_set_back(self, now_ns: int, by_ns: int) -> None:
+        with self._lock:
+            for id_, (state, next_ns) in self._decided.states.items():
+                known = self._decided.notices[id_]
+                if next_ns is not None and next_ns > now_ns and (known.notice.kind != "quiet" or known.attempts):
+                    self._decided.states[id_] = (state, next_ns - by_ns)
 
     def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None:
         with self.unit_of_work() as work:

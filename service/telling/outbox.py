@@ -47,7 +47,11 @@ class OutboxRecords(AddressRecords, Protocol):
         ...
 
     def resume_notices(self) -> None:
-        """What an ended process left without a result is due at once."""
+        """What an ended process tried and did not finish is due at once."""
+        ...
+
+    def clock_set_back(self, now_ns: int, by_ns: int) -> None:
+        """Let escalation and retries wait no longer although the wall's clock was set back, to now, by so much."""
         ...
 
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None:
@@ -98,6 +102,7 @@ class Outbox:
         self._pictures = pictures
         self._patience = patience or Patience()
         self._wall_ns = wall_ns
+        self._seen_ns = 0  # the wall's clock, when it was looked at last
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: dict[str, asyncio.Event] = {}
         self._names_woken = asyncio.Event()
@@ -135,6 +140,7 @@ class Outbox:
         await self._until_taken(self._records.resume_notices)
         await self._until_taken(self._give_up_strangers)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._serve("clock", asyncio.Event(), self._look_at_clock))
             if self._addressing.names:
                 tasks.create_task(self._serve("names", self._names_woken, self._look_up))
             if self._pictures is not None:
@@ -166,6 +172,19 @@ class Outbox:
                     await woken.wait()
             except TimeoutError:
                 continue
+
+    async def _look_at_clock(self) -> None:
+        """When the wall's clock was set back, what waits for a stretch of time does not wait for longer than that.
+
+        Set ahead, it ends the stretch: as after a machine that slept, somebody is told too early rather than too late.
+        """
+        now_ns, before_ns = self._wall_ns(), self._seen_ns
+        if now_ns < before_ns:
+            await asyncio.to_thread(self._records.clock_set_back, now_ns, before_ns - now_ns)
+            log.warning(
+                "the clock was set back by %.0f s; nobody is told later for it", (before_ns - now_ns) / SECOND_NS
+            )
+        self._seen_ns = now_ns
 
     async def _look_up(self) -> None:
         """Find out who the names are that something is due for; then the channels have it."""

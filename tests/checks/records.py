@@ -54,6 +54,7 @@ class CoreRecords(Records, RecordsReader, Protocol):
     def waiting_channels(self) -> Sequence[str]: ...
     def notices_begun(self, ids: Sequence[str], again_ns: int) -> None: ...
     def resume_notices(self) -> None: ...
+    def clock_set_back(self, now_ns: int, by_ns: int) -> None: ...
     def notice_result(self, ids: Sequence[str], result: NoticeResult) -> None: ...
     def notice_counts(self) -> Mapping[str, int]: ...
     def add_person(self, name: str, role: str) -> str: ...
@@ -567,6 +568,25 @@ def what_an_ended_process_left_without_a_result_is_due_at_once(records: CoreReco
     records.resume_notices()
 
     assert [each.notice.id for each in records.waiting_notices(WALL_NS)] == ["n1"]
+
+
+def what_an_ended_process_would_have_tried_again_is_due_at_once(records: CoreRecords) -> None:
+    records.plan_notices([Planned(notice())])
+    records.notices_begun(["n1"], WALL_NS + 120)
+    records.notice_result(["n1"], NoticeResult("pending", "Connection refused", WALL_NS + 70))
+    records.resume_notices()
+
+    assert records.waiting_notices(WALL_NS) == [WaitingNotice(notice(), 1, doubtful=False, begun_ns=WALL_NS)]
+
+
+def what_waits_does_so_no_longer_when_the_clock_is_set_back_but_for_quiet_hours(records: CoreRecords) -> None:
+    step, quiet = replace(notice(), unless_acknowledged=True), replace(notice("n2"), kind="quiet")
+    records.plan_notices([Planned(step, WALL_NS + 300), Planned(quiet, WALL_NS + 300)])
+    records.clock_set_back(WALL_NS - 3_600, 3_600)
+
+    assert records.waiting_notices(WALL_NS - 3_301) == []
+    assert [each.notice.id for each in records.waiting_notices(WALL_NS - 3_300)] == ["n1"]
+    assert [each.notice.id for each in records.waiting_notices(WALL_NS + 300)] == ["n1", "n2"]
 
 
 def a_notice_is_tried_again_at_its_time(records: CoreRecords) -> None:

@@ -75,6 +75,18 @@ def test_after_the_flood_messages_are_single_again() -> None:
     assert not letter.held_back
 
 
+def test_a_clock_that_is_set_back_in_a_flood_holds_nothing_back_for_longer() -> None:
+    outbox = Outbox()
+    outbox.look(HOUR_NS, *(notice(f"a{number}") for number in range(FLOOD_ABOVE)))
+    (first,) = outbox.look(HOUR_NS + SECOND_NS, notice("b"))
+    held_back = outbox.look(HOUR_NS + 2 * SECOND_NS, notice("c"))
+    at_once = outbox.look(0, notice("d"))
+    (second,) = outbox.look(MINUTE_NS)
+
+    assert (held_back, at_once) == ([], [])
+    assert [each.transition for each in (*first.notices, *second.notices)] == ["b.1", "c.1", "d.1"]
+
+
 def test_an_alarm_that_flaps_for_four_hours_is_told_in_a_few_messages() -> None:
     outbox = Outbox()
     for number in range(4 * 120):

@@ -13,6 +13,7 @@ from domain.alarms import Notice
 from domain.errors import AskedToWait, MayHaveArrived, Refused, RetryLater
 from domain.ports import Receipt
 from domain.rules import Priority
+from domain.time import HOUR_NS, MINUTE_NS
 from service.telling.outbox import REPEATED, Outbox
 from service.telling.patience import PERSISTENCE, Patience, Persistence
 from tests.fake_records import MemoryRecords
@@ -182,6 +183,23 @@ async def test_patience_ends_and_says_what_it_knows(records: MemoryRecords) -> N
     assert {id_: "may have arrived" in what for id_, what in told.items()} == {"a.1@away": False, "a.1@silent": True}
     given_up = {each.labels: each.value for each in outbox.figures() if each.name == "thermowell_outbox_given_up_total"}
     assert given_up == {("away",): 1, ("silent",): 1}
+
+
+async def test_what_is_tried_again_waits_no_longer_when_the_clock_is_set_back(
+    records: MemoryRecords, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel, wall_ns = ScriptedChannel("leads", RetryLater("refused")), [HOUR_NS]
+    patience = replace(QUICK, first_s=60.0, persistence=PERSISTENCE)
+    put(records, notice())
+    outbox = Outbox(records, [channel], patience=patience, wall_ns=lambda: wall_ns[0])
+    async with running(outbox):
+        await until(lambda: "tried again later" in caplog.text)
+        wall_ns[0] = 0
+        await until(lambda: "set back by 3600 s" in caplog.text)
+        wall_ns[0] = MINUTE_NS
+        await until(lambda: state(records) == {"a.1@leads": "sent"})
+
+    assert channel.got == [notice()] * 2
 
 
 async def test_a_channel_that_hangs_stops_nobody_else_and_gets_nothing_more(records: MemoryRecords) -> None:
