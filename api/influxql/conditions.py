@@ -1,7 +1,7 @@
 """WHERE: the span of time apart, the rest decided per series, and row by row where a field is asked about."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -187,6 +187,28 @@ def holds(expr: Expr | None, series: Series, rows: Mapping[str, Column], fields:
     return _of_series(expr, series)
 
 
+def looked_for(expr: Expr | None, serieses: Sequence[Series], look: Callable[[], None]) -> Expr | None:
+    """The condition whose expressions are looked for in all tags at once: to read one costs more than a text does."""
+    if not isinstance(expr, Binary):
+        return expr
+    if expr.op in {"AND", "OR"}:
+        left, right = looked_for(expr.left, serieses, look), looked_for(expr.right, serieses, look)
+        return expr if left is None or right is None else Binary(expr.op, left, right)
+    if not (isinstance(expr.left, Ref) and isinstance(expr.right, Regex)):
+        return expr
+    look()
+    texts = sorted({one.tags.get(expr.left.name, "") for one in serieses})
+    found = dict(zip(texts, matches(expr.right.pattern, texts).tolist(), strict=True))
+    return Binary(expr.op, expr.left, Regex(expr.right.pattern, found))
+
+
+def _in_rows(pattern: str, texts: Sequence[str]) -> Mask:
+    """Of a field's rows those in which it is found; few texts are many rows."""
+    different = list(dict.fromkeys(texts))
+    found = dict(zip(different, matches(pattern, different).tolist(), strict=True))
+    return np.array([found[text] for text in texts], np.bool_)
+
+
 def _joined(op: str, left: Mask | bool, right: Mask | bool) -> Mask | bool:  # noqa: FBT001 - answers
     if isinstance(left, bool) and isinstance(right, bool):
         return (left and right) if op == "AND" else (left or right)
@@ -209,7 +231,8 @@ def _of_series(expr: Binary, series: Series) -> bool:
     if isinstance(value, Text) and op in {"=", "!="}:
         return (text == value.value) == (op == "=")
     if isinstance(value, Regex) and op in {"=~", "!~"}:
-        return bool(matches(value.pattern, [text])[0]) == (op == "=~")
+        is_found = value.found[text] if text in value.found else bool(matches(value.pattern, [text])[0])
+        return is_found == (op == "=~")
     return False
 
 
@@ -219,7 +242,7 @@ def _row_by_row(expr: Binary, series: Series, rows: Mapping[str, Column], fields
         column = value_of(expr.left, series, rows, fields)
         if column.kind is not Kind.STRING or expr.op not in {"=~", "!~"}:
             return np.zeros(length, np.bool_)
-        found = matches(expr.right.pattern, column.values.tolist())
+        found = _in_rows(expr.right.pattern, column.values.tolist())
         return (found if expr.op == "=~" else ~found) & column.mask()
     if expr.op in {"=~", "!~"}:
         raise Unanswered(f"{expr.op} needs a regular expression")

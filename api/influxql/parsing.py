@@ -10,6 +10,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 
 from api.influxql.building import build
 from api.influxql.faults import Unreadable, refused
+from api.influxql.matching import check_repeats
 from api.influxql.tree import Statement
 
 LONGEST_QUERY = 32_768
@@ -62,6 +63,7 @@ def parse(text: str, values: Mapping[str, object] | None = None) -> list[Stateme
         raise Unreadable('missing required parameter "q"')
     if len(text) > LONGEST_QUERY:
         raise Unreadable(f"error parsing query: {len(text):,} characters are more than {LONGEST_QUERY:,}")
+    check_repeats(f"{text} {values}")
     try:
         parsed: Tree[Token] = _parser().parse(text)
     except UnexpectedInput as error:

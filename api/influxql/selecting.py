@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from api.influxql.budget import MOST_READ_AT_ONCE, MOST_SERIES
 from api.influxql.columns import Column, Frame, Kind, Mask, Times, arithmetic, constant, nothing
-from api.influxql.conditions import Span, asks_no_more_than_good, fields_in, holds, is_field
+from api.influxql.conditions import Span, asks_no_more_than_good, fields_in, holds, is_field, looked_for
 from api.influxql.faults import Unanswered
 from api.influxql.frames import EARLIEST_NS, LATEST_NS, Record, merged
 from api.influxql.functions import OF_OWN_TYPE, Bucketed, reduced
@@ -73,6 +73,7 @@ class Selecting:
         self._plan, self._measurement, self._record = plan, measurement, record
         self._fields = measurement.fields
         self._figures: dict[Span, Figures] = {}  # of the group that is worked on
+        self._where = looked_for(plan.where, measurement.series, record.budget.look)
         self._asked = fields_read(plan, self._fields)
         self._in_where = fields_in(plan.where, self._fields)
         self._only_good = bool(self._in_where) and asks_no_more_than_good(plan.where, self._fields)
@@ -88,7 +89,7 @@ class Selecting:
 
     def _groups(self) -> list[Group]:
         plan = self._plan
-        held = [one for one in self._measurement.series if holds(plan.where, one, {}, self._fields) is not False]
+        held = [one for one in self._measurement.series if holds(self._where, one, {}, self._fields) is not False]
         if len(held) > MOST_SERIES:
             raise Unanswered(f"max-select-series limit exceeded: ({len(held)}/{MOST_SERIES})")
         names = sorted(plan.dimensions)
@@ -312,7 +313,7 @@ class Selecting:
         frames = []
         for series in group.series:
             frame = self._frame(series, span, rows)
-            met = holds(self._plan.where, series, frame.columns, self._fields)
+            met = holds(self._where, series, frame.columns, self._fields)
             frames.append(frame if met is True else frame.at(np.broadcast_to(met, (len(frame),))))
         frame, place = merged(frames, self._fields)
         return Gathered(frame, place, group.series)

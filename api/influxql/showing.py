@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from api.influxql.conditions import Span, holds, split_time
+from api.influxql.conditions import Span, holds, looked_for, split_time
 from api.influxql.faults import Unanswered
 from api.influxql.frames import Record
 from api.influxql.matching import matches
@@ -58,7 +58,7 @@ class Showing:
         listings = []
         for one in self._chosen(show):
             keys = sorted({key for series in self._held(show, one) for key in series.tags})
-            told = [[key] for key in keys if show.with_key is None or _is_key(show.with_key, key)]
+            told = [[key] for key in (keys if show.with_key is None else _keys(show.with_key, keys))]
             listings.append(Listing(one.name, ["tagKey"], cut_rows(told, show.cut)))
         return listings
 
@@ -67,7 +67,7 @@ class Showing:
         listings = []
         for one in self._chosen(show):
             found = {pair for series in self._held(show, one) for pair in series.tags.items()}
-            keys = {key for key in one.tag_keys if _is_key(show.with_key, key)}
+            keys = set(_keys(show.with_key, one.tag_keys))
             told = [[key, value] for key, value in sorted(found) if key in keys]
             listings.append(Listing(one.name, ["key", "value"], cut_rows(told, show.cut)))
         return listings
@@ -97,6 +97,7 @@ class Showing:
     def _held(self, show: Show, measurement: Measurement) -> list[Series]:
         """The series that meet the condition, and that have a row in its time, where it names one."""
         span, where = split_time(show.where, self.now_ns, None)
+        where = looked_for(where, measurement.series, self.record.budget.look)
         held = [one for one in measurement.series if holds(where, one, {}, {}) is not False]
         if span == Span():
             return held
@@ -129,10 +130,12 @@ def cut_rows(rows: list[list[object]] | list[list[str]], cut: Cut) -> list[list[
     return kept if cut.limit is None else kept[: cut.limit]
 
 
-def _is_key(wanted: KeyFilter, key: str) -> bool:
+def _keys(wanted: KeyFilter, keys: Sequence[str]) -> list[str]:
+    """Of some keys those that are wanted."""
     if wanted.op in {"=~", "!~"}:
-        return bool(matches(wanted.pattern, [key])[0]) == (wanted.op == "=~")
-    return (key in wanted.keys) == (wanted.op != "!=")
+        found = matches(wanted.pattern, keys)
+        return [key for key, is_met in zip(keys, found, strict=True) if is_met == (wanted.op == "=~")]
+    return [key for key in keys if (key in wanted.keys) == (wanted.op != "!=")]
 
 
 def _escaped(text: str) -> str:

@@ -1,7 +1,7 @@
 """A query as a tree: what the parser makes and the evaluation walks. Times and durations are whole ns."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
 
@@ -42,9 +42,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A regular expression in RE2's syntax, without its slashes."""
+    """A regular expression in RE2's syntax, without its slashes; `found` is where it was looked for already."""
 
     pattern: str
+    found: Mapping[str, bool] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
