@@ -187,17 +187,17 @@ def holds(expr: Expr | None, series: Series, rows: Mapping[str, Column], fields:
     return _of_series(expr, series)
 
 
-def looked_for(expr: Expr | None, serieses: Sequence[Series], look: Callable[[], None]) -> Expr | None:
+def looked_for(expr: Expr | None, many: Sequence[Series], look: Callable[[], None]) -> Expr | None:
     """The condition whose expressions are looked for in all tags at once: to read one costs more than a text does."""
     if not isinstance(expr, Binary):
         return expr
     if expr.op in {"AND", "OR"}:
-        left, right = looked_for(expr.left, serieses, look), looked_for(expr.right, serieses, look)
+        left, right = looked_for(expr.left, many, look), looked_for(expr.right, many, look)
         return expr if left is None or right is None else Binary(expr.op, left, right)
     if not (isinstance(expr.left, Ref) and isinstance(expr.right, Regex)):
         return expr
     look()
-    texts = sorted({one.tags.get(expr.left.name, "") for one in serieses})
+    texts = sorted({one.tags.get(expr.left.name, "") for one in many})
     found = dict(zip(texts, matches(expr.right.pattern, texts).tolist(), strict=True))
     return Binary(expr.op, expr.left, Regex(expr.right.pattern, found))
 
