@@ -291,8 +291,8 @@ class Reviews(Protocol):
         """The signatures that a report knows of, each beside the content as the report has it."""
         ...
 
-    def dispose(self, given: Disposition) -> None:
-        """Keep what a person said of a finding, with its entry in the audit trail."""
+    def dispose(self, given: Disposition, origin: str) -> None:
+        """Keep what a person said of a finding, with its entry in the audit trail: from which address."""
         ...
 
     def exported(self, id_: str, at_ns: int, person: Person, batch: str, what: str) -> None:

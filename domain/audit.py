@@ -12,6 +12,8 @@ from typing import Final
 from domain.time import SECOND_NS, format_time
 
 SCHEMA: Final = "thermowell-audit/2"
+SERVICE: Final = "service"
+"""Who did what nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from domain.alarms import Transition
+from domain.audit import SERVICE
 from domain.batch_report import Audited, BatchReport, Disposition, ParameterHeld, RangeHeld
 from domain.entries import Position
 from domain.findings import BatchTold, Finding, PhaseRecord, Stage
@@ -140,7 +141,7 @@ def items_of(report: BatchReport) -> dict[str, int]:
 def actors_of(report: BatchReport) -> tuple[str, ...]:
     """Everybody who did something about the batch: on its alarms, its events, its holds, its findings."""
     names = [deed.person for alarm in report.alarms for deed in alarm.deeds]
-    names += [each.person for each in report.events] + [each.person for each in report.audit]
+    names += [each.person for each in report.events] + [each.person for each in report.audit if each.person != SERVICE]
     names += [each.person for each in report.unobserved]
     names += [each.person for finding in report.findings for each in finding.dispositions]
     return tuple(dict.fromkeys(name for name in names if name))

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Column, Connection, RowMapping, insert, inspect, or_, select, update
 
-from domain.audit import AuditEntry, AuditQuestion, AuditRecord
+from domain.audit import SERVICE, AuditEntry, AuditQuestion, AuditRecord
 from domain.entries import ActionKind, ConfigurationActivated, PersonAction
 from domain.errors import DamagedFile
 from domain.people import Person
@@ -130,7 +130,7 @@ def write_activation(connection: Connection, activated: ConfigurationActivated, 
     if now != before:
         at_ns = activated.at_ns
         what = f"activated, as the journal keeps it; times are shown by {zone}"
-        entry = AuditEntry(f"configuration {at_ns}", at_ns, "service", "configuration", "", what, old=before, new=now)
+        entry = AuditEntry(f"configuration {at_ns}", at_ns, SERVICE, "configuration", "", what, old=before, new=now)
         write_audit(connection, entry, recorded_ns)
 
 

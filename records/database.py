@@ -320,10 +320,13 @@ class SqlRecords:
         with self._database.reading() as connection:
             return reviewing.signatures_known(connection, batch, deeds)
 
-    def dispose(self, given: Disposition) -> None:
-        """Keep what a person said of a finding, with its audit entry; the same id again changes nothing."""
+    def dispose(self, given: Disposition, origin: str = "") -> None:
+        """Keep what a person said of a finding, with its audit entry; the same id again changes nothing.
+
+        `origin`: the address that it came from.
+        """
         with self._database.writing() as connection:
-            reviewing.write_disposition(connection, given, self._wall_ns())
+            reviewing.write_disposition(connection, given, origin, self._wall_ns())
 
     # For the core
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, insert, select
 
 from domain.approvals import Decision, Proposal
-from domain.audit import AuditEntry
+from domain.audit import SERVICE, AuditEntry
 from domain.entries import Position, RecipeApproved
 from domain.time import format_time
 from records.audit import write_audit
@@ -44,6 +44,23 @@ def decided_audit(decision: Decision) -> AuditEntry:
     return AuditEntry(entry.id, entry.at_ns, entry.approver, "approve_ranges", subject, what, entry.reason)
 
 
+def changed_audit(entry: RecipeApproved, reason: str, before: RecipeApproved | None) -> AuditEntry:
+    """Whose change of the ranges came into force, and who authorised it. `reason`: why it was proposed."""
+    return AuditEntry(
+        f"{entry.id} in force",
+        entry.at_ns,
+        entry.proposer,
+        "change_ranges",
+        f"{entry.product} v{entry.version}",
+        f"in force as proposed, valid from {format_time(entry.valid_from_ns)}, change {entry.change}",
+        reason,
+        old="" if before is None else f"v{before.version}, content {before.hash[:16]}",
+        new=f"v{entry.version}, content {entry.hash[:16]}",
+        authoriser=entry.approver,
+        origin=SERVICE,
+    )
+
+
 def write_proposal(connection: Connection, proposal: Proposal, recorded_ns: int) -> None:
     """Keep a draft as it was put forward; the same id again changes nothing."""
     if connection.execute(select(range_proposals.c.id).where(range_proposals.c.id == proposal.id)).first() is None:
@@ -55,11 +72,25 @@ def write_decision(connection: Connection, decision: Decision, at: Position, rec
     """Write what became of an approval, and answer its request; the same one twice is one."""
     entry = decision.approved
     there = connection.execute(select(range_versions.c.id).where(range_versions.c.id == entry.id)).first()
+    write_audit(connection, decided_audit(decision), recorded_ns)
     if not decision.error and there is None:
+        proposal = proposal_of(connection, entry.proposal)
+        before = _version_before(connection, entry)
         row = {name: getattr(entry, name) for name in _APPROVED}
         connection.execute(insert(range_versions).values(row | {"recorded_ns": recorded_ns, "entry": int(at)}))
-    write_audit(connection, decided_audit(decision), recorded_ns)
+        reason = entry.reason if proposal is None else proposal.reason
+        write_audit(connection, changed_audit(entry, reason, before), recorded_ns)
     answer(connection, entry.id, decision.error or None)
+
+
+def _version_before(connection: Connection, entry: RecipeApproved) -> RecipeApproved | None:
+    """What was in force of that product at the time from which a version is valid."""
+    query = select(*(range_versions.c[name] for name in _APPROVED)).where(
+        range_versions.c.product == entry.product, range_versions.c.valid_from_ns <= entry.valid_from_ns
+    )
+    newest_first = query.order_by(range_versions.c.valid_from_ns.desc(), range_versions.c.sequence.desc())
+    row = connection.execute(newest_first.limit(1)).one_or_none()
+    return None if row is None else RecipeApproved(*row)
 
 
 def listed_proposals(connection: Connection, limit: int) -> list[Proposal]:

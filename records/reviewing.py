@@ -142,20 +142,29 @@ def signatures_known(connection: Connection, batch: str, deeds: int) -> list[Sig
     return [each for each in given if f"signature {each.id}" in known]
 
 
-def disposition_audit(given: Disposition) -> AuditEntry:
-    """Who said what of which version of which finding."""
+def disposition_audit(given: Disposition, origin: str) -> AuditEntry:
+    """Who said what of which version of which finding, and from where."""
     number = f", {given.number}" if given.number else ""
     what = f"disposition of version {given.version}: {given.kind}{number} (batch {given.batch})"
     return AuditEntry(
-        given.id, given.at_ns, given.person, "disposition", given.item, what, given.comment, batch=given.batch
+        given.id,
+        given.at_ns,
+        given.person,
+        "disposition",
+        given.item,
+        what,
+        given.comment,
+        batch=given.batch,
+        origin=origin,
+        role=given.role,
     )
 
 
-def write_disposition(connection: Connection, given: Disposition, recorded_ns: int) -> None:
+def write_disposition(connection: Connection, given: Disposition, origin: str, recorded_ns: int) -> None:
     """Add a disposition with its audit entry; the same id again changes nothing."""
     if connection.execute(select(dispositions.c.id).where(dispositions.c.id == given.id)).first() is not None:
         return
-    entry = disposition_audit(given)
+    entry = disposition_audit(given, origin)
     write_audit(connection, entry, recorded_ns)
     deed = connection.execute(select(audit.c.sequence).where(audit.c.reference == entry.reference)).scalar_one()
     connection.execute(insert(dispositions).values({**asdict(given), "deed": deed}))

@@ -14,18 +14,33 @@ _PLAIN = tuple(field.name for field in fields(Transition) if field.name not in {
 _FACTS = tuple(field.name for field in fields(AlarmFacts))
 
 
-def write_transitions(connection: Connection, given: Sequence[Transition]) -> None:
-    """Add transitions that are not there yet; one that is there stays as it is."""
+def write_transitions(connection: Connection, given: Sequence[Transition]) -> list[Transition]:
+    """Add transitions that are not there yet, and return them; one that is there stays as it is."""
+    added: list[Transition] = []
     for chunk in in_chunks(given):
         ids = {transition.id for transition in chunk}
         there = set(connection.execute(select(transitions.c.id).where(transitions.c.id.in_(ids))).scalars())
-        fresh: dict[str, dict[str, object]] = {}
+        fresh: dict[str, Transition] = {}
         for transition in chunk:
             if transition.id not in there:
-                fresh.setdefault(transition.id, _to_row(transition))
+                fresh.setdefault(transition.id, transition)
         if fresh:
-            connection.execute(insert(transitions), list(fresh.values()))
-            _point_at_newest(connection, {str(row["alarm"]) for row in fresh.values()})
+            connection.execute(insert(transitions), [_to_row(each) for each in fresh.values()])
+            _point_at_newest(connection, {each.alarm for each in fresh.values()})
+            added += fresh.values()
+    return added
+
+
+def facts_before(connection: Connection, given: Sequence[Transition]) -> dict[str, AlarmFacts]:
+    """By id of a transition the facts of its alarm before it; those of an alarm that had none are not there."""
+    found: dict[str, AlarmFacts] = {}
+    columns = (transitions.c[name] for name in ("alarm", "number", *_FACTS))
+    query = select(*columns)
+    for chunk in in_chunks(given):
+        next_of = {f"{each.alarm}.{each.number - 1}": each.id for each in chunk}
+        for row in connection.execute(query.where(transitions.c.id.in_(next_of))).mappings():
+            found[next_of[f"{row['alarm']}.{row['number']}"]] = _facts_of(row)
+    return found
 
 
 def _point_at_newest(connection: Connection, alarms: set[str]) -> None:
@@ -132,12 +147,16 @@ def _to_row(transition: Transition) -> dict[str, object]:
 
 def from_row(row: RowMapping) -> Transition:
     """A row of `transitions` as what was said."""
-    known = {name: row[name] for name in _FACTS}
-    shelved = known["shelved_priority"]
-    known["shelved_priority"] = None if shelved is None else Priority(shelved)
     return Transition(
         **{name: row[name] for name in _PLAIN},
-        facts=AlarmFacts(**known),
+        facts=_facts_of(row),
         priority=Priority(row["priority"]),
         dcs_priority=None if row["dcs_priority"] is None else Priority(row["dcs_priority"]),
     )
+
+
+def _facts_of(row: RowMapping) -> AlarmFacts:
+    known = {name: row[name] for name in _FACTS}
+    shelved = known["shelved_priority"]
+    known["shelved_priority"] = None if shelved is None else Priority(shelved)
+    return AlarmFacts(**known)

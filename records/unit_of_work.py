@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
-from domain.alarms import Notice, Transition
+from domain.alarms import AlarmFacts, Notice, Transition
 from domain.approvals import Decision
 from domain.entries import PersonAction, Position
 from domain.findings import BatchTold, EquipmentState, Finding, PhaseRecord
 from domain.genealogy import BatchLink
+from domain.put_away import put_away_entries
 from records import batches
 from records.audit import entry_of, write_audit
 from records.cursors import write_cursor, write_snapshot
@@ -19,7 +20,7 @@ from records.outbox import write_notices
 from records.phases import note_ends, write_phases
 from records.ranges import write_decision
 from records.requests import answer
-from records.transitions import write_transitions
+from records.transitions import facts_before, write_transitions
 
 
 class SqlUnitOfWork:
@@ -59,8 +60,12 @@ class SqlUnitOfWork:
         batches.answer_event(self._connection, id_, error)
 
     def transitions(self, transitions: Sequence[Transition]) -> None:
-        """Write alarm transitions; one that is there already stays as it is."""
-        write_transitions(self._connection, transitions)
+        """Write alarm transitions, and what the service put away by them; what is there already stays as it is."""
+        added = [each for each in write_transitions(self._connection, transitions) if not each.person]
+        before = facts_before(self._connection, added)
+        for each in added:
+            for entry in put_away_entries(before.get(each.id, AlarmFacts()), each):
+                write_audit(self._connection, entry, self._wall_ns())
         self._said |= bool(transitions)
 
     def notices(self, notices: Sequence[Notice]) -> None:

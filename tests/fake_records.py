@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from domain.alarms import AlarmState, Notice, Sought, Transition
+from domain.alarms import AlarmFacts, AlarmState, Notice, Sought, Transition
 from domain.approvals import CLOSING, Decision, Proposal
 from domain.audit import AuditEntry, AuditQuestion, AuditRecord
 from domain.entries import (
@@ -24,6 +24,7 @@ from domain.errors import Refused
 from domain.findings import BatchTold, EquipmentState, Finding, FindingId, PhaseRecord, Stage
 from domain.genealogy import BatchLink
 from domain.people import Person, Token
+from domain.put_away import put_away_entries
 from domain.signatures import Signature
 from records.audit import AuditHead, entry_of
 from records.outbox import (
@@ -39,7 +40,7 @@ from records.outbox import (
     WaitingNotice,
 )
 from records.people import ROLES
-from records.ranges import decided_audit, proposed_audit
+from records.ranges import changed_audit, decided_audit, proposed_audit
 from records.requests import WAITING, Answer
 from records.signatures import signed_audit
 from tests.fakes import in_current_words, is_sought
@@ -441,7 +442,11 @@ class _MemoryWork:
 
     def transitions(self, transitions: Sequence[Transition]) -> None:
         for each in transitions:
-            self._decided.transitions.setdefault(each.id, each)
+            if each.id not in self._decided.transitions:
+                self._decided.transitions[each.id] = each
+                before = self._decided.transitions.get(f"{each.alarm}.{each.number - 1}")
+                for entry in put_away_entries(AlarmFacts() if before is None else before.facts, each):
+                    self.audit_entry(entry)
 
     def notices(self, notices: Sequence[Notice]) -> None:
         for each in notices:
@@ -459,9 +464,16 @@ class _MemoryWork:
             trail.append(AuditRecord(number, entry, roles.get(entry.person, ""), self._wall_ns, f"hash {number}"))
 
     def decided(self, decision: Decision, at: Position) -> None:
-        if not decision.error:
-            self._decided.versions.setdefault(decision.approved.id, (at, decision.approved))
+        entry = decision.approved
         self.audit_entry(decided_audit(decision))
+        if not decision.error and entry.id not in self._decided.versions:
+            known = [each for _, each in self._decided.versions.values() if each.product == entry.product]
+            earlier = [each for each in known if each.valid_from_ns <= entry.valid_from_ns]
+            before = max(reversed(earlier), key=lambda each: each.valid_from_ns, default=None)
+            proposal = self._decided.proposals.get(entry.proposal)
+            reason = entry.reason if proposal is None else proposal.reason
+            self._decided.versions[entry.id] = (at, entry)
+            self.audit_entry(changed_audit(entry, reason, before))
         self.request_done(decision.approved.id, decision.error or None)
 
     def cursor(self, name: str, position: Position) -> None:

@@ -126,7 +126,7 @@ async def dispose(here: Here, batch: str, given: Given, person: Somebody) -> Res
             raise Problem(HTTPStatus.CONFLICT, detail, parameter="items")
     kept = [_disposition(here, batch, given, each, person) for each in given.items]
     for one in kept:
-        await here.lanes.light.run(lambda one=one: reviews.dispose(one))  # type: ignore[misc]  # binds the loop's one
+        await here.lanes.light.run(lambda one=one: reviews.dispose(one, person.origin))  # type: ignore[misc]  # binds the loop's one
     return answer({"dispositions": [{"id": one.id, "item": one.item, "version": one.version} for one in kept]}, 201)
 
 

@@ -79,9 +79,9 @@ class Reports:
         given = self.records.review_signatures(report.batch, report.as_of.deeds)
         return shown(given, signed_content(report, content))
 
-    def dispose(self, given: Disposition) -> None:
-        """Keep what a person said of a finding, with its entry in the audit trail."""
-        self.records.dispose(given)
+    def dispose(self, given: Disposition, origin: str) -> None:
+        """Keep what a person said of a finding, with its entry in the audit trail: from which address."""
+        self.records.dispose(given, origin)
 
     def exported(self, id_: str, at_ns: int, person: Person, batch: str, what: str) -> None:
         """Note in the audit trail that somebody took a copy."""

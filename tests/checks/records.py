@@ -409,6 +409,38 @@ def an_alarm_is_shown_as_its_newest_transition_says(records: CoreRecords) -> Non
     assert [each.number for each in records.alarms(everything=True)] == [3]
 
 
+def what_the_service_puts_away_or_takes_back_by_itself_is_in_the_trail(records: CoreRecords) -> None:
+    active = AlarmFacts(active=True, acknowledged=False)
+    cleaned = replace(active, suppressed=True, suppressed_by="cleaning: R101 is in clean")
+    shelved = replace(active, shelved_until_ns=5, shelved_priority=Priority.LOW)
+    told = [
+        transition(number=1, facts=active),
+        transition(number=2, what="suppressed", facts=cleaned, at_ns=700, batch="B-1"),
+        transition(number=3, what="unsuppressed", facts=active),
+        transition(number=4, what="shelved", facts=shelved, person="Ada"),
+        transition(number=5, what="unshelved", facts=active),
+        transition(number=6, what="shelved", facts=shelved, person="Ada"),
+        transition(number=7, what="severity", facts=active),
+        transition(number=8, what="shelved", facts=shelved, person="Ada"),
+        transition(number=9, what="unshelved", facts=replace(active, acknowledged=True), person="Ada"),
+    ]
+    told = [replace(each, person="Ada" if each.person == "Ada" else "") for each in told]
+    with records.unit_of_work() as work:
+        work.transitions(told[:3])
+    with records.unit_of_work() as work:
+        work.transitions(told)  # a replay writes nothing twice
+
+    entries = [each.entry for each in reversed(records.list_audit(9))]
+    assert {each.person for each in entries} == {"service"}
+    assert [(each.kind, each.what, each.comment, each.old, each.new) for each in entries] == [
+        ("suppress", "suppressed by design", "cleaning: R101 is in clean", "UNACK", "DSUPR"),
+        ("suppress", "no longer suppressed", "over: cleaning: R101 is in clean", "DSUPR", "UNACK"),
+        ("unshelve", "the shelf ended", "its time was over", "SHLVD", "UNACK"),
+        ("unshelve", "the shelf ended", "it is worse than what was shelved", "SHLVD", "UNACK"),
+    ]
+    assert (entries[0].subject, entries[0].at_ns, entries[0].batch) == ("R101.TT~high", 700, "B-1")
+
+
 def transitions_are_listed_newest_first_and_after_one(records: CoreRecords) -> None:
     with records.unit_of_work() as work:
         work.transitions([transition(number=number) for number in range(1, 6)])
@@ -520,7 +552,7 @@ def an_approved_version_is_written_once_with_its_audit_and_its_answer(records: C
     assert records.approved_versions() == [approved()]
     assert records.approved_entries() == [(5, approved())]
     assert records.request_answer("a1") == Answer("done")
-    (entry,) = (each.entry for each in records.list_audit(9))
+    _, entry = (each.entry for each in records.list_audit(9))
     assert (entry.person, entry.kind, entry.subject, entry.comment) == (
         "Grace",
         "approve_ranges",
@@ -528,6 +560,23 @@ def an_approved_version_is_written_once_with_its_audit_and_its_answer(records: C
         "checked",
     )
     assert entry.what.startswith("approved, valid from 1970-01-01T00:00:00.000000120Z; proposed by Ada, change CR-1234")
+
+
+def a_change_of_ranges_names_who_made_it_who_authorised_it_and_what_was_in_force_before(records: CoreRecords) -> None:
+    records.propose(proposal())
+    later = approved("a2", version=8, hash="cd34", valid_from_ns=130)
+    with records.unit_of_work() as work:
+        work.decided(Decision(approved()), Position(5))
+        work.decided(Decision(later), Position(6))
+        work.decided(Decision(approved("a3", version=9, hash="ef56", valid_from_ns=125)), Position(7))
+
+    changes = [each.entry for each in records.list_audit(9) if each.entry.kind == "change_ranges"][::-1]
+    assert {(each.person, each.authoriser, each.comment) for each in changes} == {("Ada", "Grace", proposal().reason)}
+    assert [(each.old, each.new) for each in changes] == [
+        ("", "v7, content ab12"),
+        ("v7, content ab12", "v8, content cd34"),
+        ("v7, content ab12", "v9, content ef56"),
+    ]
 
 
 def an_approval_that_counts_for_nothing_is_refused_and_in_the_audit_trail(records: CoreRecords) -> None:

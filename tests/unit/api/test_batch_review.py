@@ -71,6 +71,15 @@ async def test_one_disposition_settles_many_points(client: httpx.AsyncClient) ->
     assert not [each for each in (await state(client))["open"] if each["needs_disposition"]]
 
 
+async def test_the_trail_knows_from_where_and_in_which_role_somebody_said_it(
+    client: httpx.AsyncClient, site: Reviewed
+) -> None:
+    await dispose_of_all(client)
+
+    entries = [each for each in site.records.list_audit(9) if each.entry.kind == "disposition"]
+    assert {(each.entry.origin, each.role) for each in entries} == {("127.0.0.1", "shift_lead")}
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

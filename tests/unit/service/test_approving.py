@@ -123,7 +123,7 @@ def test_a_power_cut_between_entry_and_answer_approves_once():
     plant.run(REQUIRED)
 
     assert plant.records.approved_versions() == [again]
-    assert len(plant.records.list_audit(9)) == 3  # proposed, reviewed, approved
+    assert len(plant.records.list_audit(9)) == 4  # proposed, reviewed, approved, in force
     assert versions(plant) == ["B-17 API-1 v7"]
 
 

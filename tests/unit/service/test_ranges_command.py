@@ -223,8 +223,9 @@ def test_the_deeds_are_in_the_audit_trail(site):
     site.core()
 
     with SqlRecords.open(site.folder / "data" / "records.db") as records:
-        trail = [(each.entry.person, each.entry.kind, each.role) for each in records.list_audit(5)]
+        trail = [(each.entry.person, each.entry.kind, each.role) for each in records.list_audit(6)]
     assert trail == [
+        ("Ada", "change_ranges", "process engineer"),
         ("Grace", "approve_ranges", "QA"),
         ("Grace", "sign", "QA"),
         ("Ruth", "sign", "QA"),
