@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 
 from api import problems
@@ -112,9 +114,16 @@ def create_app(deps: Dependencies) -> FastAPI:
     for module in ROUTES:
         app.include_router(module.router)
     app.state.pages = Pages(deps, places_of(_page_paths()))
+    app.state.problem_page = partial(_problem_page, app.state.pages)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(Guard, context=context)
     return app
+
+
+def _problem_page(pages: Pages, request: Request, status: int, detail: str) -> str:
+    """What a person reads who asked for a page and may not have it, or where there is none."""
+    root = request.scope["root_path"]
+    return pages.under(root, request.scope["path"].removeprefix(root)).problem(status, detail)
 
 
 def _page_paths() -> list[str]:

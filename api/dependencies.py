@@ -355,6 +355,7 @@ class Dependencies:
     links: Links | None = None  # None: messages have none
     duty: Callable[[], DutyTold] = no_duty
     wall_ns: Callable[[], int] = time.time_ns
+    zone: str = "UTC"  # whose clock the pages show
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS
     reading_open: bool = True
     people: PeopleDesk | None = None

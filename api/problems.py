@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from domain.errors import RetryLater
 
@@ -25,6 +25,10 @@ _WORDS = {
     "string_unicode": "has half of a character (a lone surrogate), which no text may have",
 }
 """What is wrong in our words, where pydantic's are about Python."""
+
+
+_PAGED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+_FOR_PROGRAMS = ("/v1/", "/influx/", "/-/", "/static/", "/metrics", "/openapi.json")
 
 
 class Problem(Exception):
@@ -43,6 +47,13 @@ class Problem(Exception):
         self.detail = detail
         self.parameter = parameter
         self.headers = headers
+
+
+def is_for_a_person(request: Request) -> bool:
+    """Whether a page is asked for, and not what a program reads."""
+    path = request.scope["path"].removeprefix(request.scope["root_path"])
+    asks = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    return asks and not path.startswith(_FOR_PROGRAMS)
 
 
 def bad(parameter: str, detail: str) -> Problem:
@@ -78,6 +89,9 @@ def problem_response(
 
 def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    if error.status in _PAGED and is_for_a_person(request):
+        page = request.app.state.problem_page(request, error.status, error.detail)
+        return HTMLResponse(page, error.status, {"Cache-Control": "no-store", **(error.headers or {})})
     return problem_response(
         error.status,
         error.detail,
@@ -92,6 +106,8 @@ def _on_http(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, Problem):  # of the guard, while the body was read
         return _on_problem(request, error.__cause__)
     detail = f"{request.method} {request.url.path}: {error.detail}"
+    if error.status_code in _PAGED and is_for_a_person(request):
+        return _on_problem(request, Problem(HTTPStatus(error.status_code), f"no page is at {request.url.path}"))
     return problem_response(error.status_code, detail, instance=request.url.path, headers=error.headers)
 
 

@@ -8,16 +8,17 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from api.clock import PlantClock
 from api.dependencies import Dependencies
 from api.navigation import Place, current_of
-from api.report import iso_of_ms
 from api.shapes import Shape, unit_label
 from api.stream import Standstill
 from domain.equipment import UnitModel
 from domain.rationalisation import CLASSES, SHELVES_NS
 from domain.roles import Role
 from domain.tags import Tag, TagTable
-from domain.time import format_duration, format_time
+from domain.time import format_duration
+from domain.words import counted
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -85,16 +86,16 @@ class Pages:
         """What the next shift has to know."""
         units = list(self._deps.rulebook.units)
         return self._render(
-            "handover.html", {}, told=told, earlier=earlier, units=units, iso=iso_of_ms, lasting=format_duration
+            "handover.html", {}, told=told, earlier=earlier, units=units, lasting=format_duration, counted=counted
         )
 
     def recipes(self, recipes: list[Shape]) -> str:
         """Which versions of the ranges judge, and what waits."""
-        return self._render("recipes.html", {}, recipes=recipes, iso=_iso)
+        return self._render("recipes.html", {}, recipes=recipes)
 
     def ranges(self, told: Shape) -> str:
         """Range changes, with the steps of whoever looks."""
-        return self._render("ranges.html", {}, told=told, iso=_iso)
+        return self._render("ranges.html", {}, told=told)
 
     def audit(self) -> str:
         """The audit trail's form."""
@@ -102,7 +103,7 @@ class Pages:
 
     def performance(self, shown: Shape) -> str:
         """How the alarm system behaves; `shown` is what `api.routes.pages` puts together."""
-        return self._render("performance.html", {}, iso=iso_of_ms, lasting=format_duration, **shown)
+        return self._render("performance.html", {}, lasting=format_duration, **shown)
 
     def batch(self, told: Shape, lanes: list[Shape], review: Shape, back: Shape, forward: Shape) -> str:
         """One batch with its phases, versions, findings, holds, relatives and events."""
@@ -114,7 +115,7 @@ class Pages:
 
     def duty(self, told: Shape) -> str:
         """Who would be told now, and why."""
-        return self._render("duty.html", {}, told=told, iso=_iso, span=format_duration)
+        return self._render("duty.html", {}, told=told, span=format_duration)
 
     def plain(self, template: str) -> str:
         """A page that knows nothing beforehand but which roles there are."""
@@ -129,10 +130,12 @@ class Pages:
         return self._render("problem.html", {}, status=status, detail=detail)
 
     def _render(self, template: str, plan: Shape, **more: object) -> str:
-        deps = self._deps
-        plan = plan | {"site": deps.site, "simulated": deps.simulated, "speed": deps.clock.speed}
+        deps, clock = self._deps, PlantClock(self._deps.zone)
+        plan = plan | {"site": deps.site, "simulated": deps.simulated, "speed": deps.clock.speed, "zone": deps.zone}
         return self._environment.get_template(template).render(
             site=deps.site,
+            zone=deps.zone,
+            iso=clock.moment,
             root=self._root,
             places=self._places,
             current=current_of(self._places, self._path),
@@ -142,7 +145,7 @@ class Pages:
             approved=deps.approval not in ("off", ""),
             judged=bool(deps.rulebook.recipes),
             grafana=deps.grafana,
-            standstill=_told(deps.feed.standstill),
+            standstill=_told(deps.feed.standstill, clock),
             plan=plan,
             plan_json=_embedded(plan),
             **more,
@@ -155,16 +158,12 @@ class Pages:
         return units or _sources(list(tags))
 
 
-def _iso(ms: int) -> str:
-    return format_time(int(ms) * 1_000_000)
-
-
-def _told(standstill: Standstill | None) -> str:
+def _told(standstill: Standstill | None, clock: PlantClock) -> str:
     """What stands at the top of a page while nothing is judged; the page's script says it alike."""
     if standstill is None:
         return ""
-    since = format_time(standstill.since_ns)[11:16]
-    return f"The service does not judge since {since} UTC: {standstill.why}."
+    since = clock.time(standstill.since_ns // 1_000_000)
+    return f"The service does not judge since {since}: {standstill.why}."
 
 
 def _embedded(plan: Shape) -> Markup:

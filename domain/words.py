@@ -12,3 +12,8 @@ def odd_character(text: str) -> str:
         if character not in _KEPT and unicodedata.category(character) in _NEVER:
             return f"has U+{ord(character):04X}, which no text may have, at character {at}"
     return ""
+
+
+def counted(count: int, thing: str) -> str:
+    """How many there are of a thing: `1 alarm`, `2 alarms`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

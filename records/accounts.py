@@ -109,6 +109,8 @@ def rehashed(connection: Connection, name: str, password: str) -> None:
 def give_role(connection: Connection, name: str, role: str, deed: Deed) -> None:
     """Another role from now on; Refused where it is none, or would leave nobody to manage people."""
     wanted, held = role_named(role), needed_row(connection, name)
+    if held["role"] == wanted:
+        raise Refused(f"{held['name']} has the role {wanted} already")
     if held["role"] == Role.ADMIN and wanted is not Role.ADMIN:
         demand_another_admin(connection, name)
     change_account(connection, name, deed, "role", role=str(wanted))

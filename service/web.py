@@ -86,6 +86,7 @@ async def run_web(configuration: Configuration) -> None:
             dict.fromkeys(["thermowell", *(one.influxdb.bucket for one in configuration.mirrors.values())]),
         ),
         grafana=elsewhere(configuration),
+        zone=configuration.zone.key,
         links=links_of(configuration, files),
         duty=partial(_told_now, ToldNow(configuration, Rotas(rotas_of(configuration, files.duty)), records)),
         standings=partial(standings_of, configuration, records),

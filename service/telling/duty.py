@@ -16,10 +16,12 @@ from typing import Protocol
 from alarms.escalation import why_over
 from alarms.rota import OnDuty
 from alarms.routing import Audience
-from domain.alarms import AlarmState, Notice, Transition
+from domain.alarms import Notice, Sought, Transition
+from domain.handover import Happened, Left, happened_in, left_by
 from domain.rules import Priority
 from domain.shifts import Shifts
 from domain.time import HOUR_NS, SECOND_NS, format_duration
+from domain.words import counted
 from records.outbox import Planned
 from service.absence import Absence
 from service.telling.addressing import Resolution, child_of
@@ -32,9 +34,9 @@ HAND_OVER = "hand-over"
 
 _HISTORY = 200
 _LINES = 50
+_OF_A_DUTY = 5_000
 _LOOK_EVERY_S = 2.0
 _HANDED_OVER_WITHIN_NS = 12 * HOUR_NS
-_PUT_AWAY = (AlarmState.NORMAL, AlarmState.SHELVED, AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE)
 
 
 class DutyRecords(Protocol):
@@ -46,6 +48,10 @@ class DutyRecords(Protocol):
 
     def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
         """The newest transition of each alarm that is not normal, what needs a person first."""
+        ...
+
+    def sought(self, sought: Sought, limit: int) -> Sequence[Transition]:
+        """What happened to alarms, newest first."""
         ...
 
     def plan_notices(self, planned: Sequence[Planned]) -> int:
@@ -113,14 +119,24 @@ class ToDuty:
         return Resolution(children, _told(rota.name, on_duty, names, people))
 
     def _hand_over(self, notice: Notice, now_ns: int) -> Resolution:
-        standing = standing_alarms(self._records.alarms())
-        if not standing:
+        left = left_by([each for each in self._records.alarms() if each.priority < Priority.EVENT])
+        open_ = (*left.waiting, *left.standing)
+        if not open_:
             return Resolution((), "nothing stands that a new shift has to know", is_dropped=True)
-        title, text = hand_over_words(self._duties.rota.name, standing)
-        worst = min(each.priority for each in standing)
+        title, text = hand_over_words(self._duties.rota.name, left, self._had(now_ns))
+        worst = min(each.priority for each in open_)
         worded = replace(notice, title=title, text=text, priority=worst)
         people = people_of([self._duties.rota.name], self._rotas, now_ns)
         return Resolution([child_of(worded, name) for name in people], f"the duty of {', '.join(people)} begins")
+
+    def _had(self, now_ns: int) -> Happened:
+        """What the duty before the one that runs had; nothing, where the calendar does not reach back."""
+        roster = self._duties.roster
+        watch = roster.watch_at(now_ns)
+        before = None if watch is None else roster.watch_at(watch.since_ns - 1)
+        if watch is None or before is None:
+            return happened_in(())
+        return happened_in(self._records.sought(Sought(before.since_ns, watch.since_ns), _OF_A_DUTY))
 
 
 def _next(notice: Notice, number: int, gap_ns: int, now_ns: int) -> Planned:
@@ -153,20 +169,34 @@ def _told(rota: str, on_duty: OnDuty, names: Sequence[str], people: Sequence[str
     return f"nobody is on duty, the fallback is told: {told}" if on_duty.is_fallback else f"on duty: {told}"
 
 
-def standing_alarms(newest: Iterable[Transition]) -> list[Transition]:
-    """The alarms that a new shift has to know of: not put away, and active or not acknowledged; the worst first."""
-    standing = [each for each in newest if each.facts.state not in _PUT_AWAY and each.priority < Priority.EVENT]
-    return sorted(standing, key=lambda each: (each.facts.acknowledged, each.priority, each.at_ns))
-
-
-def hand_over_words(rota: str, standing: Sequence[Transition]) -> tuple[str, str]:
+def hand_over_words(rota: str, left: Left, had: Happened) -> tuple[str, str]:
     """Title and text of what a new shift is told."""
-    waiting = sum(not each.facts.acknowledged for each in standing)
-    title = f"Hand-over ({rota}): {waiting} alarms not acknowledged, {len(standing) - waiting} standing"
-    lines = [f"- {each.facts.state.value} {each.priority.name}: {each.message}" for each in standing[:_LINES]]
-    if len(standing) > _LINES:
-        lines.append(f"… and {len(standing) - _LINES} more; the page lists all.")
+    waiting = counted(len(left.waiting), "alarm")
+    title = f"Hand-over ({rota}): {waiting} not acknowledged, {len(left.standing)} standing"
+    open_ = (*_worst_first(left.waiting), *_worst_first(left.standing))
+    lines = [f"- {each.facts.state.value} {each.priority.name}: {each.message}" for each in open_[:_LINES]]
+    if len(open_) > _LINES:
+        lines.append(f"… and {len(open_) - _LINES} more; the page lists all.")
+    away = [
+        f"{len(those)} {words}"
+        for those, words in (
+            (left.shelved, "shelved"),
+            (left.suppressed, "suppressed by design"),
+            (left.out_of_service, "out of service"),
+        )
+        if those
+    ]
+    if away:
+        lines.append(f"Put away: {', '.join(away)}.")
+    if had.alarms or had.acknowledged:
+        lines.append(
+            f"The duty before had {counted(had.alarms, 'alarm')} and {counted(had.acknowledged, 'acknowledgement')}."
+        )
     return title, "\n".join(["Your duty begins. This is what stands:", *lines])
+
+
+def _worst_first(those: Iterable[Transition]) -> list[Transition]:
+    return sorted(those, key=lambda each: (each.priority, each.at_ns))
 
 
 @dataclass(frozen=True, slots=True)

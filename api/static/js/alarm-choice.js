@@ -36,15 +36,17 @@ export function chosenOf(alarms, list, filter) {
   return { shown, hidden: all.length - shown.length };
 }
 
-// Groups in the order of their first alarm: `{ key, title, alarms }`. `episodes`: alarm id → episode as the service tells.
+// Groups in the order of their first alarm: `{ key, title, alarms }`; of an episode what came first
+// stands first. `episodes`: alarm id → episode as the service tells.
 export function groupsOf(shown, by, episodes = new Map()) {
   const groups = new Map();
   for (const alarm of shown) {
     const episode = by === "episode" ? episodes.get(alarm.id) : null;
     const key = by === "unit" ? `unit ${alarm.unit}` : episode ? `episode ${episode.id}` : "alone";
-    const title = by === "unit" ? alarm.unit || "no unit" : episode ? `${episode.group}: ${episode.first_out.message || episode.first_out.words} came first` : "by themselves";
-    if (!groups.has(key)) groups.set(key, { key, title, alarms: [] });
+    const title = by === "unit" ? alarm.unit || "no unit" : episode ? `${episode.group}: ${episode.first_out.words} came first` : "by themselves";
+    if (!groups.has(key)) groups.set(key, { key, title, episode, alarms: [] });
     groups.get(key).alarms.push(alarm);
   }
+  for (const group of groups.values()) if (group.episode) group.alarms.sort((one, other) => (other.id === group.episode.first_out.alarm) - (one.id === group.episode.first_out.alarm));
   return [...groups.values()];
 }

@@ -32,6 +32,7 @@ const chosen = new Set();
 const closedGroups = new Set();
 const groupHeads = new Map();
 let episodes = new Map();
+let firsts = new Set(); // ids of what began an episode, while the list is grouped by them
 let heardKeys = null;
 
 // Reading
@@ -58,16 +59,22 @@ async function readFlood() {
   episodes = new Map(positions.flatMap((one) => one.episodes).reverse().flatMap((episode) => episode.alarms.map((alarm) => [alarm, episode])));
   const floods = positions.filter((one) => one.flood && !one.flood.end_ms);
   $("flood").hidden = !floods.length;
-  $("flood").replaceChildren(...floods.flatMap(floodWords));
+  $("flood").replaceChildren(...floods.flatMap((one) => floodWords(one, positions.length > 1)));
   if (filter.elements.group.value === "episode") draw();
 }
 
-function floodWords({ position, flood, in_ten_minutes, digest }) {
-  const where = position ? `${position}: ` : "";
-  const button = element("button", { type: "button", class: "link" }, "group by what came first");
-  button.addEventListener("click", () => set({ group: "episode" }));
-  const words = `${where}flood since ${clockTime(flood.start_ms, false)}, ${in_ten_minutes} alarms in ten minutes`;
-  return [element("strong", {}, words), ...digest.slice(0, 4).map((line) => element("span", {}, line)), button];
+function floodWords({ position, flood, in_ten_minutes, digest }, isOneOfMany) {
+  const where = isOneOfMany ? `${position}: ` : "";
+  const isGrouped = filter.elements.group.value === "episode";
+  const button = element("button", { type: "button", class: "press press-plain", "aria-pressed": String(isGrouped) }, isGrouped ? "No groups" : "Group by what came first");
+  button.addEventListener("click", () => {
+    set({ group: isGrouped ? "" : "episode" });
+    showList("open");
+    wantFlood();
+  });
+  const words = `${where || "Flood"}${where ? "flood" : ""} since ${clockTime(flood.start_ms, false)}, ${in_ten_minutes} alarms in ten minutes`;
+  const lines = digest.filter((line) => /^(First|Then)/.test(line)).slice(0, 3); // the counts by priority stand in the head
+  return [element("div", { class: "flood-head" }, element("strong", {}, words), button), ...lines.map((line) => element("span", { class: "flood-line" }, line))];
 }
 
 const wantAlarms = calmly(read, 300);
@@ -107,6 +114,7 @@ function draw() {
   const { shown, hidden } = chosenOf(told.alarms, shownList, asked);
   const isGrouped = shownList === "open" && asked.group;
   const wanted = isGrouped ? groupsOf(shown, asked.group, episodes).flatMap(groupRows) : shown;
+  firsts = new Set(isGrouped && asked.group === "episode" ? [...episodes.values()].map((episode) => episode.first_out.alarm) : []);
   rows.show(wanted, nowMs);
   empty.hidden = shown.length > 0;
   empty.className = "empty panel";
@@ -141,7 +149,7 @@ function groupRows(group) {
   const waiting = group.alarms.filter((alarm) => !alarm.acknowledged).length;
   const worst = Math.min(...group.alarms.map((alarm) => alarm.priority));
   head.title.textContent = group.title;
-  head.note.textContent = `${group.alarms.length} alarms, ${waiting} not acknowledged, worst priority ${worst}`;
+  head.note.textContent = `${group.alarms.length} ${group.alarms.length === 1 ? "alarm" : "alarms"}, ${waiting} not acknowledged, worst priority ${worst}`;
   const isClosed = closedGroups.has(group.key);
   head.fold.textContent = isClosed ? "Show" : "Fold";
   head.fold.setAttribute("aria-expanded", String(!isClosed));
@@ -166,7 +174,7 @@ function groupHead(key) {
 
 function markChosen() {
   if (focused === null || !rows.rows.has(focused)) focused = rows.rows.keys().next().value ?? null;
-  for (const [id, row] of rows.rows) row.mark(chosen.has(id), id === opened, id === focused);
+  for (const [id, row] of rows.rows) row.mark(chosen.has(id), id === opened, id === focused, firsts.has(id));
   showDoing();
 }
 rows.drawn = markChosen;
@@ -376,10 +384,14 @@ filter.addEventListener("submit", (event) => event.preventDefault());
 filter.addEventListener("reset", () => setTimeout(changed, 0));
 for (const button of document.querySelectorAll("[data-list]")) {
   button.addEventListener("click", () => {
-    shownList = button.dataset.list;
-    clear();
-    changed();
+    showList(button.dataset.list);
   });
+}
+
+function showList(name) {
+  shownList = name;
+  clear();
+  changed();
 }
 
 const begun = new URLSearchParams(location.search);
@@ -388,7 +400,7 @@ for (const name of KEPT.filter((one) => begun.get(one))) {
   filter.elements[name].dataset.wanted = begun.get(name);
 }
 if (begun.get("list") in LISTS || begun.get("list") === "past") shownList = begun.get("list");
-if (matchMedia("(min-width: 70rem)").matches) $("narrowing").open = true;
+if (KEPT.some((one) => begun.get(one)) && matchMedia("(min-width: 70rem)").matches) $("narrowing").open = true;
 
 // The horn's settings
 

@@ -1,9 +1,10 @@
 // What happened to alarms, newest first, page by page.
 
 import { ask } from "./ask.js";
-import { element, exactTime, localTime } from "./format.js";
+import { element, momentElement } from "./format.js";
 import { root } from "./here.js";
 import { shapeOf } from "./shape.js";
+import { plantClock } from "./zone.js";
 
 const PER_PAGE = 100;
 
@@ -20,7 +21,7 @@ export class Past {
 
   // Begins anew with what the filter says.
   async show({ text, unit, priority, batch, person, start, end }) {
-    const moment = (local) => (local ? new Date(local).toISOString() : "");
+    const moment = (shown) => (shown ? new Date(plantClock.read(shown)).toISOString() : "");
     const asked = { text, unit, batch, person, start: moment(start), end: moment(end), priority: priority === "1" ? "1" : "" };
     this.asked = Object.fromEntries(Object.entries(asked).filter(([, value]) => value));
     await this.read(null);
@@ -49,7 +50,7 @@ function rowOf(one) {
   return element(
     "tr",
     {},
-    element("td", {}, element("time", { title: localTime(one.at_ms) }, exactTime(one.at_ms))),
+    element("td", {}, momentElement(one.at_ms)),
     element("td", {}, element("strong", {}, one.what.replaceAll("_", " "))),
     element("td", {}, element("a", { href: `${root}/alarms/${encodeURIComponent(one.alarm)}` }, one.message), element("br"), element("span", { class: "note" }, [one.unit, one.batch, one.phase].filter(Boolean).join(" · "))),
     element("td", {}, shapeOf(one.priority, { isSmall: true, isCalm: true })),

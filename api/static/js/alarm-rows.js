@@ -1,7 +1,7 @@
 // The rows of the alarm list: each is made once and changed only where its alarm changed, a part of them per frame, so
 // that a thousand alarms neither stutter nor take the focus away.
 
-import { clockTime, duration, element, exactTime, localTime } from "./format.js";
+import { clockTime, duration, element, pointedAt } from "./format.js";
 import { shapeOf } from "./shape.js";
 
 const MAKING_PER_FRAME_MS = 8;
@@ -46,7 +46,7 @@ export class Row {
     this.choose.setAttribute("aria-label", `choose: priority ${alarm.priority}, ${alarm.message}`);
     this.time.textContent = clockTime(alarm.since_ms);
     this.time.dateTime = new Date(alarm.since_ms).toISOString();
-    this.time.title = `${exactTime(alarm.since_ms)}\n${localTime(alarm.since_ms)}`;
+    this.time.title = pointedAt(alarm.since_ms);
     this.unit.textContent = alarm.unit;
     this.words.textContent = alarm.message;
     this.words.title = alarm.message;
@@ -73,12 +73,13 @@ export class Row {
   }
 
   // Written only where it changes: a thousand rows are looked at for each key.
-  mark(isChosen, isOpen, hasFocus) {
-    const marks = `${isChosen} ${isOpen} ${hasFocus}`;
+  mark(isChosen, isOpen, hasFocus, isFirst) {
+    const marks = `${isChosen} ${isOpen} ${hasFocus} ${isFirst}`;
     if (marks === this.marks) return;
     this.marks = marks;
     this.box.setAttribute("aria-selected", String(isChosen));
     this.box.classList.toggle("is-open", isOpen);
+    this.box.classList.toggle("is-first", isFirst);
     this.box.tabIndex = hasFocus ? 0 : -1;
   }
 }

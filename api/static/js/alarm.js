@@ -3,7 +3,7 @@
 import { AlarmList, exactMoments } from "./alarms.js";
 import { ask, calmly } from "./ask.js";
 import { Connection } from "./connection.js";
-import { element, exactTime, localTime } from "./format.js";
+import { element, momentElement } from "./format.js";
 import { Parameter } from "./parameter.js";
 import { listen } from "./stream.js";
 
@@ -25,7 +25,7 @@ function showHistory({ transitions }) {
       element(
         "tr",
         {},
-        element("td", {}, element("time", { title: localTime(one.at_ms) }, exactTime(one.at_ms).replace(" UTC", ""))),
+        element("td", {}, momentElement(one.at_ms)),
         element("td", {}, element("strong", {}, one.what), element("br"), element("span", { class: "note" }, one.message)),
         element("td", {}, one.state),
         element("td", {}, `${one.priority} ${one.priority_name}`),

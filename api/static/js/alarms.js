@@ -2,10 +2,11 @@
 
 import { AlarmGroup, arrange, grouped } from "./alarm-groups.js";
 import { ask } from "./ask.js";
-import { batchLink, clockTime, duration, element, exactTime, localTime, timeElement } from "./format.js";
+import { batchLink, clockTime, duration, element, pointedAt, timeElement } from "./format.js";
 import { root } from "./here.js";
 import { send } from "./session.js";
 import { shapeOf } from "./shape.js";
+import { plantClock } from "./zone.js";
 
 export const STATES = {
   UNACK: "not acknowledged",
@@ -211,7 +212,7 @@ export function exactMoments(part) {
   part.querySelectorAll("time[data-ms]").forEach((time) => {
     const ms = Number(time.dataset.ms);
     time.dateTime = new Date(ms).toISOString();
-    time.textContent = exactTime(ms).replace(" UTC", "");
-    time.title = localTime(ms);
+    time.textContent = plantClock.moment(ms);
+    time.title = pointedAt(ms);
   });
 }

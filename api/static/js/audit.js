@@ -5,17 +5,25 @@ import { Refusal } from "./ask.js";
 import { element } from "./format.js";
 import { root } from "./here.js";
 import { signedIn } from "./session.js";
+import { plantClock } from "./zone.js";
 
 const form = document.getElementById("audit-form");
 const rows = document.getElementById("audit-rows");
 const empty = document.getElementById("audit-empty");
 const fault = document.getElementById("audit-fault");
 const more = document.getElementById("audit-more");
+const SHOWN = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?))?$/;
 let next = null;
+
+// A time without a zone is by the plant's clock, as all that is shown; what is written in another way is left to the service.
+function moment(text) {
+  const shown = SHOWN.exec(text);
+  return shown ? new Date(plantClock.read(`${shown[1]}T${shown[2] ?? "00:00"}`)).toISOString() : text;
+}
 
 function question() {
   const asked = new URLSearchParams();
-  for (const [name, value] of new FormData(form)) if (value) asked.set(name, value);
+  for (const [name, value] of new FormData(form)) if (value) asked.set(name, ["start", "end"].includes(name) ? moment(value.trim()) : value);
   return asked;
 }
 
@@ -35,12 +43,11 @@ function line(record) {
   const changed = record.old || record.new ? element("div", { class: "note" }, `${record.old || "–"} → ${record.new || "–"}`) : null;
   const about = [record.subject, record.batch ? `batch ${record.batch}` : ""].filter(Boolean).join(", ");
   const authoriser = record.authoriser ? element("div", { class: "note" }, `authorised by ${record.authoriser}`) : null;
-  const local = record.zone === "UTC" ? null : element("div", { class: "note" }, `${record.local} ${record.zone}`);
   return element(
     "tr",
     { title: `hash ${record.hash}` },
     cell("No.", String(record.sequence)),
-    cell("When", element("time", { datetime: record.at }, record.at.replace("T", " ").replace("Z", " UTC")), local),
+    cell("When", element("time", { datetime: record.at, title: `${record.local} (${record.zone})\n${record.at}` }, plantClock.moment(Date.parse(record.at)))),
     cell("Who", element("strong", {}, record.person), record.role ? ` (${record.role})` : "", authoriser),
     cell("Kind", record.kind),
     cell("What", element("strong", {}, about), about ? ": " : "", record.what, changed),

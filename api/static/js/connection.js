@@ -2,6 +2,7 @@
 
 import { clockTime, day, duration, putTime } from "./format.js";
 import { Station } from "./station.js";
+import { plantClock } from "./zone.js";
 
 const SILENT_AFTER_MS = 3000; // heartbeats come once a second
 const HELD_BACK_AFTER_MS = 6000; // and the first one at once
@@ -64,14 +65,14 @@ export class Connection {
     const nowMs = this.nowMs;
     if (nowMs === null) return;
     putTime(this.clock, nowMs, clockTime(nowMs));
-    const today = `${day(nowMs)} UTC`;
+    const today = `${day(nowMs)} ${plantClock.offset(nowMs)}`;
     if (this.day.textContent !== today) this.day.textContent = today;
   }
 
   // What is shown may be right, and nobody looks whether it is in its limits.
   showStandstill() {
-    const since = this.standstill && clockTime(this.standstill.since_ns / 1e6, false);
-    const text = this.standstill ? `The service does not judge since ${since} UTC: ${this.standstill.why}.` : "";
+    const sinceMs = this.standstill && this.standstill.since_ns / 1e6;
+    const text = this.standstill ? `The service does not judge since ${clockTime(sinceMs, false)} ${plantClock.offset(sinceMs)}: ${this.standstill.why}.` : "";
     if (this.banner.textContent !== text) this.banner.textContent = text;
     this.banner.hidden = !text;
   }

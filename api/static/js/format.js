@@ -1,6 +1,7 @@
 // How numbers, times and durations are written.
 
 import { root } from "./here.js";
+import { plantClock } from "./zone.js";
 
 const DECIMALS = { "°C": 1, K: 1, "%": 1, bar: 2, "bar (g)": 2, "bar (a)": 2, mbar: 0, kW: 1, W: 0, rpm: 0, kg: 1, "": 2 };
 
@@ -16,24 +17,21 @@ export function number(value, decimals) {
 
 const two = (n) => String(n).padStart(2, "0");
 
-export function clockTime(ms, withSeconds = true) {
-  const at = new Date(ms);
-  const text = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
-  return withSeconds ? `${text}:${two(at.getUTCSeconds())}` : text;
-}
+export const clockTime = (ms, withSeconds = true) => plantClock.time(ms, withSeconds);
+export const day = (ms) => plantClock.day(ms);
 
-export function day(ms) {
-  const at = new Date(ms);
-  return `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())}`;
-}
-
+// To the millisecond and with its offset, so that nobody has to ask which clock it was.
 export function exactTime(ms) {
   const fraction = Math.round(ms) % 1000;
-  return `${day(ms)} ${clockTime(ms)}${fraction ? `.${String(fraction).padStart(3, "0")}` : ""} UTC`;
+  return `${day(ms)} ${clockTime(ms)}${fraction ? `.${String(fraction).padStart(3, "0")}` : ""} ${plantClock.offset(ms)}`;
 }
 
-export function localTime(ms) {
-  return `${new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" })} local time`;
+// What a time says when one points at it.
+export const pointedAt = (ms) => plantClock.iso(ms);
+
+// A moment in a table: to the second; pointed at, it tells the rest.
+export function momentElement(ms) {
+  return element("time", { datetime: new Date(ms).toISOString(), title: pointedAt(ms) }, plantClock.moment(ms));
 }
 
 export function duration(ms) {
@@ -57,7 +55,7 @@ export function element(name, attributes = {}, ...children) {
 
 export function timeElement(ms, withSeconds = true) {
   const iso = new Date(ms).toISOString();
-  return element("time", { datetime: iso, title: `${exactTime(ms)}\n${localTime(ms)}` }, clockTime(ms, withSeconds));
+  return element("time", { datetime: iso, title: pointedAt(ms) }, clockTime(ms, withSeconds));
 }
 
 // The name of a batch, as a link to its page.
@@ -67,6 +65,6 @@ export function batchLink(batch) {
 
 export function putTime(target, ms, text) {
   target.dateTime = new Date(ms).toISOString();
-  target.title = localTime(ms);
+  target.title = pointedAt(ms);
   if (target.textContent !== text) target.textContent = text;
 }

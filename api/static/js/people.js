@@ -1,7 +1,7 @@
 // Accounts for who manages them: made, disabled, unlocked, given a role; each with a reason, which is kept.
 
 import { ask } from "./ask.js";
-import { element, exactTime } from "./format.js";
+import { element, momentElement } from "./format.js";
 import { root } from "./here.js";
 import { send, signedIn } from "./session.js";
 import { sessionRows } from "./sessions.js";
@@ -14,7 +14,10 @@ const why = dialog.querySelector("form");
 function because(title, work, { role = null } = {}) {
   document.getElementById("why-heading").textContent = title;
   document.getElementById("why-role").hidden = role === null;
-  if (role !== null) why.elements.role.value = role;
+  // One's own role is no other one: nothing is chosen until somebody chooses.
+  for (const option of why.elements.role.options) option.disabled = option.value === role;
+  why.elements.role.required = role !== null;
+  why.elements.role.value = "";
   why.elements.reason.value = "";
   const fault = why.querySelector(".form-fault");
   fault.textContent = "";
@@ -71,8 +74,8 @@ function row(one) {
     cell("Name", element("strong", {}, one.name)),
     cell("Full name", one.full_name),
     cell("Role", one.role),
-    cell("State", state, ...(one.locked_until_ms ? [" until ", exactTime(one.locked_until_ms)] : [])),
-    cell("Since", exactTime(one.created_ms)),
+    cell("State", state, ...(one.locked_until_ms ? [" until ", momentElement(one.locked_until_ms)] : [])),
+    cell("Since", momentElement(one.created_ms)),
     cell("", element("div", { class: "form-buttons" }, ...buttons(one))),
   );
 }

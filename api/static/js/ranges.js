@@ -3,6 +3,7 @@
 import "./head.js";
 import { ask } from "./ask.js";
 import { send, session } from "./session.js";
+import { plantClock } from "./zone.js";
 
 const LOOK_EVERY_MS = 2000;
 const page = document.getElementById("ranges");
@@ -41,7 +42,7 @@ for (const form of page.querySelectorAll("form")) {
     }
     const step = button.dataset.step;
     const body = step === "withdraw" ? { reason } : { reason, secret, sha256 };
-    if (step === "approve" && fields.valid_from) body.valid_from = `${fields.valid_from}Z`;
+    if (step === "approve" && fields.valid_from) body.valid_from = new Date(plantClock.read(fields.valid_from)).toISOString();
     act(form, button, () => send(`/v1/ranges/${encodeURIComponent(proposal)}/${step}`, body));
   });
 }

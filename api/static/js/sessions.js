@@ -1,6 +1,6 @@
 // The list of sessions that run, for one person or for who manages all.
 
-import { element, exactTime } from "./format.js";
+import { element, momentElement } from "./format.js";
 
 export function sessionRows(sessions, end) {
   return sessions.map((one) => {
@@ -13,8 +13,8 @@ export function sessionRows(sessions, end) {
       cell("Name", one.name, one.this ? " (this browser)" : ""),
       cell("From", one.client),
       cell("Browser", one.agent),
-      cell("Since", exactTime(one.created_ms)),
-      cell("Last used", exactTime(one.used_ms)),
+      cell("Since", momentElement(one.created_ms)),
+      cell("Last used", momentElement(one.used_ms)),
       cell("", press),
     );
   });

@@ -2,6 +2,7 @@
 
 import { ask } from "./ask.js";
 import { batchLink, clockTime, duration, element, exactTime } from "./format.js";
+import { plantClock } from "./zone.js";
 
 const AHEAD = 0.06; // of the axis stays free, so that the name of a phase that has just begun has room
 const STEP_HOURS = [0.25, 0.5, 1, 2, 3, 4, 6, 12, 24];
@@ -74,7 +75,7 @@ function timeAxis(axis) {
   const box = element("div", { class: "lane-axis", "aria-hidden": "true" });
   const hours = (axis.nowMs - axis.start) / 3600e3;
   const step = (STEP_HOURS.find((every) => (hours / every) * LABEL_PX < axis.widthPx) ?? 24) * 3600e3;
-  for (let at = Math.ceil(axis.start / step) * step; at < axis.nowMs; at += step) {
+  for (let at = plantClock.next(axis.start, step); at < axis.nowMs; at += step) {
     if (at - axis.start > axis.whole * 0.02) box.append(placed(element("span", {}, clockTime(at, false)), at, null, axis));
   }
   return box;

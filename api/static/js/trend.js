@@ -1,6 +1,7 @@
 // A trend on a canvas: its validated band and NOR, gaps as gaps, bad quality marked, exact values under the pointer.
 
-import { clockTime, decimalsOf, exactTime, localTime, number } from "./format.js";
+import { clockTime, decimalsOf, exactTime, number, pointedAt } from "./format.js";
+import { plantClock } from "./zone.js";
 
 const POINTS_KEPT = 12000;
 const RIGHT = 40; // room for the limits' numbers
@@ -132,7 +133,7 @@ export class Trend {
     const value = measured === null ? "no value" : `${number(measured, this.decimals + 2)} ${this.unit}`;
     const code = quality === "Good" ? "" : ` · ${quality} 0x${point.s.toString(16).padStart(8, "0")}`;
     tip.textContent = `${approximately}${value.trim()} · ${exactTime(point.t)}${code}`;
-    tip.title = localTime(point.t);
+    tip.title = pointedAt(point.t);
     tip.hidden = false;
     const box = this.canvas.getBoundingClientRect();
     const x = box.left + this.scale.toX(point.t);
@@ -372,7 +373,7 @@ export class Trend {
     pen.textAlign = "center";
     const every = HOURS.find((hours) => (this.windowMs / 3600e3 / hours) * 64 < plotWidth) ?? 24;
     const step = every * 3600e3;
-    for (let at = Math.ceil(start / step) * step; at <= end; at += step) {
+    for (let at = plantClock.next(start, step); at <= end; at += step) {
       const x = toX(at);
       if (x < 16 || x > plotWidth - 14) continue;
       pen.fillText(clockTime(at, false), x, height - 4);

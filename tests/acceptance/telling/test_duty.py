@@ -1,6 +1,7 @@
 """Shift logs of a rota, with a real mail server and a real web hook: who is on duty, who comes next, until somebody acts."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,7 +122,7 @@ async def test_a_telling_side_that_is_killed_between_steps_and_within_one_loses_
 
 async def test_a_new_shift_is_told_once_what_stands(tmp_path: Path) -> None:
     with servers(tmp_path, "", hand_over="duty") as (plant, box, _):
-        plant.comes("R101.PT")
+        plant.comes("R101.PT", at_s=time.time() - 600)
         async with telling(plant):
             await until(lambda: len(box.mails) == 2 and plant.is_settled())  # the alarm, and the duty that had begun
         write_calendar(tmp_path, ("Ada", -1, -0.001), ("Grace", -0.001, 12))
@@ -131,8 +132,9 @@ async def test_a_new_shift_is_told_once_what_stands(tmp_path: Path) -> None:
             await until(plant.is_settled)
 
     (told,) = [mail for mail in box.mails if str(mail["To"]).startswith("grace")]
-    assert told["Subject"] == "Hand-over (leads): 1 alarms not acknowledged, 0 standing"
+    assert told["Subject"] == "Hand-over (leads): 1 alarm not acknowledged, 0 standing"
     assert "R101.PT" in told.get_content()
+    assert "The duty before had 1 alarm and 0 acknowledgements." in told.get_content()
 
 
 async def test_a_message_has_a_link_for_whom_it_is(tmp_path: Path) -> None:

@@ -116,3 +116,18 @@ def test_roles_are_known_however_they_are_written_and_others_may_nothing() -> No
         Role.PROCESS_ENGINEER,
     ]
     assert not any(may("plumber", permission) for permission in Permission)
+
+
+async def test_a_person_reads_a_page_that_says_why_not_and_a_program_a_problem(closed: World) -> None:
+    as_viewer = {"Authorization": f"Bearer {TOKENS[Role.VIEWER]}"}
+    as_person = as_viewer | {"Accept": "text/html,application/xhtml+xml"}
+    async with a_client(closed) as client:
+        refused, nowhere = [await client.get(path, headers=as_person) for path in ("/people", "/nowhere")]
+        told = await client.get("/people", headers=as_viewer)
+        asked = await client.get("/v1/people", headers=as_person)
+
+    assert [refused.status_code, nowhere.status_code, told.status_code, asked.status_code] == [403, 404, 403, 403]
+    assert "which may not manage people" in refused.text
+    assert 'class="nav"' in refused.text
+    assert "no page is at /nowhere" in nowhere.text
+    assert {each.headers["content-type"] for each in (told, asked)} == {"application/problem+json"}

@@ -340,3 +340,8 @@ def test_a_right_password_at_an_address_that_was_locked_does_not_lock_it_anew(pe
         people.enter("nobody", WORDS, DOOR, RULES)
     with pytest.raises(TooSoon):
         people.enter("Ada", WORDS, DOOR, RULES)
+
+
+def test_the_role_that_somebody_has_is_no_other_one(people: SqlPeople) -> None:
+    with pytest.raises(Refused, match="has the role operator already"):
+        people.give_role("Ada", "operator", BY, "again")
