@@ -1,5 +1,6 @@
 """What the README says can be done can be done."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -52,11 +53,44 @@ def test_every_documented_command_is_understood(line):
     assert _parser(words[0]).parse_args(words)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb):
-    told = thermowell(verb, "--help")
+EACH_ALONE = """
+import contextlib, io, json, sys
+from service import cli
 
-    assert (told.returncode, "usage: thermowell" in told.stdout) == (0, True)
+told = {}
+for verb in list(cli.VERBS):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "service"]:
+        del sys.modules[name]
+    from service import cli
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            cli.main([verb, "--help"])
+        except SystemExit as ended:
+            told[verb] = [ended.code, out.getvalue()]
+print(json.dumps(told))
+"""
+"""The help of each verb, loaded as if it were alone, in one process: libraries are loaded once."""
+
+
+@pytest.fixture(scope="module")
+def helps() -> dict[str, tuple[int, str]]:
+    command = [sys.executable, "-c", EACH_ALONE]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=True)
+    return {verb: tuple(told) for verb, told in json.loads(done.stdout).items()}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(helps, verb):
+    code, text = helps[verb]
+
+    assert (code, f"usage: thermowell {verb}" in text) == (0, True)
+
+
+def test_the_command_lists_its_verbs():
+    told = thermowell("--help")
+
+    assert (told.returncode, [verb for verb in VERBS if verb not in told.stdout]) == (0, [])
 
 
 def test_the_example_configuration_is_fine(tmp_path):
