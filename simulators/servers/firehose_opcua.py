@@ -28,6 +28,7 @@ from simulators.servers.firehose_items import Hose
 from simulators.servers.firehose_session import FirehoseProcessor
 from simulators.servers.firehose_subscriptions import Plant, Subscription, ticks
 from simulators.servers.firehose_values import DriftingValues
+from simulators.servers.opcua_internal import PromptInternalServer
 
 NAMESPACE: Final = "urn:thermowell:firehose"
 _PER_FOLDER: Final = 100
@@ -196,7 +197,7 @@ class _Server(Server):  # type: ignore[misc]  # asyncua has no seam for another 
     """asyncua's server, listening with connections of ours."""
 
     def __init__(self, hose: Hose) -> None:
-        super().__init__()
+        super().__init__(PromptInternalServer())
         self._hose = hose
 
     async def start(self) -> None:

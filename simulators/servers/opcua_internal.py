@@ -17,7 +17,15 @@ from asyncua.server.user_managers import UserManager
 from simulators.servers.opcua_queues import LimitedReads, OverflowingSubscriptions, Thinning
 
 
-class PlantInternalServer(InternalServer):  # type: ignore[misc]  # asyncua is not typed here
+class PromptInternalServer(InternalServer):  # type: ignore[misc]  # asyncua is not typed here
+    """Starts at once where one started before in this process: the standard's nodes are shared until they change."""
+
+    async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:  # noqa: ARG002 - asyncua passes it
+        """Fill the address space with the standard's nodes."""
+        self.aspace._nodes = _Copies(await asyncio.to_thread(_standard_nodes))  # noqa: SLF001 - as asyncua's own shelf does
+
+
+class PlantInternalServer(PromptInternalServer):
     """The services of one run of a server. `now` is what its clock shows; reads and items are limits of one call."""
 
     def __init__(
@@ -33,10 +41,6 @@ class PlantInternalServer(InternalServer):  # type: ignore[misc]  # asyncua is n
         self.isession.subscription_service = self.subscription_service
         self.attribute_service = LimitedReads(self.aspace, most_reads)
         self.disabled_clock = True  # it is the wall's
-
-    async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:  # noqa: ARG002 - asyncua passes it
-        """Fill the address space with the standard's nodes."""
-        self.aspace._nodes = _Copies(await asyncio.to_thread(_standard_nodes))  # noqa: SLF001 - as asyncua's own shelf does
 
 
 @cache

@@ -32,7 +32,7 @@ faults:
 def profiles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Every scenario here has one plant and one plan: one profile, of fewer batches than a score that counts needs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("simulators.truth.normal.BATCHES", 8)
+        patch.setattr("simulators.truth.normal.BATCHES", 4)
         yield tmp_path_factory.mktemp("profiles")
 
 

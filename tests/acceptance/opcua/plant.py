@@ -16,6 +16,7 @@ from collector.opcua.source import OpcUaSource
 from domain.entries import Entry, Gap, SourceState, TagDefined, TextBatch
 from domain.samples import SampleBatch
 from domain.tags import Tag, TagId
+from simulators.servers.opcua_internal import PromptInternalServer
 from tests.patience import LIMIT_S
 
 URI = "urn:test:counters"
@@ -52,7 +53,7 @@ class CounterServer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["CounterServer"]:
         """Serve and count; the namespaces `before` come before the counters' own."""
-        server = self.server = Server(user_manager=self.users)
+        server = self.server = Server(PromptInternalServer(self.users))
         await server.init()
         server.set_endpoint(f"opc.tcp://127.0.0.1:{self.port}/")
         server.set_security_policy(self.policies)

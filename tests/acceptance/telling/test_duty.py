@@ -116,7 +116,8 @@ async def test_a_telling_side_that_is_killed_between_steps_and_within_one_loses_
 
     copies = [mail for mail in box.mails if REPEATED in mail.get_content() or REPEATED_DE in mail.get_content()]
     assert [to for to in heard(box) if to == "ada"] == ["ada"]
-    assert len([to for to in heard(box) if to == "deputy"]) - len(copies) == 1
+    # What was on its way to the deputy at the kill need not have arrived: then the copy is all that came.
+    assert len([to for to in heard(box) if to == "deputy"]) - len(copies) in (0, 1)
     assert len({body["message"] for body in hook.bodies}) == 1
 
 
