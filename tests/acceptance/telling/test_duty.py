@@ -49,13 +49,14 @@ async def test_the_lead_does_not_answer_then_the_deputy_is_told_then_the_hook_th
         async with telling(plant) as outbox:
             alarm = plant.comes()
             outbox.wake()
-            await until(lambda: len(box.mails) >= 3)  # the lead, the deputy, and the lead again
+            await until(lambda: heard(box).count("ada") >= 2 and "deputy" in heard(box))  # the lead a second time
             plant.acknowledges(alarm, "Grace")
             await until(plant.is_settled)
 
-    assert heard(box)[:3] == ["ada", "deputy", "ada"]
     assert len(hook.bodies) >= 1
-    first, second, third = box.mails[:3]
+    # Each way delivers by itself: on a busy machine mails to several people need not come in the order of their steps.
+    first, third = [mail for mail, to in zip(box.mails, heard(box), strict=True) if to == "ada"][:2]
+    second = box.mails[heard(box).index("deputy")]
     assert first["Subject"] == "HIGH: R101.TT validated high"
     assert "You are on duty (leads)" in first.get_content()
     assert second["Subject"].startswith("Not acknowledged: ")
@@ -87,7 +88,7 @@ async def test_an_alarm_that_returned_wakes_nobody_else_unless_that_is_asked_for
             await until(lambda: plant.states().get(f"{alarm}.1@leads#1") in ("dropped", "passed on"))
             await until(plant.is_settled)
 
-    assert heard(box) == told
+    assert sorted(heard(box)) == told
 
 
 async def test_nobody_on_duty_means_the_fallback_and_it_is_told_why(tmp_path: Path) -> None:
