@@ -121,5 +121,6 @@ def digest_words(notices: Sequence[Notice], reader: Reader, *, quiet: bool) -> t
         ids = " ".join(notice.transition for notice in worst_first[_LINES:])
         lines.append(reader.says("digest more", count=len(notices) - _LINES, ids=ids))
     key = "quiet" if quiet else "digest"
-    title = reader.says(f"{key} title", count=len(notices), title=worst_first[0].title)
+    one = " one" if len(notices) == 1 else ""
+    title = reader.says(f"{key} title{one}", count=len(notices), title=worst_first[0].title)
     return title, "\n".join([reader.says(key), *lines])

@@ -24,6 +24,7 @@ from domain.ports import Person
 from domain.review import SIGNED, actors_of, fault_of_disposition, items_of, open_points
 from domain.review_content import sealed, signed_content
 from domain.signatures import Meaning
+from domain.words import counted
 
 router = APIRouter(prefix="/v1/batches", tags=["review"])
 
@@ -192,7 +193,7 @@ def _signed(here: Context, reviews: Reviews, batch: str, said: Signing, person: 
         raise Problem(HTTPStatus.CONFLICT, detail, parameter="sha256")
     waiting = [each for each in open_points(made) if each.needs_disposition or each.kind == "phase runs"]
     if waiting:
-        detail = f"{len(waiting)} points have to be settled first; the first: {waiting[0].words}"
+        detail = f"{counted(len(waiting), 'point')} to be settled first; the first: {waiting[0].words}"
         raise Problem(HTTPStatus.CONFLICT, detail, parameter="batch")
     told = signed_content(made, content)
     try:

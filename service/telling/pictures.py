@@ -21,7 +21,6 @@ from service.telling.trends import Trend
 
 log = logging.getLogger(__name__)
 
-_ASKED_FOR = frozenset({"activated", "severity", "unshelved"})
 _MOST_WAITING = 32
 
 
@@ -117,7 +116,7 @@ class Pictures:
 
     def _made(self, notice: Notice, reader: Reader) -> tuple[Trend, bytes] | None:
         said = self._records.transitions_by_id([notice.transition]).get(notice.transition)
-        if said is None or said.what not in _ASKED_FOR:
-            return None
+        if said is None or not said.announces:
+            return None  # what nobody is asked to respond to needs no look at the trend
         trend = self._read(said)
         return None if trend is None else (trend, self._draw(trend, reader))

@@ -10,7 +10,7 @@ import pytest
 from alarms.flood import digest_of
 from alarms.phrases import ENGLISH, LANGUAGES
 from alarms.routing import Audience, notices_for
-from alarms.wording import Reader, Wording, text_of, title_of
+from alarms.wording import Reader, Wording, digest_words, text_of, title_of
 from domain.rules import Priority
 from tests.unit.alarms.test_routing import said
 
@@ -81,6 +81,15 @@ def test_whatever_is_told_has_the_ids_that_prove_it_in_each_language(language: s
     told = said(what, person="Ada")
     assert "R101.TT~high.1" in text_of(told, Wording(), Reader(language))
     assert title_of(told, Wording(), Reader(language)).count("R101.TT") == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_message_of_the_quiet_hours_is_no_plural(language: str) -> None:
+    (notice,) = notices_for(said(), [Audience("leads")])
+    title, _ = digest_words([notice], Reader(language), quiet=True)
+
+    assert title.endswith(f": {notice.title}")
+    assert "1" not in title.removesuffix(notice.title)
 
 
 @pytest.mark.parametrize("quiet", [False, True])

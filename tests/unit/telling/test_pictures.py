@@ -116,7 +116,7 @@ class PictureScreen(ScriptedChannel):
 
 
 def tell(records: MemoryRecords, number: int = 1, *, what: str = "activated", id_: str = "") -> None:
-    said = replace(transition(), id=f"a{number}.1", alarm=f"a{number}", what=what)
+    said = replace(transition(), id=f"a{number}.1", alarm=f"a{number}", what=what, announces=what != "returned")
     with records.unit_of_work() as work:
         work.transitions([said])
         work.notices([Notice(id_ or f"{said.id}@leads", "leads", f"HIGH: a{number}", "text", said.id, 1)])
@@ -205,6 +205,14 @@ async def test_a_channel_that_refuses_the_picture_has_the_text(records: MemoryRe
         await until(lambda: pictures.outcomes["failed"] == 1)
 
     assert records.notice_counts()["sent"] == 1
+
+
+@pytest.mark.parametrize("what", ["unsuppressed", "returned_to_service", "unshelved", "realarmed"])
+async def test_whatever_asks_people_has_a_picture(records: MemoryRecords, what: str) -> None:
+    screen = PictureScreen()
+    tell(records, what=what)
+    async with telling(records, screen):
+        await until(lambda: len(screen.pictures) == 1)
 
 
 async def test_what_returned_has_no_picture_and_a_step_has_none_again(records: MemoryRecords) -> None:
