@@ -5,7 +5,7 @@ heartbeat alone. A tick says at what time a delay ended, not when that was notic
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -17,7 +17,7 @@ from domain.alarms import AlarmState, Transition
 from domain.entries import ActionKind, PersonAction
 from domain.errors import Refused
 from domain.findings import EquipmentState, Finding, PhaseRecord
-from domain.rules import Priority, Rulebook
+from domain.rules import Priority, Rulebook, SuppressionNow
 
 _ACTIONS_REMEMBERED = 1_000
 
@@ -144,8 +144,8 @@ class AlarmBook:
         self._plan(alarm)
         return [said]
 
-    def suppressions(self) -> Mapping[str, tuple[str, ...]]:
-        """By unit, the suppressions that are in force, by name: also where nothing is active that they hide."""
+    def suppressions(self) -> Sequence[SuppressionNow]:
+        """The suppressions that are in force, also where nothing is active that they hide; from any thread."""
         return self._circumstances.in_force()
 
     def alarms(self) -> list[Transition]:

@@ -4,13 +4,12 @@ What nobody has told suppresses nothing: a unit of which no phase was ever heard
 tag is Bad is in no state.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from alarms.defaults import is_history
 from domain.findings import EquipmentState, Finding, PhaseRecord
 from domain.rationalisation import class_of
-from domain.rules import AlarmClass, AlarmRule, Rulebook, Suppression
+from domain.rules import AlarmClass, AlarmRule, Rulebook, Suppression, SuppressionNow
 from domain.time import format_duration
 
 Told = PhaseRecord | EquipmentState
@@ -24,6 +23,7 @@ class _Unit:
     phase: str | None = None  # None: nobody has told; empty: none runs
     since_ns: int = 0
     equipment: str = ""
+    equipment_since_ns: int = 0
 
 
 _UNKNOWN = _Unit()
@@ -45,7 +45,9 @@ class Circumstances:
         """Take what a unit does from now on; tell whether that is another thing than before."""
         known = self._units.get(told.unit, _UNKNOWN)
         if isinstance(told, EquipmentState):
-            now = replace(known, equipment=told.state)
+            is_same = told.state == known.equipment
+            since_ns = known.equipment_since_ns if is_same else told.since_ns
+            now = replace(known, equipment=told.state, equipment_since_ns=since_ns)
         elif told.end_ns is None:
             now = replace(known, instance=told.instance, phase=told.phase, since_ns=told.start_ns)
         elif known.phase is None or told.instance == known.instance:
@@ -112,14 +114,19 @@ class Circumstances:
         is_long = self._now_ns is not None and state.since_ns + after_ns <= self._now_ns
         return f"idle for more than {format_duration(after_ns)}" if is_long else ""
 
-    def in_force(self) -> Mapping[str, tuple[str, ...]]:
-        """By unit, the suppressions that are in force, by name."""
-        told = {
-            unit: tuple(
-                each.name
-                for each in self.rulebook.suppressions
-                if (not each.units or unit in each.units) and self._matching(each, state)
-            )
-            for unit, state in sorted(self._units.items())
-        }
-        return {unit: names for unit, names in told.items() if names}
+    def in_force(self) -> list[SuppressionNow]:
+        """The suppressions that are in force, by unit; from any thread."""
+        units = sorted(self._units.items(), key=lambda item: item[0])
+        told = [self._told(each, unit, state) for unit, state in units for each in self.rulebook.suppressions]
+        return [each for each in told if each is not None]
+
+    def _told(self, each: Suppression, unit: str, state: _Unit) -> SuppressionNow | None:
+        """Why a suppression is in force for a unit, since when, and what ends it; None where it is not."""
+        why = self._matching(each, state) if not each.units or unit in each.units else ""
+        if not why:
+            return None
+        if state.equipment and state.equipment in each.equipment:
+            return SuppressionNow(each.name, unit, why, "its equipment is in another state", state.equipment_since_ns)
+        if state.phase:
+            return SuppressionNow(each.name, unit, why, f"{state.phase} ends", state.since_ns)
+        return SuppressionNow(each.name, unit, why, "a phase begins", state.since_ns + (each.idle_after_ns or 0))

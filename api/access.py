@@ -67,6 +67,7 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /v1/alarms": Permission.LOOK,
     "GET /v1/alarms/journal": Permission.LOOK,
     "GET /v1/alarms/summary": Permission.LOOK,
+    "GET /v1/alarms/suppressions": Permission.LOOK,
     "GET /v1/alarms/{alarm:path}": Permission.LOOK,
     "GET /v1/alarms/episodes": Permission.LOOK,
     "GET /v1/alarms/flood": Permission.LOOK,

@@ -8,6 +8,7 @@ from api.shapes import Shape, transition_shape
 from api.times import TimeForm
 from domain.alarms import Transition
 from domain.ports import RecordsReader
+from domain.rules import Rulebook, SuppressionNow
 
 HISTORY_PER_ALARM = 100
 REMEMBERED = 2_000
@@ -80,6 +81,22 @@ def summary_shape(newest: Sequence[Transition]) -> Shape:
                 heard.append(_heard(each))
     told: Shape = {"waiting": waiting, "lasting": lasting, "unacknowledged": unacknowledged}
     return told | {"put_away": away, "heard": heard[:MOST_HEARD], "heard_cut": len(heard) > MOST_HEARD}
+
+
+def suppression_shapes(told: Sequence[SuppressionNow], rulebook: Rulebook, form: TimeForm) -> list[Shape]:
+    """Suppressions by design that are in force, each with the rules whose alarms it puts away."""
+    rules = {each.name: sorted(each.rules) for each in rulebook.suppressions}
+    return [
+        {
+            "suppression": each.name,
+            "unit": each.unit,
+            "why": each.why,
+            "until": each.until,
+            **form.put(since=each.since_ns),
+            "rules": rules.get(each.name, []),
+        }
+        for each in told
+    ]
 
 
 def _heard(each: Transition) -> Shape:

@@ -21,7 +21,7 @@ from domain.range_desk import RangeDesk
 from domain.recipes import Recipe
 from domain.review import ReviewRules
 from domain.review_content import Sealed
-from domain.rules import Rulebook
+from domain.rules import Rulebook, SuppressionNow
 from domain.signatures import Shown
 from domain.telling import AmountFault, any_unit
 
@@ -354,6 +354,7 @@ class Dependencies:
     grafana: Elsewhere | None = None
     links: Links | None = None  # None: messages have none
     duty: Callable[[], DutyTold] = no_duty
+    suppressions: Callable[[], Sequence[SuppressionNow]] = tuple  # RetryLater: nobody knows
     wall_ns: Callable[[], int] = time.time_ns
     zone: str = "UTC"  # whose clock the pages show
     allowed_hosts: frozenset[str] | None = LOOPBACK_HOSTS

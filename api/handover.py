@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 
-from api.alarm_list import AlarmList
+from api.alarm_list import AlarmList, suppression_shapes
 from api.dependencies import Dependencies
 from api.holds import hold_shapes
 from api.shapes import Shape, gap_shape
@@ -47,6 +47,7 @@ def handover_shape(deps: Dependencies, alarms: AlarmList, start_ns: int, now_ns:
     told: Shape = {
         "left": part("alarms", lambda: _left(deps, alarms, form)),
         "happened": part("what happened", lambda: _happened(deps, start_ns, now_ns)),
+        "suppressions": part("suppressions", lambda: suppression_shapes(deps.suppressions(), deps.rulebook, form)),
         "holds": part("holds", lambda: _holds(deps, now_ns, form)),
         "gaps": part("gaps", lambda: _gaps(deps, start_ns, now_ns, form)),
         "notes": part("notes", lambda: said(deps, NOTE, start_ns, form)),

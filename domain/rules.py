@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from domain.equipment import UnitModel
 from domain.health import NOTHING, TagHealth
@@ -84,6 +84,21 @@ class Suppression:
     idle_after_ns: int | None = None  # no phase has run for so long; None: that does not count
     phases: tuple[str, ...] = ()
     equipment: tuple[str, ...] = ()  # states of `EquipmentTag`
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionNow:
+    """A suppression that holds for a unit just now, also where nothing is active that it hides."""
+
+    name: str
+    unit: str
+    why: str  # what the unit is: `in state maintenance`
+    until: str  # what ends it: `a phase begins`
+    since_ns: int
+
+    def as_json(self) -> Mapping[str, object]:
+        """By names."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

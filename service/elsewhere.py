@@ -81,6 +81,10 @@ class JudgeElsewhere:
         """Budgets that run, as last told."""
         return self._rows("budgets")
 
+    def suppressions(self) -> list[ToldRow]:
+        """Suppressions in force, as last told."""
+        return self._rows("suppressions")
+
     def _rows(self, name: str) -> list[ToldRow]:
         told = {} if self._report is None else self._report
         rows = told.get(name, [])

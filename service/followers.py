@@ -188,6 +188,7 @@ class _JudgeReport:
             },
             "holds": [row.as_json() for row in bank.running_holds()],
             "budgets": [row.as_json() for row in bank.running_budgets()],
+            "suppressions": [row.as_json() for row in judge.suppressions()],
             "figures": as_json(
                 [
                     *self.judging.figures(),

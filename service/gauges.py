@@ -33,6 +33,10 @@ class Judged(Protocol):
         """Why nothing that is judged can be written just now."""
         ...
 
+    def suppressions(self) -> "Sequence[Row]":
+        """The suppressions by design that are in force."""
+        ...
+
 
 class Row(Protocol):
     """A row of a page."""
@@ -92,6 +96,7 @@ class Reporter:
             "record": dict(self.store.counts()),
             "holds": [row.as_json() for row in self.bank.running_holds()],
             "budgets": [row.as_json() for row in self.bank.running_budgets()],
+            "suppressions": [row.as_json() for row in self.judge.suppressions()],
             "notes": self.notes(),
             "figures": as_json([*readings, *self.troubles.figures()]),
         }

@@ -33,6 +33,7 @@ from domain.genealogy import BatchLink
 from domain.holds import HoldDecision
 from domain.models import ModelDecision
 from domain.ports import Detector, Records
+from domain.rules import SuppressionNow
 from service.tally import FollowerTally
 
 log = logging.getLogger(__name__)
@@ -210,6 +211,10 @@ class Judge:
     def passed(self) -> Position:
         """The position that a replay would start after: the journal may be trimmed up to here."""
         return self.snapshot_position
+
+    def suppressions(self) -> Sequence[SuppressionNow]:
+        """The suppressions by design that are in force; from any thread."""
+        return self._book.suppressions()
 
     def note(self, finding: Finding) -> None:
         """Take a finding about the service itself, from any thread; it is told at once, or with the next entry."""

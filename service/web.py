@@ -11,8 +11,10 @@ from api.dependencies import BudgetRun, Dependencies, DutyTold, Elsewhere, HoldR
 from api.serve import serve
 from api.stream import Feed
 from dashboards.uids import board_uid
+from domain.errors import RetryLater
 from domain.figures import Histogram, Reading
 from domain.identity import PasswordProvider
+from domain.rules import SuppressionNow
 from historian.journal.reader import ReadOnlyJournal
 from historian.view import HistoryView
 from records.desk import SqlPeople
@@ -79,6 +81,7 @@ async def run_web(configuration: Configuration) -> None:
         ready=lambda: _ready(files),
         holds=lambda: _holds(files),
         budgets=lambda: _budgets(files),
+        suppressions=lambda: _suppressions(files),
         set_points=partial(recorded_steps, history),
         texts=JournaledTexts(journal),
         measures=Measuring(records, configuration.positions, configuration.zone),
@@ -200,6 +203,16 @@ def _holds(files: Files) -> list[HoldRun]:
     told = [] if report is None else report["holds"]
     assert isinstance(told, list)
     return [HoldRun(**run) for run in told]
+
+
+def _suppressions(files: Files) -> list[SuppressionNow]:
+    """The suppressions in force, as the core last told; RetryLater while it does not: that is not none."""
+    report = read_report(files.run)
+    if report is None:
+        raise RetryLater("the core does not report")
+    told = report.get("suppressions", [])
+    assert isinstance(told, list)
+    return [SuppressionNow(**each) for each in told]
 
 
 def _budgets(files: Files) -> list[BudgetRun]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.acting import Deed, Outcome, act
-from api.alarm_list import AlarmList, summary_shape
+from api.alarm_list import AlarmList, summary_shape, suppression_shapes
 from api.auth import Somebody
 from api.context import Context, Here, SomeEnd, SomeStart, Time, answer
 from api.document import WAITS
@@ -113,6 +113,13 @@ async def summary(here: Here, time: Time = TimeForm.NS) -> Response:
     """How many alarms wait, last and were put away, and which of them ask to be heard: what every page shows."""
     newest = await here.lanes.light.run(here.deps.records.alarms)
     return answer({**summary_shape(newest), **time.put(now=here.now_ns())})
+
+
+@router.get("/suppressions")
+async def suppressions(here: Here, time: Time = TimeForm.NS) -> Response:
+    """The suppressions by design that are in force, also where nothing is active that they hide: why, until what."""
+    told = await here.lanes.light.run(here.deps.suppressions)
+    return answer({"suppressions": suppression_shapes(told, here.deps.rulebook, time)})
 
 
 @router.get("/journal")

@@ -7,7 +7,7 @@ import { Past } from "./alarm-past.js";
 import { Rows } from "./alarm-rows.js";
 import { ask, calmly } from "./ask.js";
 import { Connection } from "./connection.js";
-import { clockTime, element } from "./format.js";
+import { clockTime, element, momentElement } from "./format.js";
 import { PATTERNS } from "./horn.js";
 import { listen } from "./stream.js";
 
@@ -34,6 +34,7 @@ const groupHeads = new Map();
 let episodes = new Map();
 let firsts = new Set(); // ids of what began an episode, while the list is grouped by them
 let heardKeys = null;
+const byDesign = { told: null, fault: "" };
 
 // Reading
 
@@ -77,6 +78,34 @@ function floodWords({ position, flood, in_ten_minutes, digest }, isOneOfMany) {
   return [element("div", { class: "flood-head" }, element("strong", {}, words), button), ...lines.map((line) => element("span", { class: "flood-line" }, line))];
 }
 
+// What is put away by design, also where nothing of it is active: an operator has to know what would stay silent.
+async function readByDesign() {
+  try {
+    byDesign.told = (await ask("/v1/alarms/suppressions", { time: "ms" })).suppressions;
+    byDesign.fault = "";
+  } catch (error) {
+    Object.assign(byDesign, { told: null, fault: error.message });
+  }
+  showByDesign();
+}
+
+function showByDesign() {
+  const box = $("in-force");
+  const { told, fault } = byDesign;
+  box.hidden = shownList !== "suppressed" || (told !== null && !told.length);
+  $("in-force-count").className = told?.length ? "in-force-count" : "unseen";
+  $("in-force-count").textContent = told?.length ? `${told.length} in force` : "";
+  if (told === null) box.replaceChildren(element("p", { class: "unknown" }, fault ? `Nobody knows what is suppressed by design (${fault}).` : "Reading what is suppressed…"));
+  else box.replaceChildren(element("h2", { class: "heading" }, "Suppressions in force: what they hide is silent"), element("ul", {}, ...told.map(byDesignItem)));
+}
+
+function byDesignItem({ suppression, unit, why, until, since_ms, rules }) {
+  const hidden = rules.length > 6 ? `${rules.length} rules` : rules.join(", ");
+  const words = [element("strong", {}, suppression), `: ${unit} is ${why}, since `, momentElement(since_ms), `, until ${until} `];
+  return element("li", {}, ...words, element("span", { class: "note", title: rules.join("\n") }, `hides ${hidden}`));
+}
+
+const wantByDesign = calmly(readByDesign, 2000);
 const wantAlarms = calmly(read, 300);
 const wantFlood = calmly(readFlood, 2000);
 
@@ -127,7 +156,7 @@ function draw() {
 const EMPTY = {
   open: "No alarms. What leaves its range, waits too long or falls silent appears here.",
   shelved: "Nothing is shelved.",
-  suppressed: "Nothing is suppressed by design at the moment.",
+  suppressed: "No active alarm is suppressed by design at the moment.",
   out_of_service: "Nothing is out of service.",
 };
 
@@ -366,6 +395,7 @@ function changed() {
   list.hidden = isPast;
   empty.hidden = isPast;
   for (const button of document.querySelectorAll("[data-list]")) button.setAttribute("aria-pressed", String(button.dataset.list === shownList));
+  showByDesign();
   if (isPast) {
     show(null);
     note.textContent = "";
@@ -422,7 +452,8 @@ setInterval(() => {
   rows.pass(nowMs);
   if (opened !== null && byId.has(opened)) detail.pass(byId.get(opened), nowMs);
 }, 1000);
-setInterval(() => [wantAlarms, wantFlood].forEach((want) => want()), 5000);
+setInterval(() => [wantAlarms, wantFlood, wantByDesign].forEach((want) => want()), 5000);
 changed();
 wantAlarms();
 wantFlood();
+wantByDesign();

@@ -57,8 +57,9 @@ export class Station {
       box.classList.toggle("is-none", count === 0);
       shape.classList.toggle("is-none", count === 0);
     }
-    const away = AWAY.filter(([name]) => told.put_away[name]).map(([name, words]) => `${told.put_away[name]} ${words}`);
-    this.away.textContent = away.join(" · ");
+    const away = AWAY.filter(([name]) => told.put_away[name]);
+    this.away.textContent = away.map(([name, words]) => `${told.put_away[name]} ${words}`).join(" · ");
+    this.away.href = `${root}/alarms?list=${away[0]?.[0] ?? "shelved"}`;
     this.away.hidden = !away.length;
     document.title = told.unacknowledged ? `(${told.unacknowledged}) ${this.siteTitle}` : this.siteTitle;
     this.horn.take(told.heard);

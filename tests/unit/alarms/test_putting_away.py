@@ -10,7 +10,7 @@ from domain.entries import ActionKind
 from domain.errors import Refused
 from domain.findings import PhaseRecord
 from domain.rationalisation import longest_shelf_ns, may_shelve
-from domain.rules import AlarmClass, Priority, Rulebook, Suppression
+from domain.rules import AlarmClass, Priority, Rulebook, Suppression, SuppressionNow
 from domain.time import HOUR_NS, MINUTE_NS, SECOND_NS
 from tests.unit.alarms.shift import Shift, configured, rulebook
 
@@ -130,7 +130,9 @@ def test_an_idle_unit_suppresses_after_its_time_and_says_why() -> None:
     assert shift.last.facts.suppressed_by == "waiting: R101 is idle for more than 10 min"
     assert shift.last.facts.acknowledged, "suppressing loses no acknowledgement"
     assert [each.facts.state for each in shift.book.alarms()] == [AlarmState.SUPPRESSED]
-    assert shift.book.suppressions() == {"R101": ("waiting",)}
+    assert shift.book.suppressions() == [
+        SuppressionNow("waiting", "R101", "idle for more than 10 min", "a phase begins", 660 * SECOND_NS)
+    ]
     next_run = replace(RUN, instance="R101/B-2/dose/1", start_ns=700 * SECOND_NS)
 
     assert shift._add(shift.book.apply(next_run)) == ["unsuppressed"]

@@ -7,6 +7,7 @@ import pytest
 
 from domain.alarms import AlarmFacts
 from domain.errors import RetryLater
+from domain.rules import Suppression, SuppressionNow
 from domain.shifts import Shifts
 from domain.time import HOUR_NS, parse_time_ns
 from tests.unit.api.conftest import LEAD, NOW_NS, VIEWER, World, a_client, a_world
@@ -122,3 +123,31 @@ def test_the_start_of_a_shift_is_the_end_of_the_one_before_through_a_night_on_wh
         start_ns = berlin.start_ns(now_ns)
         assert start_ns <= now_ns < berlin.end_ns(now_ns)
         assert berlin.end_ns(start_ns - 1) == start_ns
+
+
+async def test_suppressions_in_force_are_told_though_nothing_is_active_that_they_hide(world: World) -> None:
+    rulebook = replace(world.deps.rulebook, suppressions=(Suppression("repair", frozenset({"nor", "fixed"})),))
+    told = [SuppressionNow("repair", "R101", "in state maintenance", "its equipment is in another state", NOW_NS)]
+    world.deps = replace(world.deps, rulebook=rulebook, suppressions=lambda: told)
+    await world.feed.start()
+    async with a_client(world) as client:
+        (asked,) = (await client.get("/v1/alarms/suppressions?time=iso")).json()["suppressions"]
+        page = (await client.get("/handover")).text
+
+    assert (asked["unit"], asked["why"], asked["rules"]) == ("R101", "in state maintenance", ["fixed", "nor"])
+    assert "R101 is in state maintenance" in page
+    assert "until its equipment is in another state" in page
+
+
+async def test_while_the_core_does_not_report_nobody_says_that_nothing_is_suppressed(world: World) -> None:
+    def away() -> list[SuppressionNow]:
+        raise RetryLater("the core does not report")
+
+    world.deps = replace(world.deps, suppressions=away)
+    await world.feed.start()
+    async with a_client(world) as client:
+        asked = await client.get("/v1/alarms/suppressions")
+        told = (await client.get("/v1/handover")).json()
+
+    assert asked.status_code == 503
+    assert (told["suppressions"], told["unknown"]) == (None, ["suppressions: the core does not report"])
