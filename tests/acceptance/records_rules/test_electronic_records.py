@@ -4,22 +4,37 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alarms.book import AlarmBook
+from domain.alarms import Transition
 from domain.approvals import Proposal
 from domain.audit import AuditEntry, AuditQuestion, as_csv, as_json, row_of
-from domain.entries import ActionKind, ConfigurationActivated, PersonAction
+from domain.entries import ActionKind, ConfigurationActivated, Heartbeat, PersonAction, Position
 from domain.errors import DamagedFile, Refused
+from domain.figures import Reading
+from domain.findings import Finding, Stage
 from domain.people import Person
 from domain.range_steps import KIND, fault_of_approver
 from domain.roles import GRANTS, Permission, Role
+from domain.rules import Rulebook
+from domain.samples import SampleBatch
 from domain.signatures import Meaning
+from domain.troubles import TROUBLES
+from historian.journal import SqliteJournal
 from records.database import SqlRecords
 from service.heads import Anchoring, HeadFile, kept_heads
+from service.machine import ClockWatch
 from service.ranges.changing import Hand, approve, review
 from service.signing import Signing, proof_by_token
+from service.troubles import Moment, TroubleWatch
+from tests.checks.journal import all_until, samples
+from tests.checks.records import finding
+from tests.unit.detectors.plant import Plant, at, findings, rulebook
 
 NOW_NS = 1_800_000_000_000_000_000
 CONTENT = {"batch": "B-1", "excursions": ["f1"]}
@@ -137,11 +152,103 @@ def test_4_who_signs_proves_who_they_are_at_signing(records: SqlRecords) -> None
     assert records.signatures_of("batch", "B-1") == []
 
 
+def said_of(records: SqlRecords, book: AlarmBook, *found: Finding) -> list[Transition]:
+    """What findings lead to, written together as the judge does."""
+    transitions = book.apply(*found)
+    with records.unit_of_work() as work:
+        work.findings(found)
+        work.transitions(transitions)
+    return transitions
+
+
+def done(records: SqlRecords, book: AlarmBook, action: PersonAction) -> Transition:
+    (said,) = book.act(action)
+    with records.unit_of_work() as work:
+        work.transitions([said])
+        work.audit(action, str(action.kind))
+    return said
+
+
+def test_5_acknowledging_needs_a_comment_and_never_closes_the_excursion(records: SqlRecords) -> None:
+    book, found = AlarmBook(Rulebook()), finding(at_ns=NOW_NS, rule="excursion.validated.high")
+    (began,) = said_of(records, book, found)
+    action = PersonAction("a1", NOW_NS + 1, "Ada", ActionKind.ACKNOWLEDGE, began.alarm, "  ")
+
+    with pytest.raises(Refused, match="needs a comment"):
+        book.act(action)
+    said = done(records, book, replace(action, comment="jacket valve opened by hand"))
+
+    assert (said.facts.acknowledged, said.facts.active) == (True, True)
+    assert [(each.stage, each.end_ns) for each in records.list_findings(None, None, None, 9)] == [(Stage.OPEN, None)]
+    said_of(records, book, replace(found, version=2, at_ns=NOW_NS + 2, message="longer"))
+    assert [each.version for each in records.finding_versions(found.id)] == [1, 2]
+
+
+def test_5_shelving_is_timed_reasoned_and_role_gated_and_the_record_goes_on(records: SqlRecords) -> None:
+    book, found = AlarmBook(Rulebook()), finding(at_ns=NOW_NS, rule="excursion.validated.high")
+    (began,) = said_of(records, book, found)
+    until_ns = NOW_NS + 60_000_000_000
+    action = PersonAction("a1", NOW_NS + 1, "Grace", ActionKind.SHELVE, began.alarm, "probe in repair", until_ns)
+
+    for wrong in ({"until_ns": None}, {"until_ns": NOW_NS}, {"until_ns": NOW_NS + 10**15}, {"comment": " "}):
+        with pytest.raises(Refused):
+            book.act(replace(action, **wrong))  # type: ignore[arg-type]  # each names a field
+    assert GRANTS[Permission.SHELVE] == {Role.SHIFT_LEAD, Role.PROCESS_ENGINEER}
+    done(records, book, action)
+
+    assert said_of(records, book, replace(found, version=2, at_ns=NOW_NS + 2, message="higher")) == []
+    assert [each.message for each in records.alarms()] == ["higher"]
+    (ended,) = book.tick(until_ns)
+    with records.unit_of_work() as work:
+        work.transitions([ended])
+    assert (ended.at_ns, ended.announces) == (until_ns, True)
+    trail = [(each.entry.person, each.entry.what, each.entry.comment) for each in records.list_audit(9)]
+    assert trail == [("service", "the shelf ended", "its time was over"), ("Grace", "shelve", "probe in repair")]
+
+
 def test_6_the_administrator_has_no_role_in_the_process() -> None:
     """21 CFR 11.10 (d) and (g): accounts and the trail, and nothing that changes what the plant's record says."""
     held = {permission for permission, roles in GRANTS.items() if Role.ADMIN in roles}
 
     assert held == {Permission.LOOK, Permission.READ_AUDIT, Permission.MANAGE_PEOPLE, Permission.KEEP_ACCOUNT}
+
+
+async def test_7_samples_are_journaled_with_source_server_and_receipt_time_in_utc(tmp_path: Path) -> None:
+    """Annex 11 section 9; ALCOA's contemporaneous."""
+    given = samples([1.0, 2.0], first_ns=NOW_NS, server=True)
+    with closing(SqliteJournal.open(tmp_path / "journal.db")) as journal:
+        position = await journal.append(given)
+        ((_, kept),) = await all_until(journal, position)
+
+    assert isinstance(kept, SampleBatch)
+    assert kept.server_ns is not None
+    assert (kept.time_ns.tolist(), kept.received_ns) == ([NOW_NS, NOW_NS + 1_000_000], NOW_NS + 7)
+    assert kept.server_ns.tolist() == [NOW_NS + 11, NOW_NS + 1_000_011]
+
+
+async def test_7_the_offset_of_a_sources_clock_is_recorded_and_alarms_beyond_a_limit(tmp_path: Path) -> None:
+    beats = [Heartbeat("train1", at(second), True, skew_ns=skew_ns) for second, skew_ns in ((0, 10**9), (1, 3 * 10**9))]
+    with closing(SqliteJournal.open(tmp_path / "journal.db")) as journal:
+        position = await journal.append(*beats)
+        kept = [entry for _, entry in await all_until(journal, position)]
+    plant, book = Plant(rulebook(tags={})), AlarmBook(Rulebook())
+
+    found = [findings(plant.feed(each)) for each in kept]
+
+    assert kept == beats
+    assert [[each.rule for each in some] for some in found] == [[], ["source.skew"]]
+    assert [each.announces for each in book.apply(*found[1])] == [True]
+
+
+def test_7_a_step_of_this_machines_clock_is_a_finding_with_its_time() -> None:
+    told: list[Finding] = []
+    watch, machine = TroubleWatch(TROUBLES, told.append), ClockWatch()
+    for second, set_by_s in enumerate((0, 0, 3600, 3600)):
+        machine.look(NOW_NS + (second + set_by_s) * 10**9, second * 10**9)
+        reading = Reading("thermowell_clock_jumps_total", machine.jumps)
+        watch.look(Moment([reading], float(second), NOW_NS + second, 1e9, Position(7)))
+
+    assert [(each.rule, each.onset_ns, each.stage) for each in told] == [("service.clock.jump", NOW_NS + 2, Stage.OPEN)]
 
 
 def test_8_copies_are_complete_with_schema_hash_and_the_trail(records: SqlRecords) -> None:

@@ -1,4 +1,5 @@
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from domain.audit import AuditEntry
 from domain.errors import DamagedFile, RetryLater
 from records.audit import RESTORE
 from records.database import SqlRecords
-from service.heads import Anchoring, HeadFile, kept_heads, read_heads
+from service.heads import Anchoring, HeadFile, HeadUrl, kept_heads, read_heads
 from tests.unit.records.unguarded import unguarded
+from tests.unit.service.test_deadman import Outside
 
 NOW_NS = 1_800_000_000_000_000_000
 
@@ -152,3 +154,76 @@ def test_the_newest_head_of_a_long_file_is_found_from_its_end(tmp_path: Path, be
 
     assert newest is not None
     assert (newest.records, newest) == (199, read_heads(place.path)[-1])
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    made = Outside()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,))
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
+def test_an_address_gets_each_new_head_once_and_what_it_missed_as_the_newest(
+    records: SqlRecords, outside: Outside
+) -> None:
+    anchored = Anchoring(records, [HeadUrl(outside.url)], "S1", lambda: NOW_NS)
+    write(records, "a")
+    anchored.look()
+    anchored.look()
+    outside.status = 503
+    write(records, "b", "c")
+    anchored.look()
+    failing = figures(anchored)["thermowell_audit_head_failing"]
+    outside.status = 200
+    anchored.look()
+
+    head = records.audit_head()
+    assert [each["records"] for each in outside.taken] == [1, 3]
+    assert outside.taken[-1] == {"at": "2027-01-15T08:00:00Z", "site": "S1", "records": 3, "hash": head.hash}
+    assert (failing, figures(anchored)["thermowell_audit_head_failing"]) == (1, 0)
+
+
+def test_the_next_start_sends_the_head_that_a_crash_kept_back(records: SqlRecords, outside: Outside) -> None:
+    write(records, "a")
+    Anchoring(records, [HeadUrl(outside.url)], "S1", lambda: NOW_NS).look()
+    write(records, "b")
+
+    Anchoring(records, [HeadUrl(outside.url)], "S1", lambda: NOW_NS).look()
+
+    assert [each["records"] for each in outside.taken] == [1, 2]
+
+
+def test_what_an_address_took_proves_a_tail_that_was_cut_off(
+    records: SqlRecords, outside: Outside, tmp_path: Path
+) -> None:
+    anchored = Anchoring(records, [HeadUrl(outside.url)], "S1", lambda: NOW_NS)
+    write(records, "a", "b")
+    anchored.look()
+    damage(records, "DELETE FROM audit WHERE sequence = 2")
+    anchored.look()
+    kept = tmp_path / "kept by the server"
+    kept.write_text("".join(f"{json.dumps(each)}\n" for each in outside.taken))
+
+    assert figures(anchored)["thermowell_audit_head_differs"] == 1
+    with pytest.raises(DamagedFile, match="record 2 is missing: the trail is cut off"):
+        records.verify_audit(read_heads(kept))
+
+
+def test_the_secret_of_an_address_stands_in_no_name_and_no_warning(
+    records: SqlRecords, outside: Outside, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = HeadUrl(outside.url.replace("http://", "http://core:hidden@"))
+    outside.status = 500
+    write(records, "a")
+    anchored = Anchoring(records, [place], "S1", lambda: NOW_NS)
+    with caplog.at_level("WARNING"):
+        anchored.look()
+
+    told = f"{place.name} {place!r} {[each.labels for each in anchored.figures()]} {caplog.text}"
+    assert "was not kept" in caplog.text
+    assert "secret" not in told
+    assert "hidden" not in told
