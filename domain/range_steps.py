@@ -32,7 +32,7 @@ NEEDS = {
     RangeStep.REJECT: Permission.REVIEW_RANGES,
     RangeStep.WITHDRAW: Permission.PROPOSE_RANGES,
 }
-"""What each step needs; all but a withdrawal are signed, which is a permission of its own."""
+"""What each step needs, beside the permission to sign."""
 
 
 def steps_for(person: Person, proposal: Proposal, signatures: Sequence[Signature]) -> tuple[RangeStep, ...]:
@@ -50,7 +50,7 @@ def steps_for(person: Person, proposal: Proposal, signatures: Sequence[Signature
 
 def may_take(person: Person, step: RangeStep) -> bool:
     """Whether a person's role and token grant a step."""
-    return person.may(NEEDS[step]) and (step is RangeStep.WITHDRAW or person.may(Permission.SIGN))
+    return person.may(NEEDS[step]) and person.may(Permission.SIGN)
 
 
 def content_of(proposal: Proposal) -> Content:

@@ -29,6 +29,7 @@ class Meaning(enum.StrEnum):
     REVIEWED = "reviewed"
     APPROVED = "approved"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _brief(value: object) -> str:
 
 def demand_other_person(meaning: str, person: str, actors: Collection[str]) -> None:
     """Refused where somebody would review, approve or reject what they did themselves: the one place of this rule."""
-    if meaning in (Meaning.PERFORMED, Meaning.PROPOSED):
+    if meaning in (Meaning.PERFORMED, Meaning.PROPOSED, Meaning.WITHDRAWN):
         return
     for actor in actors:
         if same_person(person, actor):

@@ -148,14 +148,6 @@ class Approval(Step):
     valid_from: str | None = Field(default=None, max_length=64)
 
 
-class Withdrawal(BaseModel):
-    """Why one takes one's own proposal back; nothing is signed."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: Reason
-
-
 @router.post("")
 async def propose(here: Here, draft: Draft, person: Somebody) -> Response:
     """Put a file's ranges forward, signed; 409 says why not."""
@@ -187,10 +179,10 @@ async def reject(here: Here, proposal: str, step: Step, person: Somebody) -> Res
 
 
 @router.post("/{proposal}/withdraw")
-async def withdraw(here: Here, proposal: str, withdrawal: Withdrawal, person: Somebody) -> Response:
+async def withdraw(here: Here, proposal: str, step: Step, person: Somebody) -> Response:
     """Take one's own proposal back."""
-    await _change(here, proposal)
-    return await _take(here, RangeStep.WITHDRAW, proposal, person, Said("", withdrawal.reason))
+    await _demand_seen(here, proposal, step.sha256)
+    return await _take(here, RangeStep.WITHDRAW, proposal, person, Said(step.secret, step.reason))
 
 
 async def _change(here: Context, id_: str) -> RangeChange:

@@ -60,7 +60,7 @@ class Hand:
 
     def sign(self, proposal: Proposal, meaning: Meaning, reason: str) -> None:
         """Sign a proposal's content. Refused as `domain.ports.Signer` says."""
-        actors = () if meaning is Meaning.PROPOSED else (proposal.person,)
+        actors = () if meaning in (Meaning.PROPOSED, Meaning.WITHDRAWN) else (proposal.person,)
         self.signing.sign(KIND, proposal.id, content_of(proposal), meaning, self.person, self.secret, reason, actors)
 
 
@@ -197,8 +197,7 @@ def close(
     _must_be_open(records, proposal)
     if any(approved.proposal == proposal.id for approved in records.approved_versions()):
         raise Refused(f"{proposal.id} is approved already")
-    if kind is ActionKind.REJECT_RANGES:
-        hand.sign(proposal, Meaning.REJECTED, reason)
+    hand.sign(proposal, Meaning.REJECTED if kind is ActionKind.REJECT_RANGES else Meaning.WITHDRAWN, reason)
     records.request(action, person)
     return action
 

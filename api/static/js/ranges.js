@@ -41,7 +41,7 @@ for (const form of page.querySelectorAll("form")) {
       return;
     }
     const step = button.dataset.step;
-    const body = step === "withdraw" ? { reason } : { reason, secret, sha256 };
+    const body = { reason, secret, sha256 };
     if (step === "approve" && fields.valid_from) body.valid_from = new Date(plantClock.read(fields.valid_from)).toISOString();
     act(form, button, () => send(`/v1/ranges/${encodeURIComponent(proposal)}/${step}`, body));
   });

@@ -182,7 +182,7 @@ async def test_who_proposed_withdraws_and_another_rejects(plant: Plant) -> None:
     told = await proposed(plant)
     own = await take(plant, "ada", "reject", told)
     ada = await plant.signed_in("ada")
-    withdrawn = await ada.post(f"/v1/ranges/{told['id']}/withdraw", json={"reason": "page 14 says otherwise"})
+    withdrawn = await take(plant, "ada", "withdraw", told)
     again = await proposed(plant)
     rejected = await take(plant, "grace", "reject", again)
 
@@ -191,6 +191,8 @@ async def test_who_proposed_withdraws_and_another_rejects(plant: Plant) -> None:
         ("rejected", "grace"),
         ("withdrawn", "ada"),
     ]
+    signed = (await changes(ada))[1]["signatures"][-1]
+    assert (signed["printed"], signed["meaning"], signed["stands"]) == ("Ada", "withdrawn", True)
 
 
 async def test_an_approval_waits_for_a_core_that_is_away(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
