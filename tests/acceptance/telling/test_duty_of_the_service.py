@@ -2,14 +2,15 @@
 
 import json
 import re
-import subprocess
-import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from records.database import SqlRecords
+from service.cli.people import at_the_console
 from tests.acceptance.mqtt.broker import publishing
 from tests.acceptance.service.running import MOSQUITTO, Service, broker, service, until
 from tests.acceptance.telling.on_duty import heard, write_calendar
@@ -41,9 +42,9 @@ rota:
 ALARM = "R101.TT~high"
 
 
-def token_of(config: Path, name: str) -> str:
-    command = [sys.executable, "-W", "ignore", "-m", "service.cli", "token", "add", name, "--config", str(config)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True).stdout.strip()
+def token_of(folder: Path, name: str) -> str:
+    with SqlRecords.open(folder / "data" / "records.db") as records:
+        return records.people.add_token(name, "operator", at_the_console())
 
 
 def state_of(running: Service) -> str:
@@ -57,7 +58,7 @@ def test_the_lead_sleeps_the_service_is_killed_the_deputy_wakes_and_of_two_who_a
     ports = {"http": free_port(), "mqtt": free_port(), "smtp": free_port()}
     config, box = tmp_path / "plant.yaml", Mailbox()
     config.write_text(CONFIG.format(**ports), encoding="utf-8")
-    write_calendar(tmp_path, ("Ada", -1, 24))
+    write_calendar(tmp_path, datetime.now(UTC), ("Ada", -1, 24))
     with (
         broker(tmp_path / "broker", ports["mqtt"]),
         mail_server(box, ports["smtp"]),
@@ -83,7 +84,7 @@ def test_the_lead_sleeps_the_service_is_killed_the_deputy_wakes_and_of_two_who_a
         assert told["rotas"][0]["on_duty"] == ["Ada"]
         assert [each["names"] for each in told["waiting"]] == [["Ada"]]  # the next round
 
-        tokens = {name: token_of(config, name) for name in ("Ada", "Grace")}
+        tokens = {name: token_of(tmp_path, name) for name in ("Ada", "Grace")}
         token = link[0].rpartition("/")[2]
 
         def acts(name: str) -> tuple[int, dict]:

@@ -1,6 +1,7 @@
 """`thermowell notify test`, with a real mail server, a real web hook and the real page behind the way back."""
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def test_every_way_is_tried_and_what_fails_makes_the_exit_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     box, hook, mail, web = Mailbox(), Webhook(), free_port(), free_port()
-    file = write_plant(tmp_path, mail, web, "")
+    file = write_plant(tmp_path, mail, web, "", datetime.now(UTC))
     with mail_server(box, mail), web_server(hook, web):
         code = notify_test(file)
     rows = capsys.readouterr().out.splitlines()
@@ -45,7 +46,7 @@ def test_a_channel_that_is_away_fails_by_name_and_a_rota_without_anybody_names_i
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write_plant(tmp_path, free_port(), free_port(), "")
-    write_calendar(tmp_path, ("Ada", 1, 2))
+    write_calendar(tmp_path, datetime.now(UTC), ("Ada", 1, 2))
 
     assert notify_test(file, "leads") == 1
     told = capsys.readouterr().out
