@@ -324,6 +324,7 @@ TROUBLES: tuple[Trouble, ...] = (
         "thermowell_rota_calendar_overdue_seconds",
         on=1,
         off=0,
+        after_s=60.0,  # a service that starts, or a clock that was set, has not looked yet
         text="{subject}: for longer than it may be, its calendar could not be read; the one of before is in force.",
     ),
     Trouble(

@@ -119,6 +119,14 @@ def test_every_trouble_is_an_alarm_that_says_what_to_do(trouble: Trouble):
     assert rule.priority is not Priority.EVENT
 
 
+def test_a_calendar_that_a_service_has_not_looked_at_yet_as_it_starts_is_no_alarm():
+    service, overdue = Service(), of("service.rota.stale")
+    service.for_s(30, *reading(overdue, 1e9))
+    service.for_s(30, *reading(overdue, 0))
+
+    assert service.told == []
+
+
 def test_one_that_was_open_before_a_restart_is_not_told_again_and_ends():
     first = Service()
     first.for_s(5, *reading(of("service.commit.failing"), 1))
