@@ -29,6 +29,7 @@ ACCESS: Mapping[str, Permission | None] = {
     "GET /login": EVERYBODY,
     "GET /login/oidc": EVERYBODY,
     "POST /v1/session/oidc": EVERYBODY,
+    "POST /v1/session/proof": Permission.SIGN,
     "GET /set-up": EVERYBODY,
     "GET /v1/session": EVERYBODY,
     "POST /v1/session": EVERYBODY,

@@ -15,11 +15,13 @@ from starlette.requests import Request
 
 from api.context import Context
 from api.cookies import CSRF_HEADER, has_csrf, session_secret
+from api.lanes import Lane
 from api.limits import too_many
 from api.problems import Problem
 from api.seen import Seen
+from domain.errors import Refused
 from domain.identity import ProviderAway
-from domain.people import Door, NotLetIn, PeopleDesk, Person, TooSoon, Visit
+from domain.people import Door, NotLetIn, PeopleDesk, Person, ProofWanted, TooSoon, Visit
 from domain.time import SECOND_NS
 
 log = logging.getLogger(__name__)
@@ -114,20 +116,43 @@ def door_of(request: Request) -> Door:
 AWAY = "{} does not answer now; who has a password here can sign in with it"
 
 
+async def lane_of(here: Context, name: str) -> Lane:
+    """Where that person's password is looked at: who waits for a directory holds up nobody whose password is here."""
+    people = here.deps.people
+    if people is not None and await here.lanes.light.run(lambda: people.asks_elsewhere(name)):
+        return here.lanes.provider
+    return here.lanes.passwords
+
+
+def no_proof(refused: Refused) -> Problem:
+    """What is answered to who signs and is not proven: 401, with `proof` to blame where they can prove it elsewhere.
+
+    429 after too many tries, 503 where nobody can tell now, 409 for all else.
+    """
+    if isinstance(refused, TooSoon):
+        return too_many(str(refused), refused.wait_s)
+    if isinstance(refused, ProviderAway):
+        log.warning("nobody of a directory can sign now: %s", refused)
+        detail = "the system that knows the password does not answer now: nothing is signed"
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
+    if isinstance(refused, NotLetIn):
+        parameter = "proof" if isinstance(refused, ProofWanted) else "secret"
+        headers = {"WWW-Authenticate": f'Session error="{"proof" if parameter == "proof" else "password"}"'}
+        return Problem(HTTPStatus.UNAUTHORIZED, str(refused), parameter=parameter, headers=headers)
+    return Problem(HTTPStatus.CONFLICT, str(refused))
+
+
 async def looked_at(here: Context, call: Callable[[], Answer], name: str = "") -> Answer:
     """What a call answers that needs a password, of that name if one is told.
 
     Problem 401 or 429 as it refuses, 503 where the directory that knows the password does not answer.
     """
-    people = desk(here)
-    # Who waits for a directory holds up nobody whose password is here.
-    is_elsewhere = bool(name) and await here.lanes.light.run(lambda: people.asks_elsewhere(name))
-    lane = here.lanes.provider if is_elsewhere else here.lanes.passwords
+    lane = await lane_of(here, name) if name else here.lanes.passwords
     try:
         return await lane.run(call)
     except ProviderAway as away:
         log.warning("a password cannot be looked at: %s", away)
-        detail, again = AWAY.format(people.elsewhere), {"Retry-After": "10"}
+        detail, again = AWAY.format(desk(here).elsewhere), {"Retry-After": "10"}
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=again) from away
     except TooSoon as soon:
         raise too_many(str(soon), soon.wait_s) from soon

@@ -12,7 +12,7 @@ from domain.approvals import Standing
 from domain.batch_report import BatchReport, Disposition
 from domain.entries import Quarantined
 from domain.figures import Reading
-from domain.identity import IdentityProvider
+from domain.identity import IdentityProvider, Proofs
 from domain.links import Links
 from domain.people import PeopleDesk, SessionRules
 from domain.performance import Episode, Performance, PositionNow, Positions
@@ -364,6 +364,7 @@ class Dependencies:
     provider: IdentityProvider | None = None
     front: Front = field(default_factory=Front)
     signing: Signer | None = None
+    proofs: Proofs | None = None
     ranges: RangeDesk | None = None
     reviews: Reviews | None = None
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())

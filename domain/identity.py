@@ -23,6 +23,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """A proof that a person is asked for at the moment of a deed: `digest` is the SHA-256 of all that it says."""
+
+    person: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """A login that begins at the provider: where the browser goes, and the secret that it keeps till it comes back."""
 
@@ -32,11 +40,15 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A login that came back: who it is, where they wanted to go, and the session that the browser had before."""
+    """A login that came back: who it is, where they wanted to go, and the session that the browser had before.
+
+    `wanted`: it was no login, but a proof for a deed.
+    """
 
     identity: Identity
     onward: str
     session: str = field(default="", repr=False)
+    wanted: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,26 @@ class NotProven(Refused):
     """What came back proves nobody; the message says why, for the log, and holds nothing secret."""
 
 
+class SomebodyElse(NotProven):
+    """Who proved themselves is not who was asked to."""
+
+
+class Proofs(Protocol):
+    """Proofs for deeds of people whose login is elsewhere; each is good once."""
+
+    def used(self, wanted: Wanted) -> bool:
+        """Whether that was proven just now, which it is not any more then; else it is asked for from now on."""
+        ...
+
+    def wanted(self, person: str) -> Wanted | None:
+        """What that person is asked to prove themselves for."""
+        ...
+
+    def give(self, wanted: Wanted) -> None:
+        """That person has proven themselves for it. NotProven where something else is asked for by now."""
+        ...
+
+
 class IdentityProvider(Protocol):
     """Signs people in by another system. Calls block, for as long as the provider takes: never on an event loop."""
 
@@ -66,8 +98,8 @@ class IdentityProvider(Protocol):
         """What people call it."""
         ...
 
-    def begin(self, onward: str, session: str) -> Begun:
-        """Begin a login; `onward` is a path of ours. ProviderAway."""
+    def begin(self, onward: str, session: str, wanted: Wanted | None = None) -> Begun:
+        """Begin a login, or a proof that is `wanted`; `onward` is a path of ours. ProviderAway."""
         ...
 
     def finish(self, returned: Returned) -> Proven:

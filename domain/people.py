@@ -147,6 +147,10 @@ class NotLetIn(Refused):
     """Name or password is wrong, or the account is not active: whoever asks is not told which."""
 
 
+class ProofWanted(NotLetIn):
+    """Who signs has to prove themselves at the identity provider first, and then ask once more for the same."""
+
+
 class TooSoon(Refused):
     """Too many tries; the next one is looked at after `wait_s` seconds."""
 
@@ -205,11 +209,9 @@ WITH_A_SESSION = Patience(free=3, lock_at=10)
 """At a desk where somebody is signed in: strangers' tries elsewhere cannot keep them from acting."""
 
 
-NO_PROOF = (
-    "{} signs in by an identity provider, which proves nothing at the moment of signing: a signature takes a password, "
-    "so who signs has an account with one"
-)
+NO_PROOF = "{} signs in by an identity provider that is not there any more: nobody can tell at signing who it is"
 """Why somebody cannot sign here."""
+PROOF_WANTED = "{} signs in by an identity provider: a signature needs them to prove there once more that it is they"
 
 
 def name_key(name: str) -> str:
@@ -238,6 +240,10 @@ class PeopleDesk(Protocol):
 
     def enter_proven(self, identity: Identity, door: Door, rules: SessionRules) -> Entered:
         """Begin a session of somebody whom a provider has proven; their account is made the first time."""
+        ...
+
+    def proven_again(self, identity: Identity, name: str) -> Person:
+        """That person, whom a provider has proven once more for a deed. NotLetIn, or SomebodyElse."""
         ...
 
     def is_by_provider(self, name: str) -> bool:

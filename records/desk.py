@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from domain.errors import Refused
-from domain.identity import Identity, NotProven, PasswordProvider, ProviderAway
+from domain.identity import Identity, NotProven, PasswordProvider, ProviderAway, SomebodyElse
 from domain.people import (
     WITH_A_SESSION,
     WITH_AN_ADDRESS,
@@ -75,6 +75,21 @@ class SqlPeople:
         if isinstance(outcome, str):
             raise NotLetIn(outcome)
         return self._entered(outcome, f"signed in by {identity.issuer}", door, rules)
+
+    def proven_again(self, identity: Identity, name: str) -> Person:
+        """That person, with the role that they have today. NotLetIn says why they have no place here; SomebodyElse."""
+        now_ns = self._wall_ns()
+        with self._database.writing() as connection:
+            is_same = identities.subject_of(connection, name, identity.issuer) == identity.subject
+            if not is_same:
+                deed = Deed(Person(name, ""), now_ns)
+                accounts.note(connection, deed, "login", name, f"failed at signing: {identity.issuer} proved another")
+            outcome = identities.taken_in(connection, identity, Door(""), now_ns) if is_same else ""
+        if not is_same:
+            raise SomebodyElse(f"somebody else than {name} proved themselves")
+        if isinstance(outcome, str):
+            raise NotLetIn(outcome)
+        return outcome
 
     def is_by_provider(self, name: str) -> bool:
         """Whether that person signs in by an identity provider."""

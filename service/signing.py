@@ -7,7 +7,8 @@ from typing import Protocol
 
 from domain.audit import AuditEntry
 from domain.errors import Refused
-from domain.people import NO_PROOF, Door, NotLetIn, PeopleDesk, Person
+from domain.identity import Proofs, Wanted
+from domain.people import NO_PROOF, PROOF_WANTED, Door, NotLetIn, PeopleDesk, Person, ProofWanted
 from domain.roles import Permission
 from domain.signatures import (
     LONGEST_CONTENT,
@@ -24,8 +25,11 @@ from records.signatures import KIND
 
 log = logging.getLogger(__name__)
 
-Proof = Callable[[Person, str], str]
-"""Whether a secret is a person's: the name as it is printed, or Refused. Counts failures, and locks out."""
+Proof = Callable[[Person, str, str], str]
+"""Whether a secret is a person's: the name as it is printed, or Refused. Counts failures, and locks out.
+
+The last is the SHA-256 of all that is signed, for who proves themselves elsewhere and for that alone.
+"""
 
 
 class SignedRecords(Protocol):
@@ -71,8 +75,9 @@ class Signing:
         text = canonical(content)
         if len(text) > LONGEST_CONTENT:
             raise Refused(f"{kind} {subject!r} is too long to be signed: {len(text)} characters")
-        now_ns = self._now_ns()
-        printed = self._proven(kind, subject, person, secret, now_ns)
+        now_ns, told = self._now_ns(), hash_of(text)
+        said = {"kind": kind, "subject": subject, "meaning": str(meaning), "reason": reason.strip(), "hash": told}
+        printed = self._proven(kind, subject, person, secret, hash_of(canonical(said)), now_ns)
         return Signature(
             id=str(uuid.uuid4()),
             kind=kind,
@@ -83,7 +88,7 @@ class Signing:
             role=person.role,
             at_ns=now_ns,
             reason=reason.strip(),
-            hash=hash_of(text),
+            hash=told,
             content=text,
             origin=person.origin,
         )
@@ -108,9 +113,11 @@ class Signing:
         """Every signature of a thing beside its content as it is now, oldest first."""
         return shown(self._records.signatures_of(kind, subject), content)
 
-    def _proven(self, kind: str, subject: str, person: Person, secret: str, now_ns: int) -> str:
+    def _proven(self, kind: str, subject: str, person: Person, secret: str, digest: str, now_ns: int) -> str:
         try:
-            return self._proof(person, secret)
+            return self._proof(person, secret, digest)
+        except ProofWanted:  # the first half of signing; nothing is refused
+            raise
         except Refused as error:
             what = f"refused: {error}"
             entry = AuditEntry(f"refused {uuid.uuid4()}", now_ns, person.name, KIND, f"{kind} {subject}", what)
@@ -121,7 +128,7 @@ class Signing:
 def proof_by_token(person_of: Callable[[str], Person | None]) -> Proof:
     """A person proves to be one by the personal token."""
 
-    def proven(person: Person, secret: str) -> str:
+    def proven(person: Person, secret: str, _: str) -> str:
         held = person_of(secret)
         if held is None or held.name != person.name:
             raise Refused("the personal token is not this person's")
@@ -130,15 +137,19 @@ def proof_by_token(person_of: Callable[[str], Person | None]) -> Proof:
     return proven
 
 
-def proof_by_password(people: PeopleDesk) -> Proof:
+def proof_by_password(people: PeopleDesk, proofs: Proofs | None = None) -> Proof:
     """Prove by the password, whose failures count like those of a login; a directory is asked for its people's.
 
-    Who has no password that anybody could be asked for cannot sign here.
+    Who signs in by an identity provider proves themselves there, which `proofs` knows. ProofWanted where they have not.
     """
 
-    def proven(person: Person, secret: str) -> str:
+    def proven(person: Person, secret: str, digest: str) -> str:
         if people.is_by_provider(person.name) and not people.asks_elsewhere(person.name):
-            raise NotLetIn(NO_PROOF.format(person.name))
+            if proofs is None:
+                raise NotLetIn(NO_PROOF.format(person.name))
+            if not proofs.used(Wanted(person.name, digest)):
+                raise ProofWanted(PROOF_WANTED.format(person.name))
+            return person.printed
         known = people.check_password(person.name, secret, Door(person.origin))
         if known.role != person.role:
             raise Refused(f"{person.name} has another role by now than when this was asked: {known.role}")

@@ -27,6 +27,7 @@ from service.first_link import tell_first_link
 from service.gauges import figures_of, read_report, record_counts
 from service.https import Renewing, usable
 from service.keeping import journal_there, open_records
+from service.login.fresh import FreshProofs
 from service.loop_delay import watch_loop
 from service.machine import build_figures, certificate_figures, process_figures
 from service.measuring import Measuring
@@ -60,7 +61,8 @@ async def run_web(configuration: Configuration) -> None:
     feed = Feed(journal, records, clock, refresh=history.refresh, standstill=standing.look)
     waker = Waker(files.run, "core.sock")
     people = records.people.beside(directory_of(configuration))
-    signing = Signing(records, proof_by_password(people), clock.now_ns)
+    proofs = None if configuration.openid is None else FreshProofs()
+    signing = Signing(records, proof_by_password(people, proofs), clock.now_ns)
     started_s, delays = time.time(), Histogram("thermowell_event_loop_delay_seconds", ("web",))
     pair = configuration.http.tls
     renewing = None if pair is None else await usable(pair, stop, time.time)
@@ -105,6 +107,7 @@ async def run_web(configuration: Configuration) -> None:
         session_rules=configuration.http.session_rules,
         provider=None if configuration.openid is None else configuration.openid.provider(),
         signing=signing,
+        proofs=proofs,
         ranges=Ranges(configuration, records, signing, journal, history),
     )
     started = asyncio.Event()

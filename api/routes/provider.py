@@ -1,6 +1,7 @@
 """Signing in by an identity provider: going there, and coming back."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
@@ -11,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth import desk, door_of
-from api.context import Here, answer
+from api.auth import Somebody, desk, door_of
+from api.context import Context, Here, answer
 from api.cookies import give_binding, give_cookie, kept_binding, session_secret, take_binding
 from api.problems import Problem, missing
 from domain.errors import Refused
-from domain.identity import NotProven, ProviderAway, Returned
+from domain.identity import Begun, NotProven, ProviderAway, Returned, SomebodyElse
 from domain.people import Entered, NotLetIn
 
 log = logging.getLogger(__name__)
@@ -43,14 +44,37 @@ async def go(here: Here, request: Request, going: Going) -> Response:
         raise missing("login", "people sign in here by their passwords alone")
     here.rates.entering.take(door.address)
     onward = going.next if is_path(going.next) else "/"
-    try:
-        begun = await here.lanes.provider.run(lambda: provider.begin(onward, session_secret(request)))
-    except ProviderAway as away:
-        log.warning("nobody can sign in by the identity provider now: %s", away)
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, _AWAY, headers={"Retry-After": "10"}) from away
+    begun = await _begun(here, lambda: provider.begin(onward, session_secret(request)))
     response = answer({"url": begun.url})
     give_binding(request, response, begun.binding)
     return response
+
+
+@router.post("/v1/session/proof")
+async def prove(here: Here, request: Request, person: Somebody) -> Response:
+    """Begin to prove oneself for what one has just tried to sign: the address that a window goes to.
+
+    409 where nothing waits for a proof, 503 while the provider is away.
+    """
+    provider, proofs, door = here.deps.provider, here.deps.proofs, door_of(request)
+    if provider is None or proofs is None:
+        raise missing("login", "people sign in here by their passwords alone")
+    wanted = proofs.wanted(person.name)
+    if wanted is None:
+        raise Problem(HTTPStatus.CONFLICT, "nothing waits for a proof: sign first")
+    here.rates.entering.take(door.address)
+    begun = await _begun(here, lambda: provider.begin("/", session_secret(request), wanted))
+    response = answer({"url": begun.url})
+    give_binding(request, response, begun.binding)
+    return response
+
+
+async def _begun(here: Context, begin: Callable[[], Begun]) -> Begun:
+    try:
+        return await here.lanes.provider.run(begin)
+    except ProviderAway as away:
+        log.warning("nobody can sign in by the identity provider now: %s", away)
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, _AWAY, headers={"Retry-After": "10"}) from away
 
 
 _AWAY = "the identity provider does not answer now; who has a password here can sign in with it"
@@ -67,12 +91,18 @@ async def back(
 ) -> Response:
     """Come back from the provider; the login's page goes on, or says why not."""
     provider, people, rules, door = here.deps.provider, desk(here), here.deps.session_rules, door_of(request)
+    proofs = here.deps.proofs
     if provider is None:
         raise missing("login", "people sign in here by their passwords alone")
     returned = Returned(state, code, iss, error, kept_binding(request))
 
-    def finish() -> tuple[Entered, str]:
+    def finish() -> tuple[Entered | None, str]:
         proven = provider.finish(returned)
+        if proven.wanted is not None:  # no login: the session that asks goes on
+            assert proofs is not None
+            people.proven_again(proven.identity, proven.wanted.person)
+            proofs.give(proven.wanted)
+            return None, ""
         # The cookie of a session does not come along from another site: the login remembers which one it replaces.
         return people.enter_proven(proven.identity, replace(door, session=proven.session), rules), proven.onward
 
@@ -82,6 +112,8 @@ async def back(
     except (Problem, Refused) as refused:
         log.warning("a login by the identity provider from %s failed: %s", door.address, refused)
         return _to_login(request, f"fault={_fault(refused)}")
+    if entered is None:
+        return _to_login(request, "proven=1")
     response = _to_login(request, f"next={quote(onward, safe='/')}")
     give_cookie(request, response, entered.secret)
     return response
@@ -93,6 +125,8 @@ def _fault(refused: Exception) -> str:
         return "away"
     if isinstance(refused, NotLetIn):
         return "no-place"
+    if isinstance(refused, SomebodyElse):
+        return "somebody-else"
     assert isinstance(refused, NotProven | Refused)
     return "not-proven"
 

@@ -11,16 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.acting import APPLIED_WITHIN_S, LOOK_EVERY_S
-from api.auth import Bearer, Somebody, known_asker
+from api.auth import Bearer, Somebody, known_asker, lane_of, no_proof
 from api.context import Context, Here, Time, answer
-from api.limits import too_many
 from api.problems import Problem, missing
 from api.shapes import Shape
 from api.times import TimeForm, parse_moment
 from api.words import Words
 from domain.entries import PersonAction
 from domain.errors import Refused
-from domain.people import LONGEST_PASSWORD, NotLetIn, Person, TooSoon
+from domain.people import LONGEST_PASSWORD, Person
 from domain.range_desk import RangeChange, RangeDesk, Said
 from domain.range_steps import RangeStep, steps_for
 from domain.roles import Permission
@@ -152,7 +151,7 @@ class Approval(Step):
 async def propose(here: Here, draft: Draft, person: Somebody) -> Response:
     """Put a file's ranges forward, signed; 409 says why not."""
     desk, said, now_ns = range_desk(here), Said(draft.secret, draft.reason), here.now_ns()
-    made = await _signed(here, lambda: desk.propose(draft.product, person, said, now_ns))
+    made = await _signed(here, person, lambda: desk.propose(draft.product, person, said, now_ns))
     return answer({"id": made.id, "outcome": "done"}, HTTPStatus.CREATED)
 
 
@@ -203,7 +202,7 @@ async def _demand_seen(here: Context, id_: str, sha256: str) -> None:
 async def _take(here: Context, step: RangeStep, id_: str, person: Person, said: Said) -> Response:
     """Take a step, and wait a little for what the core makes of it; 409 where it refuses, 202 while it waits."""
     desk, now_ns = range_desk(here), here.now_ns()
-    action = await _signed(here, lambda: desk.step(step, id_, person, said, now_ns))
+    action = await _signed(here, person, lambda: desk.step(step, id_, person, said, now_ns))
     if action is None or await _settled(here, action):
         return answer({"id": id_, "outcome": "done"}, HTTPStatus.CREATED)
     return answer({"id": id_, "outcome": "waiting", "request": action.id}, HTTPStatus.ACCEPTED)
@@ -222,14 +221,10 @@ async def _settled(here: Context, action: PersonAction) -> bool:
     return False
 
 
-async def _signed(here: Context, call: Callable[[], Answer]) -> Answer:
-    """What a call answers that asks for the password; Problem 401, 429 or 409 in its words."""
+async def _signed(here: Context, person: Person, call: Callable[[], Answer]) -> Answer:
+    """What a call answers in which this person signs; Problem 401, 409, 429 or 503 in its words."""
+    lane = await lane_of(here, person.name)
     try:
-        return await here.lanes.passwords.run(call)
-    except TooSoon as soon:
-        raise too_many(str(soon), soon.wait_s) from None
-    except NotLetIn as wrong:
-        headers = {"WWW-Authenticate": 'Session error="password"'}
-        raise Problem(HTTPStatus.UNAUTHORIZED, str(wrong), parameter="secret", headers=headers) from None
+        return await lane.run(call)
     except Refused as refused:
-        raise Problem(HTTPStatus.CONFLICT, str(refused)) from None
+        raise no_proof(refused) from None

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.auth import Somebody
+from api.auth import Somebody, no_proof
 from api.context import Context, Here, answer
 from api.dependencies import Reviews
 from api.document import comes_as
@@ -20,6 +20,8 @@ from api.shapes import Shape
 from api.words import Words
 from domain.batch_report import Disposition
 from domain.errors import Refused
+from domain.identity import ProviderAway
+from domain.people import ProofWanted
 from domain.ports import Person
 from domain.review import SIGNED, actors_of, fault_of_disposition, items_of, open_points
 from domain.review_content import sealed, signed_content
@@ -198,5 +200,7 @@ def _signed(here: Context, reviews: Reviews, batch: str, said: Signing, person: 
     told = signed_content(made, content)
     try:
         signing.sign(SIGNED, batch, told, Meaning.REVIEWED, person, said.secret, said.reason, actors_of(made))
+    except (ProofWanted, ProviderAway) as error:
+        raise no_proof(error) from None
     except Refused as error:
         raise Problem(HTTPStatus.CONFLICT, str(error), parameter="secret") from None

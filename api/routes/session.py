@@ -15,7 +15,7 @@ from api.cookies import csrf_of, give_cookie, session_secret, take_cookie
 from api.problems import Problem
 from api.words import Words
 from domain.errors import Refused
-from domain.people import LONGEST_NAME, LONGEST_PASSWORD, Entered, Person, Purpose
+from domain.people import LONGEST_NAME, LONGEST_PASSWORD, Entered, PeopleDesk, Person, Purpose
 from domain.roles import Permission
 
 router = APIRouter(prefix="/v1", tags=["people"])
@@ -69,16 +69,26 @@ async def session(here: Here, request: Request) -> Response:
         "provider": None if here.deps.provider is None else here.deps.provider.title,
     }
     if visit is None:
-        return answer({"person": None, "locked": False, "csrf": None, **about})
+        return answer({"person": None, "locked": False, "csrf": None, "proof": None, **about})
+    people, name = desk(here), visit.person.name
+    proof = await here.lanes.light.run(lambda: _proof_of(people, name))
     return answer(
         {
             **about,
+            "proof": proof,
             "person": person_shape(visit.person),
             "locked": visit.unused_ns >= here.deps.session_rules.idle_ns,
             "csrf": csrf_of(session_secret(request)),
             "expires_ns": str(visit.session.expires_ns),
         }
     )
+
+
+def _proof_of(people: PeopleDesk, name: str) -> str:
+    """By what somebody proves themselves at signing: a password of theirs here or in a directory, or a provider."""
+    if not people.is_by_provider(name):
+        return "password"
+    return "directory" if people.asks_elsewhere(name) else "provider"
 
 
 def person_shape(person: Person) -> dict[str, object]:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-from domain.identity import Begun, NotProven, Proven, ProviderAway, Returned
+from domain.identity import Begun, NotProven, Proven, ProviderAway, Returned, Wanted
 from service.login.asking import Asking
-from service.login.id_token import Expected, Naming, claims_of, identity_of, token_in
+from service.login.id_token import Claims, Expected, Naming, claims_of, identity_of, token_in
 from service.login.provider import Places, Provider
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class _Waiting:
     verifier: str = field(repr=False)
     onward: str
     session: str = field(repr=False)
+    wanted: Wanted | None
 
 
 class OpenIdLogin:
@@ -62,6 +63,7 @@ class OpenIdLogin:
         self._provider = Provider(issuer, asking, now_s)
         self._lock = threading.Lock()
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        self._proven_s: OrderedDict[str, float] = OrderedDict()  # when a subject proved themselves last
 
     @property
     def title(self) -> str:
@@ -73,11 +75,11 @@ class OpenIdLogin:
         self._provider.key("")
         self._secret()
 
-    def begin(self, onward: str, session: str) -> Begun:
-        """Begin a login: where the browser goes. ProviderAway."""
+    def begin(self, onward: str, session: str, wanted: Wanted | None = None) -> Begun:
+        """Begin a login, or a proof that is `wanted`: where the browser goes. ProviderAway."""
         places = self._provider.places()
         state, nonce, binding, verifier = (secrets.token_urlsafe(32) for _ in range(4))
-        waiting = _Waiting(self._now_s(), _sha256(binding), nonce, verifier, onward, session)
+        waiting = _Waiting(self._now_s(), _sha256(binding), nonce, verifier, onward, session, wanted)
         with self._lock:
             self._waiting[state] = waiting
             while len(self._waiting) > MOST_WAITING:
@@ -92,7 +94,7 @@ class OpenIdLogin:
             "code_challenge": base64.urlsafe_b64encode(_sha256(verifier)).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }
-        if self._client.fresh:
+        if self._client.fresh or wanted is not None:
             asked |= {"prompt": "login", "max_age": "0"}
         joint = "&" if "?" in places.authorization else "?"
         return Begun(f"{places.authorization}{joint}{urlencode(asked)}", binding)
@@ -108,11 +110,27 @@ class OpenIdLogin:
             raise NotProven("the answer is another issuer's")
         if not 0 < len(returned.code) <= _LONGEST:
             raise NotProven("the provider gave no code")
-        since_s = int(waiting.since_s) if self._client.fresh else None
+        is_fresh = self._client.fresh or waiting.wanted is not None
+        since_s = int(waiting.since_s) if is_fresh else None
         expected = Expected(self._client.id, waiting.nonce, int(self._now_s()), since_s)
         token = token_in(self._exchanged(places, returned.code, waiting.verifier))
-        identity = identity_of(claims_of(token, self._provider, expected), self._provider.issuer, self._client.naming)
-        return Proven(identity, waiting.onward, waiting.session)
+        claims = claims_of(token, self._provider, expected)
+        identity = identity_of(claims, self._provider.issuer, self._client.naming)
+        self._note_proof(identity.subject, claims, must_be_newer=waiting.wanted is not None)
+        return Proven(identity, waiting.onward, waiting.session, waiting.wanted)
+
+    def _note_proof(self, subject: str, claims: Claims, *, must_be_newer: bool) -> None:
+        """Each proof for a deed is newer than what that person proved before: clocks apart let nothing pass twice."""
+        at_s = claims.get("auth_time")
+        if isinstance(at_s, bool) or not isinstance(at_s, int | float):
+            return  # a login that does not ask for it; one that does has looked at it
+        with self._lock:
+            before_s = self._proven_s.pop(subject, None)
+            self._proven_s[subject] = at_s if before_s is None else max(at_s, before_s)
+            while len(self._proven_s) > MOST_WAITING:
+                self._proven_s.popitem(last=False)
+        if must_be_newer and before_s is not None and at_s <= before_s:
+            raise NotProven("the provider did not ask the person to prove themselves anew: auth_time is the old one")
 
     def _taken(self, returned: Returned) -> _Waiting:
         """The login of that state, which is none from now on; NotProven where this browser did not begin it."""

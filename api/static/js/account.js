@@ -23,6 +23,13 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
+// Whose password is kept elsewhere changes it there.
+const { person, proof, provider, directory } = await session().catch(() => ({}));
+if (person && proof !== "password") {
+  form.hidden = true;
+  form.nextElementSibling.textContent = `You sign in by ${(proof === "directory" ? directory : provider) ?? "another system"}: the password is changed there.`;
+}
+
 async function read() {
   const { sessions } = await signedIn(() => ask("/v1/sessions", { time: "ms" }));
   const rows = sessionRows(sessions, async (one) => {

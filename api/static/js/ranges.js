@@ -1,8 +1,8 @@
-// Range changes: each step is signed with the password; the page is shown anew after it, and when another person signs in.
+// Range changes: each step is signed; the page is shown anew after it, and when another person signs in.
 
 import "./head.js";
 import { ask } from "./ask.js";
-import { send, session } from "./session.js";
+import { session, sign } from "./session.js";
 import { plantClock } from "./zone.js";
 
 const LOOK_EVERY_MS = 2000;
@@ -37,13 +37,13 @@ for (const form of page.querySelectorAll("form")) {
     const fields = Object.fromEntries(new FormData(form));
     const { reason, secret } = fields;
     if (form.dataset.product) {
-      act(form, button, () => send("/v1/ranges", { product: form.dataset.product, reason, secret }));
+      act(form, button, () => sign("/v1/ranges", { product: form.dataset.product, reason, secret }));
       return;
     }
     const step = button.dataset.step;
     const body = { reason, secret, sha256 };
     if (step === "approve" && fields.valid_from) body.valid_from = new Date(plantClock.read(fields.valid_from)).toISOString();
-    act(form, button, () => send(`/v1/ranges/${encodeURIComponent(proposal)}/${step}`, body));
+    act(form, button, () => sign(`/v1/ranges/${encodeURIComponent(proposal)}/${step}`, body));
   });
 }
 

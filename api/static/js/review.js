@@ -2,7 +2,7 @@
 
 import "./head.js";
 import { root } from "./here.js";
-import { send, signIn } from "./session.js";
+import { send, sign, signIn } from "./session.js";
 
 const review = document.getElementById("review");
 const said = document.getElementById("review-said");
@@ -69,7 +69,7 @@ signing.addEventListener("submit", (event) => {
   const fields = new FormData(signing);
   const body = { sha256: review.dataset.sha256, secret: fields.get("secret"), reason: fields.get("reason") };
   act(event.submitter, async () => {
-    await send(`${path}/review`, body);
+    await sign(`${path}/review`, body);
     location.reload();
   });
 });

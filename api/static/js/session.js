@@ -16,7 +16,7 @@ export async function session() {
 }
 
 export function took(told) {
-  known = { ...known, ...told };
+  known = { ...known, proof: "password", ...told };
   usedAt = Date.now();
   show();
 }
@@ -52,6 +52,68 @@ export async function signedIn(work) {
 // Writes as the person who is signed in.
 export function send(path, body, method = "POST") {
   return signedIn((csrf) => post(path, body, { csrf, method }));
+}
+
+// Signs. Who has no password that is known here proves themselves at the site's login, in a window beside the page, for
+// exactly this; then it is asked for once more. Nothing that was typed is lost.
+export async function sign(path, body) {
+  try {
+    return await send(path, body);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.status !== 401 || error.parameter !== "proof") throw error;
+  }
+  await provenBeside();
+  return send(path, body);
+}
+
+export const beside = () => new BroadcastChannel(`thermowell proof ${root}`);
+
+async function provenBeside() {
+  const { provider } = await session();
+  let { url } = await send("/v1/session/proof", {});
+  await new Promise((resolve, reject) => {
+    const heard = beside();
+    const fault = part("div", { class: "form-fault", role: "alert" });
+    const go = part("button", { type: "button", class: "press" }, `Prove it by ${provider}`);
+    const cancel = part("button", { type: "button", class: "press press-plain" }, "Cancel");
+    const words = part("p", { class: "note" }, "A signature needs proof at its moment that it is you. It opens in a window of its own; what is typed here stays, and is signed once you have proven it.");
+    const dialog = part(
+      "dialog",
+      { class: "dialog", "aria-label": "Prove that it is you" },
+      part("div", { class: "dialog-head" }, "Prove that it is you"),
+      part("div", { class: "dialog-body" }, words, fault, part("div", { class: "form-buttons" }, go, cancel)),
+    );
+    const end = (then) => {
+      heard.close();
+      dialog.close();
+      dialog.remove();
+      then();
+    };
+    const leave = () => end(() => reject(new Error("Nothing is signed.")));
+    go.addEventListener("click", () => {
+      fault.textContent = open(url, "_blank", "popup,width=560,height=760") ? "" : "The browser let no window open.";
+    });
+    heard.addEventListener("message", async ({ data }) => {
+      if (data === "proven") {
+        end(resolve);
+        return;
+      }
+      fault.textContent = data; // the way there is used up: another one
+      try {
+        ({ url } = await send("/v1/session/proof", {}));
+      } catch (error) {
+        fault.textContent = error.message;
+      }
+    });
+    cancel.addEventListener("click", leave);
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      leave();
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    go.focus();
+  });
 }
 
 // Opens the login over the page; true once somebody is signed in, false where they would rather not.
@@ -160,6 +222,10 @@ async function signOut() {
 }
 
 function show() {
+  for (const field of document.querySelectorAll("[data-password]")) {
+    field.hidden = known?.proof === "provider";
+    field.querySelector("input").required = !field.hidden;
+  }
   const place = document.getElementById("who");
   if (!place || known === null) return;
   const press = (text, act, title) => {

@@ -30,7 +30,7 @@ def site(tmp_path: Path):
 
 @pytest.fixture
 async def client(site: Reviewed) -> AsyncIterator[httpx.AsyncClient]:
-    signing = Signing(site.records, lambda person, secret: person.name if secret == "right" else refuse(), lambda: 5)
+    signing = Signing(site.records, lambda person, secret, _: person.name if secret == "right" else refuse(), lambda: 5)
     world = a_world(reviews=site.reports, signing=signing)
     world.records.people[QA] = Person("Grace", "QA")
     await world.feed.start()

@@ -329,17 +329,17 @@ def test_the_password_stands_nowhere(site: Site, caplog: pytest.LogCaptureFixtur
 def test_who_signs_binds_once_more(site: Site) -> None:
     lise, proof = replace(site.enter(), origin="10.0.0.1"), proof_by_password(site.people)
 
-    assert proof(lise, LISE_PASSWORD) == "Lise Meitner"
+    assert proof(lise, LISE_PASSWORD, "a digest") == "Lise Meitner"
     for wrong in ("", "guessed"):
         with pytest.raises(NotLetIn, match="name or password is wrong"):
-            proof(lise, wrong)
+            proof(lise, wrong, "a digest")
     with away(site.slapd), pytest.raises(ProviderAway):
-        proof(lise, LISE_PASSWORD)
+        proof(lise, LISE_PASSWORD, "a digest")
     with pytest.raises(Refused, match="another role by now"):
-        proof(replace(lise, role="shift lead"), LISE_PASSWORD)
+        proof(replace(lise, role="shift lead"), LISE_PASSWORD, "a digest")
     site.slapd.put("tw-qa", "otto")
     with pytest.raises(NotLetIn, match="gives no role here"):
-        proof(lise, LISE_PASSWORD)
+        proof(lise, LISE_PASSWORD, "a digest")
 
 
 def test_who_is_disabled_here_stays_out_whatever_the_directory_says(site: Site) -> None:

@@ -141,7 +141,7 @@ def test_an_unobserved_time_needs_a_disposition_and_another_time_a_new_one(site:
 
 
 def signing(site: Reviewed) -> Signing:
-    return Signing(site.records, lambda person, _: person.name, lambda: 5)
+    return Signing(site.records, lambda person, *_: person.name, lambda: 5)
 
 
 def test_who_acted_on_the_batch_cannot_review_it(site: Reviewed) -> None:
