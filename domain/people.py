@@ -8,6 +8,7 @@ from typing import Protocol
 
 from domain.errors import Refused
 from domain.identity import Identity
+from domain.look_alikes import has_unseen
 from domain.roles import Permission, may, must
 from domain.time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
@@ -221,7 +222,8 @@ def name_key(name: str) -> str:
 
 def proper_name(name: str) -> str:
     """The name; Refused where it is none."""
-    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
+    is_seen = name.isprintable() and not has_unseen(name)
+    if not name.strip() or len(name) > LONGEST_NAME or not is_seen or name != name.strip():
         message = f"{name!r} is not a name: 1 to {LONGEST_NAME} printable characters, no blanks around it"
         raise Refused(message)
     return name

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from domain.audit import AuditEntry
 from domain.errors import Refused
+from domain.look_alikes import look
 from domain.people import Account, Person, State, name_key, proper_name
 from domain.roles import Role, role_named
 from records.audit import write_audit
@@ -54,6 +55,9 @@ def add_account(connection: Connection, name: str, full_name: str, role: str, de
     held = account_row(connection, name)
     if held is not None:
         raise Refused(f"the name {held['name']!r} is somebody's already; names are not used again")
+    alike = looked_like(connection, name)
+    if alike:
+        raise Refused(f"the name looks like {alike!r}, which is somebody's: nobody could tell who did what")
     row: dict[str, object] = {
         "key": name_key(name),
         "name": name,
@@ -67,6 +71,13 @@ def add_account(connection: Connection, name: str, full_name: str, role: str, de
     connection.execute(insert(accounts).values(row))
     note(connection, deed, "account", name, "added", new=role)
     return account_of(row)
+
+
+def looked_like(connection: Connection, name: str) -> str:
+    """The name of somebody else that looks like this one, by letters of other alphabets; empty where there is none."""
+    looked, key = look(name), name_key(name)
+    others = connection.execute(select(accounts.c.name).where(accounts.c.key != key)).scalars()
+    return next((str(other) for other in others if look(str(other)) == looked), "")
 
 
 def account_row(connection: Connection, name: str) -> RowMapping | None:

@@ -10,7 +10,7 @@ from domain.identity import Identity
 from domain.people import Door, Person, State, name_key
 from domain.roles import Role
 from records import sessions
-from records.accounts import Deed, account_row, add_account, change_account, note, person_of
+from records.accounts import Deed, account_row, add_account, change_account, looked_like, note, person_of
 from records.tables import accounts, identities
 
 _WHY = "as the identity provider says"
@@ -64,7 +64,7 @@ def _refusal(connection: Connection, identity: Identity, row: RowMapping | None)
         return "the account is disabled"
     if identity.role is None or identity.role is Role.SERVICE:
         return "the identity provider gives no role here"
-    if row is None and account_row(connection, identity.name) is not None:
+    if row is None and (account_row(connection, identity.name) or looked_like(connection, identity.name)):
         return "the name is somebody else's here; an administrator has to give one of the two another name"
     return ""
 

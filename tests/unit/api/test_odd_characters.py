@@ -61,7 +61,7 @@ async def client(address: Address) -> AsyncIterator[httpx.AsyncClient]:
 async def test_what_is_written_is_refused_with_the_place_and_asked_of_nobody(client: httpx.AsyncClient) -> None:
     answers = [
         ((await client.post(path, content=body.replace("ODD", odd))), where, odd)
-        for odd in ("\\u0000", "\\u001a", "\\ud800")
+        for odd in ("\\u0000", "\\u001a", "\\ud800", "\\u202e")
         for path, body, where in WRITES
     ]
 
@@ -80,3 +80,11 @@ async def test_a_comment_of_several_lines_in_any_script_is_taken(client: httpx.A
     answer = await client.post(f"{ALARM}/comment", content=words)
 
     assert answer.status_code in (200, 202)
+
+
+@pytest.mark.parametrize("path", ["/v1/batches/B%0D%0AX", "/v1/batches/B%0AX/review", "/v1/tags/a%0Ab/calibrations"])
+async def test_a_name_of_several_lines_is_asked_for_as_any_other(client: httpx.AsyncClient, path: str) -> None:
+    answered = await client.get(path)
+
+    # Not that there is no such route: a plant may give such names.
+    assert (answered.status_code, answered.json().get("parameter")) in [(404, "batch"), (404, "tag"), (200, None)]

@@ -99,7 +99,33 @@ def test_a_name_is_somebodys_for_ever_also_when_it_only_looks_alike(people: SqlP
         people.add(name, "", "operator", BY, "a new Ada")
 
 
-@pytest.mark.parametrize("name", ["", " Ada", "A\r\nSet-Cookie: x=1", "A\tB", "A" * 101, "A\x00B"])
+@pytest.mark.parametrize("name", ["\u0410da", "Ad\u0251", "\u0391\u0501\u0430"], ids=["Cyrillic", "phonetic", "mixed"])
+def test_a_name_that_others_would_take_for_somebody_is_refused(people: SqlPeople, name: str) -> None:
+    with pytest.raises(Refused, match="looks like 'Ada'"):
+        people.add(name, "", "operator", BY, "a second Ada")
+
+
+def test_a_name_in_another_alphabet_is_a_name(people: SqlPeople) -> None:
+    people.add("\u041d\u0438\u043d\u0430", "", "operator", BY, "joins")
+
+    assert "\u041d\u0438\u043d\u0430" in [each.name for each in people.accounts()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " Ada",
+        "Ada\ufe0f",
+        "Ada\u3164",
+        "Ada\u200b",
+        "Ada\u202e",
+        "A\r\nSet-Cookie: x=1",
+        "A\tB",
+        "A" * 101,
+        "A\x00B",
+    ],
+)
 def test_a_name_that_could_become_a_header_or_a_line_is_refused(people: SqlPeople, name: str) -> None:
     with pytest.raises(Refused, match="not a name"):
         people.add(name, "", "operator", BY, "")
