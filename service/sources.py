@@ -34,8 +34,8 @@ def make_source(
     assert section.mqtt is not None
     from collector.mqtt.source import MqttSource  # noqa: PLC0415
 
-    routes = [route_of(configuration, tag) for tag in tags]
-    return MqttSource(mqtt_settings(configuration, name, section.mqtt), tags, routes, clock, state)
+    settings = mqtt_settings(configuration, name, section.mqtt)
+    return MqttSource(settings, tags, routes_of(configuration, tags), clock, state)
 
 
 def opcua_settings(configuration: Configuration, name: str, section: OpcUa) -> OpcUaSettings:
@@ -98,7 +98,22 @@ def _refusals(name: str) -> Iterator[None]:
         raise Refused(f"source {name!r}: {str(error).removeprefix(f'source {name!r}: ')}") from error
 
 
-def route_of(configuration: Configuration, tag: Tag) -> Route:
+def routes_of(configuration: Configuration, tags: Sequence[Tag]) -> list[Route]:
+    """Where the values of MQTT tags stand, and which of them tell what a unit is doing."""
+    states = _states_of_units(configuration)
+    return [route_of(configuration, tag, is_state=tag.name in states) for tag in tags]
+
+
+def route_of(configuration: Configuration, tag: Tag, *, is_state: bool = False) -> Route:
     """Where an MQTT tag's values stand in the messages."""
     route = configuration.routes[tag.name]
-    return Route(int(tag.id), route.topic, route.value, route.time, route.time_unit, route.status)
+    return Route(int(tag.id), route.topic, route.value, route.time, route.time_unit, route.status, is_state)
+
+
+def _states_of_units(configuration: Configuration) -> set[str | None]:
+    """The tags that tell what units are doing: each value holds until another comes."""
+    rules = configuration.rulebook
+    told: set[str | None] = {each.tag for each in rules.equipment.values()}
+    for unit in rules.units.values():
+        told |= {unit.batch_tag, unit.phase_tag, unit.phase_state_tag, unit.recipe_tag}
+    return told

@@ -132,6 +132,7 @@ class Intake:
         """Connected: judge what may be missing. A lost session's gap must be durable before we subscribe."""
         now_ns = self._clock.now_ns()
         self._online, self._detail = True, "connected, not subscribed yet"
+        self._reader.is_new_session = not session_present
         if session_present:
             self._gaps += self._continuity.kept(now_ns, broker_was_down=broker_was_down)
             self._gaps += self._continuity.took(self._early)

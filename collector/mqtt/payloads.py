@@ -124,6 +124,12 @@ class PayloadReader:
         self._unit_of = np.array([route.ns_per_unit for route in self._routes], dtype=np.int64)
         self._is_text = np.array([route.kind == "text" for route in self._routes], dtype=np.bool_)
         self._has_texts = bool(self._is_text.any())
+        self.is_new_session = False
+        """Whether what the broker keeps is the only way to know a unit's state: nothing waits in a session of ours."""
+        self._is_state = np.array([route.route.is_state for route in self._routes], dtype=np.bool_)
+        self._has_states = bool(self._is_state.any())
+        self._state: dict[int, object] = {}  # by route: the state that was told last
+        self._kept: dict[int, object] = {}  # by route: the state without a time that the broker had kept
 
     def read(self, messages: Sequence[Publish], received_ns: int, known: Mapping[int, int]) -> Reading:
         """Read messages in order; `known` are packet id and check sum of earlier ones that may come again.
@@ -192,7 +198,7 @@ class PayloadReader:
 
     def _take_point(self, plan: TopicPlan, message: Publish, point: Json, rows: _Rows, reading: Reading) -> None:
         """Take what each route finds in a point; a member that is absent is no sample, unless every one is."""
-        before = len(rows.index) + len(reading.refusals)
+        before = len(rows.index) + len(reading.refusals) + reading.redelivered
         for route in plan.routes:
             value = find(point, route.value_tokens)
             if isinstance(value, Missing):
@@ -201,20 +207,45 @@ class PayloadReader:
             absent = time is MISSING or time == "" or (time == 0 and not isinstance(time, bool))
             try:
                 status = read_status(MISSING if route.status_tokens is None else find(point, route.status_tokens))
-                if message[3] & RETAIN and (absent or time is None):
-                    raise BadMessage("retained without time: nobody can tell how old it is")  # noqa: TRY301 (one way out)
+                if message[3] & RETAIN and (absent or time is None) and self._is_known(route, value, rows):
+                    reading.received += 1
+                    reading.redelivered += 1
+                    continue
             except BadMessage as problem:
                 reading.refuse(Refusal(plan.topic, "retained or status", _reason(route, problem), message[1]))
                 continue
             rows.put(message, route.index, None if absent else time, value, status)
-        if before == len(rows.index) + len(reading.refusals):
+        if before == len(rows.index) + len(reading.refusals) + reading.redelivered:
             pointers = ", ".join(repr(route.route.value_pointer) for route in plan.routes)
             reason = f"topic {plan.topic!r}: no value at {pointers}; found {shown(point)}"
             reading.refuse(Refusal(plan.topic, "no value", reason, message[1]))
 
+    def _is_known(self, route: CompiledRoute, value: Json, rows: _Rows) -> bool:
+        """Whether what the broker kept without a time is a state that was told; BadMessage: it is none to take.
+
+        A measurement may be of any age. A state holds until another comes, so what the broker kept is taken as of its
+        receipt where no session of ours has kept what came since, unless the broker kept it before the state was told
+        otherwise: then whoever sends it does not always let it be kept.
+        """
+        if not route.route.is_state:
+            raise BadMessage("retained without time: nobody can tell how old it is")
+        so_far = (rows.value[row] for row in reversed(range(len(rows.index))) if rows.index[row] == route.index)
+        newest = next(so_far, self._state.get(route.index, MISSING))
+        before, self._kept[route.index] = self._kept.get(route.index, MISSING), value
+        if value == newest:
+            return True
+        if not self.is_new_session:
+            raise BadMessage("retained without time: what came since is in the session")
+        if value == before:
+            raise BadMessage("retained without time: the broker kept it already before another was told")
+        return False
+
     def _fill(self, reading: Reading, rows: _Rows, received_ns: int) -> None:
         """Make columns of the rows; those that are no plain numbers with a time are judged one by one."""
         index = np.array(rows.index, dtype=np.intp)
+        if self._has_states:
+            for row in np.flatnonzero(self._is_state[index]).tolist():
+                self._state[rows.index[row]] = rows.value[row]
         value, odd_values = number_column(rows.value)
         status, kept = np.zeros(len(index), dtype=np.uint32), np.ones(len(index), dtype=np.bool_)
         status[list(rows.status)] = list(rows.status.values())

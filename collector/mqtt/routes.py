@@ -25,7 +25,8 @@ class Route:
 
     Pointers are JSON pointers (RFC 6901); "" is the whole payload. Where the payload is an array, each element is a
     point of its own and the pointers are relative to it. Without a time pointer, or where it leads nowhere, the
-    receipt time stands. `time_unit` None means ISO 8601: a number is then refused.
+    receipt time stands. `time_unit` None means ISO 8601: a number is then refused. `is_state`: the value tells what a
+    unit is doing and holds until another one comes, so that one which the broker kept says something without a time.
     """
 
     tag_id: int
@@ -34,6 +35,7 @@ class Route:
     time_pointer: str | None = None
     time_unit: str | None = None
     status_pointer: str | None = None
+    is_state: bool = False
 
 
 class CompiledRoute:

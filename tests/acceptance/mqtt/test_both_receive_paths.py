@@ -1,11 +1,16 @@
 """What a source must do with a real broker, checked on both ways of receiving."""
 
 import asyncio
+import contextlib
 
+import paho.mqtt.client as paho
+
+from collector.mqtt.routes import Route
 from domain.entries import GapCause
 from domain.status import BAD_NO_DATA, TIME_FROM_RECEIPT
 from tests.acceptance.mqtt.broker import Mosquitto, Publisher, needs_mosquitto
 from tests.acceptance.mqtt.collecting import collecting, is_nan, point
+from tests.patience import LIMIT_S
 
 pytestmark = needs_mosquitto
 
@@ -159,6 +164,50 @@ async def test_a_retained_message_counts_only_with_a_time_of_its_own(
 
     assert collected.values() == [5]
     assert "retained without time" in collected.quarantined()[0].reason
+
+
+def take_the_session_away(broker: Mosquitto) -> None:
+    """Somebody else connects by our name and wants a clean session; what the broker keeps of topics stays."""
+    intruder = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="thermowell-test")
+    intruder.connect("127.0.0.1", broker.port)
+    intruder.loop_start()
+    with contextlib.suppress(ValueError, RuntimeError):
+        intruder.publish("plant/nobody", "x", 1).wait_for_publish(LIMIT_S)  # by then the broker has taken it
+    intruder.disconnect()
+    intruder.loop_stop()
+
+
+async def test_a_state_that_the_broker_kept_is_known_at_the_start_and_counted_once(
+    broker: Mosquitto, publisher: Publisher, receive_path: str
+):
+    """A service that starts in the middle of a phase; then its session is lost under it, and while it is away."""
+    ways = {
+        "routes": (Route(0, "plant/a", "/v", "/t", "ms"), Route(2, "plant/step", is_state=True)),
+        "receive_path": receive_path,
+        "reconnect_most_s": 0.3,
+    }
+    publisher.send("plant/step", "20", retain=True)
+    async with collecting(broker.port, **ways) as first:
+        await first.until(lambda: first.rows(2))
+        publisher.send("plant/step", "30", retain=True)
+        await first.until(lambda: len(first.rows(2)) == 2)
+        await asyncio.to_thread(take_the_session_away, broker)
+        await first.until(lambda: sum(delivery.redelivered for delivery in first.deliveries) >= 1)
+    take_the_session_away(broker)
+    publisher.send("plant/step", "40", retain=True)
+    async with collecting(broker.port, first.state, **ways) as second:
+        await second.until(lambda: second.rows(2))
+    async with collecting(broker.port, second.state, **ways) as third:
+        await third.until_subscribed()
+        publisher.send("plant/a", point(3))
+        await third.until(lambda: third.values(0))
+
+    assert [(row[2], row[3]) for row in first.rows(2)] == [(20, TIME_FROM_RECEIPT), (30, TIME_FROM_RECEIPT)]
+    assert [(row[2], row[3]) for row in second.rows(2)] == [(40, TIME_FROM_RECEIPT)]
+    assert third.rows(2) == []  # the session was kept: nothing was missed
+    assert first.counts_add_up
+    assert second.counts_add_up
+    assert third.counts_add_up
 
 
 async def test_a_broker_that_is_absent_at_start_is_waited_for(broker: Mosquitto, receive_path: str):

@@ -1,5 +1,6 @@
 """What the configuration accepts, what it refuses, and where it says the fault is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from domain.equipment import FlowRule
 from domain.errors import ConfigError
 from domain.recipes import Limits, RangeKind
 from domain.rules import Priority
+from domain.tags import TagId
 from service.config.build import Configuration, load
+from service.sources import routes_of
 
 GOOD = """\
 site: test
@@ -92,6 +95,28 @@ def test_warnings_before_a_hold_come_longest_first(tmp_path):
     hold = load_text(tmp_path, GOOD).rulebook.holds["R101_dirty"]
 
     assert hold.warn_before_ns == (6 * 3600 * 10**9, 2 * 3600 * 10**9)
+
+
+def test_what_tells_the_state_of_a_unit_by_mqtt_is_known_to_hold_until_another_comes(tmp_path):
+    text = """\
+http: {listen: 127.0.0.1:0}
+sources: {floor: {mqtt: {url: "mqtt://127.0.0.1:1883", topics: [plant/#]}}}
+tags:
+  BATCH: {source: floor, topic: plant/batch, kind: text}
+  STEP: {source: floor, topic: plant/step}
+  MODE: {source: floor, topic: plant/mode}
+  TT: {source: floor, topic: plant/tt, unit: degC}
+units:
+  R101:
+    batch: {tag: BATCH}
+    phase: {tag: STEP, map: {10: charge}}
+    equipment: {tag: MODE, states: {1: running}}
+"""
+    configuration = load_text(tmp_path, text)
+    tags = [replace(tag, id=TagId(id_)) for id_, tag in enumerate(configuration.tags)]
+
+    states = {route.topic for route in routes_of(configuration, tags) if route.is_state}
+    assert states == {"plant/batch", "plant/step", "plant/mode"}
 
 
 def test_sources_tags_and_http_alone_are_a_valid_file(tmp_path):

@@ -199,6 +199,55 @@ def test_a_retained_message_without_a_time_is_no_sample():
     assert "retained without time" in reason(read(("bare", "1"), flags=QOS_1 | RETAIN))
 
 
+class Unit:
+    """What tells of one unit, and whatever the broker keeps of it."""
+
+    def __init__(self) -> None:
+        routes = (Route(4, "step", is_state=True), Route(5, "batch", is_state=True), Route(0, "flat", "/v", "/t", "ms"))
+        self.reader = PayloadReader("floor", routes, TAGS)
+        self.reader.is_new_session = True
+
+    def took(self, topic: str, payload: str, *, retained: bool = True) -> Reading:
+        return self.reader.read([(topic.encode(), payload.encode(), 0, 1 if retained else 0)], NOW_NS, {})
+
+
+def test_a_unit_s_state_that_the_broker_kept_is_taken_as_of_its_receipt_and_says_so():
+    unit = Unit()
+
+    assert rows(unit.took("step", "20")) == [(4, NOW_NS, 20, TIME_FROM_RECEIPT)]
+    assert texts(unit.took("batch", "B-17")) == [(5, NOW_NS, "B-17", TIME_FROM_RECEIPT)]
+    assert "retained without time" in reason(Unit().took("flat", '{"v": 5}'))
+
+
+def test_a_kept_state_that_is_known_is_counted_and_not_taken_again():
+    unit = Unit()
+    unit.took("step", "20")
+    again = unit.took("step", "20")
+    unit.took("step", "30", retained=False)
+    same = unit.took("step", "30")
+
+    for each in (again, same):
+        assert (each.received, each.redelivered, rows(each), each.refusals) == (1, 1, [], [])
+
+
+def test_a_kept_state_never_takes_the_place_of_what_came_since():
+    unit = Unit()
+    unit.took("step", "20")
+    unit.took("step", "30", retained=False)
+
+    assert "already before another was told" in reason(unit.took("step", "20"))
+    unit.reader.is_new_session = False
+    assert "what came since is in the session" in reason(unit.took("step", "40"))
+
+
+def test_a_state_that_changed_while_no_session_kept_it_is_taken():
+    unit = Unit()
+    unit.took("step", "20")
+    unit.took("step", "30", retained=False)
+
+    assert rows(unit.took("step", "40")) == [(4, NOW_NS, 40, TIME_FROM_RECEIPT)]
+
+
 def test_an_oversized_message_is_refused():
     assert "larger than this source takes" in reason(read(("flat", '{"t":'), flags=QOS_1 | OVERSIZED))
 
