@@ -1,12 +1,15 @@
 """Fetches a calendar: from a file, or by HTTP with a conditional GET; bounded in time and in size."""
 
+import socket
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage, HTTPResponse
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import IO, Protocol, cast
+from urllib.parse import urlsplit
 
 from domain.errors import Refused, RetryLater
 from service.telling.calendar import MOST_BYTES
@@ -57,15 +60,34 @@ class FilePlace:
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """What was asked for by HTTPS is not taken from anywhere else."""
+    """What was asked for by HTTPS is taken by HTTPS alone, and a server elsewhere leads nobody to this machine."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
-        """Follow to HTTPS, or from HTTP to HTTP."""
-        if newurl.startswith("https://") or (newurl.startswith("http://") and req.full_url.startswith("http://")):
+        """Follow to HTTPS, or from HTTP to HTTP, and to no service that trusts whoever stands on this machine."""
+        is_kept = newurl.startswith("https://") or (newurl.startswith("http://") and req.full_url.startswith("http://"))
+        if is_kept and not _leads_inside(req.full_url, newurl):
             return super().redirect_request(req, fp, code, msg, headers, newurl)
         return None
+
+
+def _leads_inside(url: str, further: str) -> bool:
+    """Whether a server leads to this machine from elsewhere, or to its link, where clouds keep a machine's secrets."""
+    there = _addresses(further)
+    if any(each.is_link_local or each.is_unspecified for each in there):
+        return True
+    return any(each.is_loopback for each in there) and not any(each.is_loopback for each in _addresses(url))
+
+
+def _addresses(url: str) -> list[IPv4Address | IPv6Address]:
+    """Of the host, IPv4 as such; none: it is not found, so that nobody reaches it either."""
+    try:
+        found = socket.getaddrinfo(urlsplit(url).hostname, None)
+        addresses = [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
+    except (OSError, ValueError):
+        return []
+    return [(each.ipv4_mapped or each) if isinstance(each, IPv6Address) else each for each in addresses]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """A rota's calendar comes, changes, breaks and grows old; the last good one stays in force."""
 
+import io
 import logging
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 
 from domain.time import DAY_NS, HOUR_NS, SECOND_NS, parse_time_ns
 from service.config.build import load
-from service.telling.fetching import UrlPlace
+from service.telling.fetching import UrlPlace, _SafeRedirects
 from service.telling.kept import Standing
 from service.telling.rotas import Duties, rotas_of
 from tests.ports import free_port
@@ -246,6 +249,23 @@ def test_a_server_that_leads_to_a_file_is_not_followed(tmp_path: Path) -> None:
         found.look(NOW_NS)
 
     assert "302" in found.standing.problem
+
+
+def test_a_server_that_leads_to_the_secrets_of_the_machine_is_not_followed(tmp_path: Path) -> None:
+    server = Server()
+    server.status, server.redirect = 302, "http://169.254.169.254/latest/meta-data/"
+    with serving(server, free_port()) as url:
+        found = duties(tmp_path, f'url: "{url}", every: 1s')
+        found.look(NOW_NS)
+
+    assert "302" in found.standing.problem
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433", "[fe80::1]"])
+def test_a_server_elsewhere_leads_nobody_to_this_machine(host: str) -> None:
+    asked = urllib.request.Request("http://192.0.2.1/leads.ics")
+
+    assert _SafeRedirects().redirect_request(asked, io.BytesIO(), 302, "", HTTPMessage(), f"http://{host}/") is None
 
 
 def test_an_address_is_never_shown() -> None:
