@@ -121,7 +121,9 @@ class Browser:
             told = self._next(deadline)
             if told.get("id") == self._number:
                 if "error" in told:
-                    raise AssertionError(f"{method}: {told['error']}")
+                    # A script that the page left behind when it went on to another: waiting tries again.
+                    kind = PageError if method == "Runtime.evaluate" else AssertionError
+                    raise kind(f"{method}: {told['error']}")
                 return told["result"]
             self._note(told)
 
