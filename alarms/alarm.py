@@ -179,8 +179,9 @@ class Alarm:
         worst = self._worst()
         if worst is None:
             return [self._return(left, at_ns)] if self.facts.active else []
-        reason = self._reason(worst)
-        facts = replace(self.facts, active=True, suppressed=bool(reason), suppressed_by=reason)
+        facts, reason = self.facts, self._reason(worst)
+        if not facts.active or facts.suppressed_by != reason:
+            facts = replace(facts, active=True, suppressed=bool(reason), suppressed_by=reason)
         what = self._what_changes(worst, facts)
         if what is None:
             self._speak_of(worst)
@@ -190,8 +191,10 @@ class Alarm:
     def _worst(self) -> Member | None:
         """What keeps it active, before anything else what somebody has to respond to."""
         counted = [member for member in self._members.values() if member.counted]
+        if len(counted) < 2:
+            return counted[0] if counted else None
         heeded = [member for member in counted if not self._reason(member)]
-        return max(heeded or counted, key=lambda member: member.weight, default=None)
+        return max(heeded or counted, key=lambda member: member.weight)
 
     def speak_of_what_stands(self) -> None:
         """Go on with what keeps it active where what it spoke of is over: that is as bad, so nothing is said of it."""
@@ -286,7 +289,11 @@ class Alarm:
         if alarm_class.latching and facts.active and not _is_unheeded(facts):
             facts = replace(facts, latched=True)
         is_asked = asks and not facts.is_put_away
-        said = replace(
+        asked_ns = (at_ns if is_asked else None) if asks else told.asked_ns
+        acknowledged_ns = None if asks else told.acknowledged_ns
+        if person and facts.acknowledged and what in ("acknowledged", "unshelved"):
+            acknowledged_ns, asked_ns = at_ns, at_ns if asked_ns is None else asked_ns
+        self.newest = replace(
             told,
             id=f"{self.id}.{number}",
             number=number,
@@ -297,14 +304,10 @@ class Alarm:
             comment=comment,
             announces=is_asked and not told.is_told_by_dcs,
             activated_ns=at_ns if what == "activated" else told.activated_ns,
-            asked_ns=(at_ns if is_asked else None) if asks else told.asked_ns,
-            acknowledged_ns=None if asks else told.acknowledged_ns,
+            asked_ns=asked_ns,
+            acknowledged_ns=acknowledged_ns,
         )
-        if person and facts.acknowledged and what in ("acknowledged", "unshelved"):
-            seen_ns = at_ns if said.asked_ns is None else said.asked_ns
-            said = replace(said, acknowledged_ns=at_ns, asked_ns=seen_ns)
-        self.newest = said
-        return said
+        return self.newest
 
     def _told(self, member: Member | None) -> Transition:
         """What is said of a finding; without one the last transition, in its finding's newest words."""
@@ -313,8 +316,10 @@ class Alarm:
             known = self._members.get(FindingId(self.newest.finding))
             if known is None:
                 return self.newest
-            message = self._with_its_hints(known.finding)
-            return replace(self.newest, message=message, finding_version=known.finding.version)
+            version, message = known.finding.version, self._with_its_hints(known.finding)
+            if (version, message) == (self.newest.finding_version, self.newest.message):
+                return self.newest
+            return replace(self.newest, message=message, finding_version=version)
         finding, rule, active, newest = member.finding, member.step.rule, self.facts.active, self.newest
         occurrence = 0 if newest is None else newest.occurrence
         return Transition(
