@@ -20,8 +20,6 @@ from api.shapes import Shape
 from api.words import Words
 from domain.batch_report import Disposition
 from domain.errors import Refused
-from domain.identity import ProviderAway
-from domain.people import ProofWanted
 from domain.ports import Person
 from domain.review import SIGNED, actors_of, fault_of_disposition, items_of, open_points
 from domain.review_content import sealed, signed_content
@@ -174,7 +172,7 @@ async def sign(here: Here, batch: str, said: Signing, person: Somebody) -> Respo
     """Sign the review of a batch: that this content was reviewed. It releases nothing.
 
     409 where the content is another one by now, where something needs a disposition first, or where the person acted on
-    the batch.
+    the batch; 401 where the password is wrong.
     """
     reviews, lane = reviews_of(here), here.lanes.reports
     await lane.run(lambda: _signed(here, reviews, batch, said, person))
@@ -200,7 +198,5 @@ def _signed(here: Context, reviews: Reviews, batch: str, said: Signing, person: 
     told = signed_content(made, content)
     try:
         signing.sign(SIGNED, batch, told, Meaning.REVIEWED, person, said.secret, said.reason, actors_of(made))
-    except (ProofWanted, ProviderAway) as error:
-        raise no_proof(error) from None
     except Refused as error:
-        raise Problem(HTTPStatus.CONFLICT, str(error), parameter="secret") from None
+        raise no_proof(error) from None

@@ -40,9 +40,9 @@ async def client(site: Reviewed) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def refuse() -> str:
-    from domain.errors import Refused
+    from domain.people import NotLetIn
 
-    raise Refused("the password is wrong")
+    raise NotLetIn("the password is wrong")
 
 
 async def state(client: httpx.AsyncClient) -> dict:
@@ -117,7 +117,8 @@ async def test_a_reviewer_signs_what_was_shown(client: httpx.AsyncClient) -> Non
 async def test_signing_asks_for_the_password_once_more(client: httpx.AsyncClient) -> None:
     await dispose_of_all(client)
 
-    assert (await sign(client, secret="wrong")).status_code == 409
+    wrong = await sign(client, secret="wrong")
+    assert (wrong.status_code, wrong.json()["parameter"]) == (401, "secret")
 
 
 async def test_an_actor_may_not_sign(client: httpx.AsyncClient) -> None:
