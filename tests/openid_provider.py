@@ -35,6 +35,7 @@ class OpenIdProvider:
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)  # of the claims of tokens to come; None: left out
     sign: Sign | None = None
+    at_the_desk: str = ""  # the subject that a browser comes back as
     is_away: bool = False
     documents: dict[str, Any] = field(default_factory=dict)  # what discovery says besides
     asked: list[str] = field(default_factory=list)
@@ -88,6 +89,13 @@ def openid_provider(now_s: Callable[[], int]) -> Iterator[OpenIdProvider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path.startswith("/go?"):  # whoever comes here is that person
+                back = dict(parse_qsl(urlsplit(self.path).query))["redirect_uri"]
+                self.send_response(302)
+                self.send_header("Location", f"{back}?{query(provider.approved(self.path, provider.at_the_desk))}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             self._tell(*provider.answer(self.path))
 
         def do_POST(self) -> None:

@@ -81,7 +81,7 @@ async function provenBeside() {
       "dialog",
       { class: "dialog", "aria-label": "Prove that it is you" },
       part("div", { class: "dialog-head" }, "Prove that it is you"),
-      part("div", { class: "dialog-body" }, words, fault, part("div", { class: "form-buttons" }, go, cancel)),
+      part("div", { class: "dialog-body" }, part("div", { class: "form" }, words, fault, part("div", { class: "form-buttons" }, go, cancel))),
     );
     const end = (then) => {
       heard.close();

@@ -20,6 +20,8 @@ from domain.identity import NotProven, ProviderAway
 from domain.people import Door, NotLetIn, Person, SessionRules, TooSoon
 from domain.roles import Role
 from records.desk import SqlPeople
+from service.config.build import load
+from service.doctor import logins
 from service.login import ldap_messages as messages
 from service.login.directory import Finding, Reading, Server, Told
 from service.login.ldap import Directory
@@ -404,3 +406,28 @@ async def test_without_a_directory_nothing_of_it_is_there(tmp_path: Path) -> Non
             answered: httpx.Response = await client.get("/v1/session")
             assert answered.json()["directory"] is None
         assert not plant.people.asks_elsewhere("nobody")
+
+
+def test_the_doctor_asks_the_directory_and_the_identity_provider(slapd: Slapd, told: Told, tmp_path: Path) -> None:
+    assert told.finding is not None
+    file = tmp_path / "thermowell.yaml"
+    file.write_text(f"""
+http: {{url: "http://localhost:8087"}}
+login:
+  oidc: {{issuer: "http://127.0.0.1:1", client_id: thermowell, roles: {{map: {{qa: QA}}}}}}
+  ldap:
+    servers: ["ldap://127.0.0.1:{slapd.port}", "ldap://127.0.0.1:1"]
+    starttls: false
+    search: {{account: "{LOOKER}", password_file: "{told.finding.password_file}", base: "{PEOPLE}"}}
+    roles: {{map: {{"{QA}": QA}}}}
+""")
+    configuration = load(file)
+    rows = [*logins.directory(configuration), *logins.openid(configuration)]
+
+    assert [(row.check, str(row.state)) for row in rows] == [
+        (f"directory ldap://127.0.0.1:{slapd.port}", "ok"),
+        ("directory ldap://127.0.0.1:1", "wrong"),
+        ("identity provider", "wrong"),
+    ]
+    assert "Connection refused" in rows[1].seen
+    assert "no usable answer from the identity provider 127.0.0.1" in rows[2].seen
