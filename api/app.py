@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from functools import partial
+from functools import cache, partial
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from api import problems
@@ -104,20 +105,26 @@ def create_app(deps: Dependencies) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
-        dependencies=[Depends(admitted)],
-        responses=PROBLEMS,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.context = context
     app.state.alarm_list = AlarmList(deps.records)
     problems.install(app)
-    for module in ROUTES:
-        app.include_router(module.router)
+    app.router.routes.extend(_routes())
     app.state.pages = Pages(deps, places_of(_page_paths()))
     app.state.problem_page = partial(_problem_page, app.state.pages)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(Guard, context=context)
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """What every application answers: FastAPI reads a hundred signatures for it, which is done once in a process."""
+    every = APIRouter(dependencies=[Depends(admitted)], responses=PROBLEMS)
+    for module in ROUTES:
+        every.include_router(module.router)
+    return tuple(every.routes)
 
 
 def _problem_page(pages: Pages, request: Request, status: int, detail: str) -> str:

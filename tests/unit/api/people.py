@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -50,17 +52,28 @@ class Peopled:
 CHEAP = Hasher(memory_kib=8, passes=1)
 
 
-@contextmanager
-def peopled(folder: Path, **changes: Any) -> Iterator[Peopled]:
-    wall, path = Wall(), folder / "records.db"
-    with closing(Database(path)) as database:
-        people = SqlPeople(database, wall, CHEAP)
+@cache
+def _records() -> bytes:
+    """The file of records in which Ada and Grace have accounts: made once, each plant has a copy."""
+    with TemporaryDirectory() as folder, closing(Database(Path(folder) / "records.db")) as database:
+        people = SqlPeople(database, Wall(), CHEAP)
         for name, full_name, role, password in (
             ("ada", "Ada Lovelace", "operator", ADA),
             ("grace", "Grace Hopper", "admin", GRACE),
         ):
             people.add(name, full_name, role, MAKER, "she works here")
             people.give_password(name, password, MAKER)
+        database.close()
+        assert [file.name for file in Path(folder).iterdir()] == ["records.db"]  # all is in the one file
+        return (Path(folder) / "records.db").read_bytes()
+
+
+@contextmanager
+def peopled(folder: Path, **changes: Any) -> Iterator[Peopled]:
+    wall, path = Wall(), folder / "records.db"
+    path.write_bytes(_records())
+    with closing(Database(path)) as database:
+        people = SqlPeople(database, wall, CHEAP)
         yield Peopled(a_world(people=people, **changes), people, wall, path)
 
 

@@ -32,6 +32,14 @@ def test_every_operation_of_the_openapi_document_has_its_line() -> None:
     assert told <= {line.replace(":path}", "}") for line in ACCESS}
 
 
+def test_routes_are_read_once_for_all_applications() -> None:
+    one, two = create_app(a_world().deps), create_app(a_world().deps)
+
+    shared = [route for route in one.router.routes if route in two.router.routes]
+    assert len(shared) == len(ROUTES)
+    assert one.state.context is not two.state.context
+
+
 def path_of(line: str) -> tuple[str, str]:
     """Method and a path that nobody has anything at."""
     method, path = line.split(" ")
