@@ -331,6 +331,21 @@ function step(by) {
   if (opened !== null) show(to);
 }
 
+// As lists do: Shift with an arrow goes on choosing, Ctrl with a chooses all that is shown.
+function choosesMany(event) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (event.shiftKey && by) {
+    if (focused) chosen.add(focused);
+    step(by);
+    if (focused) chosen.add(focused);
+  } else if ((event.ctrlKey || event.metaKey) && event.key === "a") {
+    order().forEach((id) => chosen.add(id));
+  } else return false;
+  event.preventDefault();
+  markChosen();
+  return true;
+}
+
 const KEYS = {
   j: () => step(1),
   ArrowDown: () => step(1),
@@ -354,7 +369,10 @@ const KEYS = {
   Escape: () => (opened !== null ? show(null) : clear()),
 };
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.altKey || document.querySelector("dialog[open]")) return;
+  const isWriting = event.target.closest("input, select, textarea");
+  if (!isWriting && shownList !== "past" && choosesMany(event)) return;
+  if (event.ctrlKey || event.metaKey) return;
   if (event.target.closest("input, select, textarea, summary") || (event.target.closest("button, a") && ["Enter", " "].includes(event.key) && !event.target.closest(".row-choose"))) return;
   const does = shownList === "past" && !["/", "?", "m"].includes(event.key) ? null : KEYS[event.key];
   if (!does) return;

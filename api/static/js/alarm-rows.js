@@ -85,7 +85,7 @@ export class Row {
 }
 
 function stateMore(alarm) {
-  if (alarm.state === "SHLVD" && alarm.shelved_by) return ` by ${alarm.shelved_by.person}`;
+  if (alarm.state === "SHLVD" && alarm.shelved_by) return ` until ${clockTime(alarm.shelved_until_ms, false)} by ${alarm.shelved_by.person}`;
   if (alarm.state === "DSUPR" && alarm.suppressed_by) return `: ${alarm.suppressed_by}`;
   if (alarm.state === "ACKED" && alarm.acknowledged_by) return ` by ${alarm.acknowledged_by.person}`;
   return "";

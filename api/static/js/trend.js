@@ -12,6 +12,9 @@ const tip = document.getElementById("tip");
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 let palette = null;
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  palette = null;
+});
 function colours() {
   palette ??= Object.fromEntries(
     ["plot", "ink", "ink-soft", "trace", "band-validated", "band-nor", "band-edge", "gap", "p2", "bad", "raised", "line"].map(

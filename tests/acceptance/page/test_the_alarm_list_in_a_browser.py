@@ -173,6 +173,19 @@ def test_by_keys_alone_an_alarm_is_opened_and_acknowledged(page: Browser) -> Non
     page.press("Escape")
 
 
+def test_by_keys_alone_ten_are_chosen(page: Browser) -> None:
+    page.wait_for("document.getElementById('detail').hidden && !document.querySelector('dialog')")
+    page.evaluate("document.querySelectorAll('.row')[3].focus()")
+    down = "new KeyboardEvent('keydown', { key: 'ArrowDown', shiftKey: true, bubbles: true })"
+    for _ in range(9):
+        page.evaluate(f"document.activeElement.dispatchEvent({down})")
+
+    page.wait_for("document.querySelector('.doing-count').textContent === '10 chosen'")
+    assert page.evaluate("document.querySelectorAll('.row[aria-selected=true]').length") == 10
+    page.press("Escape")
+    page.wait_for("document.getElementById('doing').hidden")
+
+
 def test_many_are_acknowledged_with_one_comment_and_who_was_first_is_told(shift: Shift, page: Browser) -> None:
     page.wait_for("document.getElementById('detail').hidden && !document.querySelector('dialog')")
     for alarm in ("R101.X0012~nor", "R102.X0016~nor", "T201.X0008~nor"):
