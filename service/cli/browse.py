@@ -10,6 +10,7 @@ from typing import TextIO
 
 from collector.opcua.browse import BrowsedNode, browse
 from collector.opcua.settings import OpcUaSettings, Security, SecurityMode
+from domain.audit import safe_cell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,4 +51,5 @@ def _write(target: TextIO, source: str, nodes: Sequence[BrowsedNode]) -> None:
     table = csv.writer(target, lineterminator="\n")
     table.writerow(["name", "source", "node", "unit", "kind", "description"])
     for node in nodes:
-        table.writerow([node.name, source, node.address, node.unit, node.kind, node.description])
+        name, unit, description = map(safe_cell, (node.name, node.unit, node.description))  # a server wrote them
+        table.writerow([name, source, node.address, unit, node.kind, description])

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -129,6 +130,24 @@ def test_a_name_in_another_alphabet_is_a_name(people: SqlPeople) -> None:
 def test_a_name_that_could_become_a_header_or_a_line_is_refused(people: SqlPeople, name: str) -> None:
     with pytest.raises(Refused, match="not a name"):
         people.add(name, "", "operator", BY, "")
+
+
+def test_two_administrators_who_disable_each_other_at_once_leave_one(people: SqlPeople) -> None:
+    for name in ("Grace", "Mary"):
+        people.add(name, "", "admin", BY, "")
+        people.give_password(name, f"{name} {WORDS}", BY)
+
+    def disable(name: str) -> bool:
+        try:
+            people.disable(name, BY, "left")
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as both:
+        done = list(both.map(disable, ("Grace", "Mary")))
+
+    assert sorted(done) == [False, True]
 
 
 def test_pauses_double_and_the_tenth_failure_locks_for_a_quarter_of_an_hour() -> None:
