@@ -1,7 +1,6 @@
 """The login and the signature of somebody of the site's OpenID provider, in a real browser; the provider is another site."""
 
 import asyncio
-import itertools
 import socket
 import threading
 import time
@@ -43,13 +42,18 @@ PROVE = "dialog[aria-label='Prove that it is you']"
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
     """The address of a service with a proposal of ranges, which Ada made."""
-    seconds = itertools.count(int(time.time()))  # each proof is later than the one before
+    at_s = [0]
+
+    def later_each_time() -> int:
+        at_s[0] = max(at_s[0] + 1, int(time.time()))
+        return at_s[0]
+
     (tmp_path / "secret").write_text(SECRET)
     (tmp_path / "thermowell.yaml").write_text(REQUIRED, encoding="utf-8")
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://localhost:{listening.getsockname()[1]}"  # another site than the provider's 127.0.0.1
     with ExitStack() as stack:
-        provider = stack.enter_context(openid_provider(lambda: next(seconds)))
+        provider = stack.enter_context(openid_provider(later_each_time))
         records = stack.enter_context(SqlRecords.open(tmp_path / "records.db"))
         provider.people[LISE] = {"preferred_username": "lise", "name": "Lise Meitner", "groups": ["tw-qa"]}
         provider.at_the_desk = LISE

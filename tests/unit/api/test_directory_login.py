@@ -57,6 +57,12 @@ def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
         yield served
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded machine may be slow: what gives up after a while is told so by its own test."""
+    monkeypatch.setattr("service.login.ldap.DEADLINE_S", LIMIT_S)
+
+
 @pytest.fixture
 def told(slapd: Slapd, tmp_path: Path) -> Told:
     """The directory in clear, with an account that looks."""
@@ -65,7 +71,7 @@ def told(slapd: Slapd, tmp_path: Path) -> Told:
     password_file.write_text(f"{LOOKER_PASSWORD}\n")
     finding = Finding(LOOKER, password_file, PEOPLE, (("objectClass", "person"),))
     reading = Reading("uid", "cn", "entryUUID", "member", {QA: Role.QA, OPERATORS: Role.OPERATOR})
-    return Told([Server("127.0.0.1", slapd.port, "never")], "the directory", finding, "", reading)
+    return Told([Server("127.0.0.1", slapd.port, "never", timeout_s=LIMIT_S)], "the directory", finding, "", reading)
 
 
 @dataclass
@@ -124,7 +130,7 @@ def test_people_are_proven_by_search_and_by_template_in_each_way_of_speaking(
 ) -> None:
     port = slapd.tls_port if tls == "at once" else slapd.port
     finding, template = (told.finding, "") if way == "search" else (None, TEMPLATE)
-    server = Server("localhost", port, tls, slapd.pair.certificate)
+    server = Server("localhost", port, tls, slapd.pair.certificate, LIMIT_S)
     directory = Directory(replace(told, servers=[server], finding=finding, template=template))
 
     proven = directory.prove("Lise", LISE_PASSWORD)
@@ -146,9 +152,9 @@ def test_a_certificate_that_does_not_hold_gets_no_password(slapd: Slapd, told: T
     foreign = make(tmp_path / "foreign").certificate
     for tls, port in (("by StartTLS", slapd.port), ("at once", slapd.tls_port)):
         for server in (
-            Server("localhost", port, tls, foreign),
-            Server("localhost", port, tls),  # the system's authorities do not know it
-            Server("127.1", port, tls, slapd.pair.certificate),  # the same address by a name that it has not
+            Server("localhost", port, tls, foreign, LIMIT_S),
+            Server("localhost", port, tls, None, LIMIT_S),  # the system's authorities do not know it
+            Server("127.1", port, tls, slapd.pair.certificate, LIMIT_S),  # the same address by a name that it has not
         ):
             with pytest.raises(ProviderAway, match=f"{server.host}.*certificate does not hold"):
                 Directory(replace(told, servers=[server])).prove("lise", LISE_PASSWORD)
@@ -244,7 +250,7 @@ def answering(content: bytes, *, keeps_silent: bool = False) -> Iterator[Server]
         serving = threading.Thread(target=serve)
         serving.start()
         try:
-            yield Server("127.0.0.1", listening.getsockname()[1], "never", timeout_s=0.2 if keeps_silent else 60.0)
+            yield Server("127.0.0.1", listening.getsockname()[1], "never", timeout_s=0.2 if keeps_silent else LIMIT_S)
         finally:
             ended.set()
             serving.join()
