@@ -120,7 +120,7 @@ class MemoryRecords:
         with self._lock:
             newest, versions = self.newest_transitions(), list(self._decided.findings.values())
         chosen = [each for each in newest if everything or each.facts.state is not AlarmState.NORMAL]
-        return [in_current_words(each, versions) for each in chosen]
+        return in_current_words(chosen, versions)
 
     def alarm(self, id_: str) -> Transition | None:
         return next((each for each in self.alarms(everything=True) if each.alarm == id_), None)

@@ -151,18 +151,22 @@ def is_sought(sought: Sought, one: Transition) -> bool:
     )
 
 
-def in_current_words(said: Transition, versions: Sequence[Finding]) -> Transition:
-    """A transition in the newest words of what its alarm is about, given every version of every finding."""
+def in_current_words(said: Sequence[Transition], versions: Sequence[Finding]) -> list[Transition]:
+    """Transitions in the newest words of what their alarms are about, given every version of every finding."""
     newest: dict[str, Finding] = {}
+    sentences = {(each.id, each.version): each.message for each in versions}
     for each in sorted(versions, key=lambda one: one.version):
         newest[each.id] = each
-    if said.finding not in newest:
-        return said
-    then = [each.message for each in versions if (each.id, each.version) == (said.finding, said.finding_version)]
     standing = [each for each in newest.values() if each.stage is not Stage.CLEARED]
-    now = spoken_of(said, newest[FindingId(said.finding)], standing)
-    is_same = (now.id, now.version) == (said.finding, said.finding_version)
-    return said if is_same else in_words_of(said, then[0] if then else said.message, now)
+    told = []
+    for one in said:
+        now = spoken_of(one, newest[one.finding], standing) if one.finding in newest else None
+        if now is not None and (now.id, now.version) != (one.finding, one.finding_version):
+            then = sentences.get((FindingId(one.finding), one.finding_version), one.message)
+            told.append(in_words_of(one, then, now))
+        else:
+            told.append(one)
+    return told
 
 
 class RecordsInMemory:
@@ -208,7 +212,7 @@ class RecordsInMemory:
     def alarms(self, *, everything: bool = False) -> Sequence[Transition]:
         newest = {transition.alarm: transition for transition in self.all_transitions}
         chosen = [one for one in newest.values() if everything or one.facts.state != "NORM"]
-        told = [in_current_words(one, self.all_findings) for one in chosen]
+        told = in_current_words(chosen, self.all_findings)
         return sorted(told, key=lambda one: (one.facts.acknowledged, one.priority, -one.at_ns))
 
     def alarm(self, id_: str) -> Transition | None:
