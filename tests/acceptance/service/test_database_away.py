@@ -156,6 +156,7 @@ def test_a_database_that_is_killed_costs_neither_samples_nor_alarms(tmp_path: Pa
                 until(lambda: recorded(folder) == plant.sent)
             until(running.ready)
             until(lambda: len(said_of(server)) == 5)
+            until(lambda: still_to_tell(server) == 0)  # what is being told at a kill is told again, as a copy
             running.kill()
             running.start()
             plant.says(10.0)
