@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.patience import LIMIT_S
@@ -108,9 +108,11 @@ class Api:
 class Service(Api):
     """`thermowell run` as a process with its children."""
 
-    def __init__(self, config: Path, port: int) -> None:
+    def __init__(self, config: Path, port: int, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: what its processes have besides this one's."""
         super().__init__(port)
         self.config = config
+        self._environment = {**os.environ, **(environment or {})}
         self.log = (config.parent / "service.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -128,6 +130,7 @@ class Service(Api):
             [sys.executable, "-m", "service.cli", "run", "--config", str(self.config)],
             stderr=self.log,
             cwd=ROOT,
+            env=self._environment,
             start_new_session=True,
         )
         _RUNNING.add(self)
@@ -159,8 +162,8 @@ _RUNNING: set[Service] = set()
 
 
 @contextlib.contextmanager
-def service(config: Path, port: int) -> Iterator[Service]:
-    running = Service(config, port)
+def service(config: Path, port: int, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
+    running = Service(config, port, environment)
     try:
         yield running
     finally:
