@@ -1,11 +1,13 @@
 """Shift logs of a rota, with a real mail server and a real web hook: who is on duty, who comes next, until somebody acts."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from alarms.wording import Reader
 from domain.links import Link
@@ -14,6 +16,7 @@ from service.telling.outbox import REPEATED
 from service.telling.way_back import links_of
 from tests.acceptance.telling.on_duty import Plant, heard, telling, telling_process, until, write_calendar, write_plant
 from tests.acceptance.telling.servers import Mailbox, Webhook, mail_server, web_server
+from tests.patience import LIMIT_S
 from tests.ports import free_port
 
 REPEATED_DE = Reader("de").says("repeated")
@@ -31,9 +34,27 @@ rounds: 2
 HOUR = 60
 
 
+class Locking(Mailbox):
+    """Has another process lock the records as the first mail comes, before its sender knows."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self.lock: sqlite3.Connection | None = None
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.lock is None:
+            (file,) = self._folder.rglob("records.db")
+            self.lock = sqlite3.connect(file, timeout=LIMIT_S, isolation_level=None, check_same_thread=False)
+            self.lock.execute("BEGIN IMMEDIATE")
+        return await super().handle_DATA(server, session, envelope)
+
+
 @contextmanager
-def servers(folder: Path, steps: str, hand_over: str = "off") -> Iterator[tuple[Plant, Mailbox, Webhook]]:
-    box, hook, mail, web = Mailbox(), Webhook(), free_port(), free_port()
+def servers(
+    folder: Path, steps: str, hand_over: str = "off", box: Mailbox | None = None
+) -> Iterator[tuple[Plant, Mailbox, Webhook]]:
+    box, hook, mail, web = box or Mailbox(), Webhook(), free_port(), free_port()
     file = write_plant(folder, mail, web, f"hand_over: {hand_over}\n{steps}")
     with mail_server(box, mail), web_server(hook, web):
         plant = Plant(file)
@@ -154,6 +175,23 @@ async def test_a_clock_that_is_set_back_or_ahead_delays_no_step_and_tells_none_t
 
     assert waits_ns == 15 * MINUTE_NS
     assert (heard(box), len(hook.bodies)) == (["ada", "deputy"], 1)
+
+
+async def test_records_that_are_locked_for_long_while_a_mail_is_on_its_way_make_no_second_mail(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    locking = Locking(tmp_path)
+    with servers(tmp_path, "escalate: [{after: 5min, tell: Deputy}]", box=locking) as (plant, box, _):
+        async with telling(plant):
+            plant.comes()
+            await until(lambda: "the outbox waits" in caplog.text)
+            plant.wall.passes(5)
+            assert locking.lock is not None
+            locking.lock.close()
+            await until(lambda: heard(box) == ["ada", "deputy"])
+            await until(plant.is_settled)
+
+    assert not any(said in text for text in box.texts for said in (REPEATED, REPEATED_DE))
 
 
 async def test_a_new_shift_is_told_once_what_stands(tmp_path: Path) -> None:
