@@ -82,6 +82,11 @@ class Night:
         pairs = zip(heard(self.box), self.box.texts, strict=False)  # a mail may come between the two
         return Counter((to, id_) for to, text in pairs for id_ in set(re.findall(rf"{ALARM}\.\d+", text)))
 
+    def states(self) -> dict[str, str]:
+        """How the alarm's notices stand; a slow machine may have alarms of its own."""
+        with SqlRecords.open(self.folder / "data" / "records.db") as records:
+            return {notice.id: state for notice, state in records.notices(1000) if notice.id.startswith(ALARM)}
+
     def due_ns(self) -> int:
         """When the next step of the newest telling is due; 0: none waits."""
         with SqlRecords.open(self.folder / "data" / "records.db") as records:
@@ -132,7 +137,7 @@ def test_a_night_with_a_phase_that_suppresses_clocks_that_are_set_and_a_shelf_th
         it.says(step=20)
         until(lambda: it.state() == "UNACK")
         first = it.transitions()[-1].id
-        until(lambda: it.told()["ada", first])
+        until(lambda: it.states().get(f"{first}@Ada/ada_mail") == "sent")
 
         # The clock is set back and ahead while the deputy's step waits.
         due_ns = until(it.due_ns)
@@ -140,7 +145,7 @@ def test_a_night_with_a_phase_that_suppresses_clocks_that_are_set_and_a_shelf_th
         until(lambda: due_ns - it.due_ns() > HOUR_NS // 2)
         it.clock.jumps(HOUR_NS)
         it.clock.shows("2026-03-29T00:40:00Z")
-        until(lambda: it.told()["deputy", first])
+        until(lambda: it.states().get(f"{first}@Deputy/deputy_mail#1") == "sent")
 
         # The shelf ends while the service is down, and so does winter.
         with SqlRecords.open(tmp_path / "data" / "records.db", wall_ns=it.clock) as records:
@@ -152,7 +157,7 @@ def test_a_night_with_a_phase_that_suppresses_clocks_that_are_set_and_a_shelf_th
         it.service.start()
         until(lambda: it.state() == "UNACK")
         second = it.transitions()[-1]
-        until(lambda: it.told()["ada", second.id])
+        until(lambda: it.states().get(f"{second.id}@Ada/ada_mail") == "sent")
 
         # Six o'clock of summer time.
         it.clock.shows("2026-03-29T04:00:01Z")
@@ -162,11 +167,11 @@ def test_a_night_with_a_phase_that_suppresses_clocks_that_are_set_and_a_shelf_th
         assert it.service.stop() == 0
 
         told, news = it.told(), [each.id for each in it.transitions() if each.announces]
-        with SqlRecords.open(tmp_path / "data" / "records.db") as records:
-            states = Counter(state for _, state in records.notices(1000))
+        texts, states = [text for text in it.box.texts if ALARM in text], it.states()
 
     assert news == [first, second.id]
     assert second.at_ns >= parse_time_ns("2026-03-29T01:30:00Z")
     assert told == Counter({("ada", first): 1, ("deputy", first): 1, ("ada", second.id): 1})
-    assert states["dead"] == states["uncertain"] == 0
-    assert not any("may repeat" in text for text in it.box.texts)
+    assert not {"dead", "uncertain"}.intersection(states.values())
+    assert not any(f"{first}@" in id_ and state == "pending" for id_, state in states.items())
+    assert not any("may repeat" in text for text in texts)
