@@ -15,6 +15,7 @@ from tests.acceptance.service.running import Service, broker, service, until
 from tests.ports import free_port
 
 BATCH = "API1-26-041"
+MANY = tuple(f"R102.X{number:02d}" for number in range(12))
 WORDS = "several words that nobody guesses"
 PEOPLE = {
     "Ada": "shift lead",
@@ -37,12 +38,14 @@ tags:
   R101.STEP: {{source: floor, topic: plant/values, value: /step}}
   R101.MODE: {{source: floor, topic: plant/values, value: /mode}}
   R101.BATCH: {{source: floor, topic: plant/values, value: /batch, kind: text}}
+{many}
 units:
   R101:
     parameters: {{TT: R101.TT}}
     batch: {{tag: R101.BATCH}}
     phase: {{tag: R101.STEP, map: {{0: "", 20: dose}}}}
     equipment: {{tag: R101.MODE, states: {{1: running, 9: maintenance}}}}
+  R102: {{events: true, parameters: {{{parameters}}}}}
 recipes:
   API-1:
     version: 7
@@ -59,7 +62,9 @@ class Site:
     service: Service
     plant: Publisher
     url: str
-    values: dict[str, object] = field(default_factory=lambda: {"tt": 60, "step": 0, "mode": 1, "batch": ""})
+    values: dict[str, object] = field(
+        default_factory=lambda: {"tt": 60, "step": 0, "mode": 1, "batch": "", **dict.fromkeys(MANY, 20)}
+    )
 
     def now(self, **values: object) -> None:
         """The plant is like that from now on."""
@@ -84,7 +89,12 @@ def papers(folder: Path) -> Iterator[Site]:
     """Run it; every tag has a value when the block begins."""
     mqtt, http = free_port(), free_port()
     config = folder / "thermowell.yaml"
-    config.write_text(CONFIGURATION.format(mqtt=mqtt, http=http))
+    many = "\n".join(
+        f"  {tag}: {{source: floor, topic: plant/values, value: /{tag}, unit: degC, limits: {{high: 100}}}}"
+        for tag in MANY
+    )
+    parameters = ", ".join(f"{tag[5:]}: {tag}" for tag in MANY)
+    config.write_text(CONFIGURATION.format(mqtt=mqtt, http=http, many=many, parameters=parameters))
     by = Person("maker", "", "cli")
     with contextlib.closing(SqlRecords.open(Files(folder / "data").made().records)) as records:
         for name, role in PEOPLE.items():
@@ -102,4 +112,4 @@ def papers(folder: Path) -> Iterator[Site]:
 def _is_heard(site: Site) -> bool:
     """Whether every number has a value; says it again, for the service may not have subscribed yet."""
     site.now()
-    return len(site.service.get("/v1/latest")["latest"]) >= 3
+    return len(site.service.get("/v1/latest")["latest"]) >= 3 + len(MANY)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.page.browser import PROGRAM, Browser, browsing
-from tests.acceptance.page.papers import BATCH, WORDS, Site, papers
+from tests.acceptance.page.papers import BATCH, MANY, WORDS, Site, papers
 from tests.acceptance.service.running import MOSQUITTO, until
 
 pytestmark = [
@@ -26,6 +26,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield browser
 
 
+LIVE = "document.getElementById('connection-text').textContent === 'live'"
+
+
 def fill(browser: Browser, form: str, button: str, **fields: str) -> None:
     """Write into a form and press one of its buttons."""
     browser.wait_for(f"!!document.querySelector({form!r})")
@@ -35,22 +38,33 @@ def fill(browser: Browser, form: str, button: str, **fields: str) -> None:
 
 
 def says(browser: Browser, *words: str) -> None:
-    """Wait until the page has these words."""
-    browser.wait_for(f"{list(words)!r}.every((one) => document.querySelector('main').innerText.includes(one))")
+    """Wait until the page has these words, and its scripts have done what they do at its start."""
+    has = f"{list(words)!r}.every((one) => document.querySelector('main').innerText.includes(one))"
+    browser.wait_for(f"{LIVE} && {has}")
+
+
+def state_of_the_change(site: Site) -> str:
+    """As the core has answered, however long that takes; empty: nothing is proposed."""
+    return "".join(each["state"] for each in site.service.get("/v1/ranges")["changes"])
 
 
 def test_a_range_is_proposed_reviewed_and_approved_by_three_people(site: Site, browser: Browser) -> None:
     site.open(browser, "Pat", "ranges")
     fill(browser, "form[data-product='API-1']", "[type=submit]", reason="ranges of VR-12", secret=WORDS)
-    says(browser, "waits for review", "Pat (process engineer)")
+    until(lambda: state_of_the_change(site) == "waits for review")
     site.open(browser, "Quinn", "ranges")
+    says(browser, "waits for review", "Pat (process engineer)")
     fill(browser, "[data-proposal] form", "[data-step=review]", reason="each limit against VR-12", secret=WORDS)
+    until(lambda: state_of_the_change(site) == "waits for approval")
+    site.open(browser, "Quinn", "ranges")
     says(browser, "waits for approval", "Quinn (QA)")
     own = browser.evaluate("document.querySelectorAll('[data-step=approve]').length")
     site.open(browser, "Ruth", "ranges")
     fill(browser, "[data-proposal] form", "[data-step=approve]", reason="compared with VR-12", secret="not my password")
     says(browser, "name or password is wrong")
     fill(browser, "[data-proposal] form", "[data-step=approve]", reason="compared with VR-12", secret=WORDS)
+    until(lambda: not state_of_the_change(site).startswith("waits"))
+    site.open(browser, "Ruth", "ranges")
     says(browser, "approved", "Ruth (QA)")
 
     site.open(browser, "Vera", "recipes")
@@ -122,7 +136,7 @@ def test_every_page_of_the_navigation_opens_on_a_phone_and_says_what_a_role_may_
     wrong: dict[str, object] = {}
     for path in ("", "alarms", "handover", "duty", "performance", "recipes", "ranges", "audit", "account"):
         browser.open(f"{site.url}{path}", 390, 844)
-        browser.wait_for("document.getElementById('connection-text').textContent === 'live'")
+        browser.wait_for(LIVE)
         wide = browser.evaluate("document.documentElement.scrollWidth")
         if wide != 390 or browser.complaints:
             wrong[path] = [wide, *browser.complaints]
@@ -130,3 +144,25 @@ def test_every_page_of_the_navigation_opens_on_a_phone_and_says_what_a_role_may_
     says(browser, "Quinn has the role 'QA', which may not manage people")
 
     assert wrong == {}
+
+
+def test_in_a_flood_the_list_says_what_came_first_and_is_grouped_by_it(site: Site, browser: Browser) -> None:
+    first = f"{MANY[7]}~high"
+    site.now(**{MANY[7]: 200})
+    until(lambda: first in [each["id"] for each in site.service.get("/v1/alarms")["alarms"]])
+    site.now(**dict.fromkeys(MANY, 200))
+    until(lambda: site.service.get("/v1/alarms/flood")["positions"][0]["flood"])
+
+    site.open(browser, "Grace", "alarms")
+    banner = browser.wait_for("!document.getElementById('flood').hidden && document.getElementById('flood').innerText")
+    browser.wait_for(f"document.querySelectorAll('.row').length >= {len(MANY)}")
+    browser.evaluate("document.querySelector('#flood button').click()")
+    browser.wait_for("!!document.querySelector('.row.is-first')")
+    heads = "[...document.querySelectorAll('.row-group')]"
+    head = f"{heads}.find((one) => one.innerText.includes('{MANY[7]} limit high came first'))"
+    led = browser.wait_for(f"{head}?.nextElementSibling.dataset.id")
+
+    assert "Flood since" in str(banner)
+    assert f"{MANY[7]} limit high; {len(MANY) - 1} followed" in str(banner)
+    assert led == first
+    assert browser.complaints == []

@@ -268,6 +268,31 @@ def test_limits_around_a_set_point_move_with_it(server: Server, browser: Browser
     }
 
 
+def test_times_are_by_the_plants_clock_also_in_the_night_that_has_an_hour_twice(server: Server, page: Browser) -> None:
+    told = page.evaluate("""(async () => {
+      const { PlantClock } = await import('/static/js/zone.js');
+      const clock = new PlantClock('Europe/Berlin');
+      const at = (text) => Date.parse(text);
+      return [
+        ...['2026-10-25T00:30Z', '2026-10-25T01:30Z', '2026-10-25T02:30Z'].map((text) => clock.moment(at(text))),
+        clock.iso(at('2026-11-23T01:15:08.9Z')),
+        ...['2026-10-25T02:30', '2026-03-29T02:30', '2026-07-01T12:00'].map((shown) => new Date(clock.read(shown)).toISOString()),
+        new Date(clock.next(at('2026-11-23T01:15Z'), 6 * 3600e3)).toISOString(),
+      ];
+    })()""")
+
+    assert told == [
+        "2026-10-25 02:30:00 +02:00",
+        "2026-10-25 02:30:00 +01:00",
+        "2026-10-25 03:30:00",
+        "2026-11-23T02:15:08.900+01:00 (Europe/Berlin)\n2026-11-23T01:15:08.900Z",
+        "2026-10-25T00:30:00.000Z",
+        "2026-03-29T01:30:00.000Z",
+        "2026-07-01T10:00:00.000Z",
+        "2026-11-23T05:00:00.000Z",
+    ]
+
+
 def test_a_flood_puts_lesser_alarms_of_one_rule_together(server: Server, browser: Browser) -> None:
     browser.open(server.url, 1600, 1000)
     told = browser.evaluate("""(async () => {
