@@ -12,7 +12,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
 
 from domain.alarms import Notice
 from domain.audit import AuditEntry
@@ -142,12 +142,15 @@ def waiting_channels(connection: Connection) -> list[str]:
 
 
 def waiting_by_channel(connection: Connection, now_ns: int) -> Mapping[str, tuple[int, int]]:
-    """How many notices each channel still has to deliver, and when the oldest of them was made.
+    """How many notices each channel still has to deliver, and since when the oldest of them could have been.
 
-    What waits for its own time is not among them, before that has come; what was tried already is.
+    What waits for its own time is not among them, before that has come; what was tried already is. A step of an
+    escalation, or what was kept over quiet hours, is as old as its time, and not as the alarm that it tells of.
     """
     due = notices.c.next_try_ns.is_not(None) & ((notices.c.next_try_ns <= now_ns) | (notices.c.attempts > 0))
-    query = select(notices.c.channel, func.count(), func.min(notices.c.at_ns)).where(due).group_by(notices.c.channel)
+    could_ns = func.coalesce(notices.c.begun_ns, notices.c.next_try_ns)
+    since_ns = case((could_ns > notices.c.at_ns, could_ns), else_=notices.c.at_ns)
+    query = select(notices.c.channel, func.count(), func.min(since_ns)).where(due).group_by(notices.c.channel)
     return {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(query)}
 
 

@@ -10,7 +10,8 @@ from domain.errors import DamagedFile, RetryLater
 from records import sqlite
 from records.database import SqlRecords
 from records.engine import Database
-from tests.checks.records import action
+from records.outbox import Planned
+from tests.checks.records import action, notice
 
 
 @pytest.fixture
@@ -85,3 +86,13 @@ def test_a_database_that_stays_locked_is_retry_later(path: Path, monkeypatch: py
         with pytest.raises(RetryLater, match="locked"):
             records.add_person("Ann", "operator")
         other.close()
+
+
+def test_a_step_that_is_due_has_waited_since_its_time_and_not_since_its_alarm(path: Path) -> None:
+    with SqlRecords.open(path, wall_ns=lambda: 10_000) as records:
+        records.plan_notices([Planned(notice(), 9_000)])
+        due = records.waiting_by_channel()
+        records.notices_begun(["n1"], 10_900)
+        begun = records.waiting_by_channel()
+
+    assert (due, begun) == ({"leads": (1, 9_000)}, {"leads": (1, 10_000)})
