@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from domain.entries import Position
 from domain.findings import Finding
 from historian.journal import Usage
-from service.config.model import Mirror
+from service.config.shape.stores import Mirror
 from service.troubles import opened_now, over_now
 
 log = logging.getLogger(__name__)

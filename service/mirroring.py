@@ -29,7 +29,7 @@ from historian.line_protocol import LineProtocol, Lines
 from historian.mirrored import MirroredHistory, MirroredJournal, Rendering
 from historian.refused import RefusedFile
 from service.config.build import Configuration
-from service.config.model import InfluxDb
+from service.config.shape.stores import InfluxDb
 from service.mirror_watch import Hold, MirrorWatch, cursor_name, hold_of
 
 log = logging.getLogger(__name__)

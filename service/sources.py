@@ -13,7 +13,7 @@ from domain.tags import Tag
 from domain.time import SECOND_NS
 from service.config.amounts import amount_fault
 from service.config.build import Configuration
-from service.config.model import Mqtt, OpcUa
+from service.config.shape.sources import Mqtt, OpcUa
 from service.files import Files
 
 

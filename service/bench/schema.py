@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from service.bench import values
-from service.config.model import Section, UnitName
+from service.config.shape.values import Section, UnitName
 
 _TEXT = str  # how durations, times and shares stand in the JSON schema
 

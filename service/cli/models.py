@@ -20,8 +20,8 @@ from records.database import SqlRecords
 from service.cli.acting import acting_person, add_common, answer_of, do, moment
 from service.clock import make_clock
 from service.config.build import Configuration
-from service.config.model import ModelText
 from service.config.models import differs
+from service.config.shape.models import ModelText
 from service.files import Files
 from service.models.files import installed, read_model, write_model
 from service.models.runs import PhaseRun, measures_of, runs_of

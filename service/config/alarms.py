@@ -11,8 +11,10 @@ from domain.time import format_duration
 from service.config.checking import unknown
 from service.config.document import Document, PathKey
 from service.config.equipment import told_phases
-from service.config.model import AlarmText, ClassText, ConfigFile, SuppressText
+from service.config.model import ConfigFile
 from service.config.quantities import difference
+from service.config.shape.alarms import ClassText, SuppressText
+from service.config.shape.tags import AlarmText
 from service.config.tags import Expanded, PlacedTag
 
 _OTHER_RULES = {"rate", "stale", "frozen", "bad", "uncertain", "drift.cusum", "drift.ewma"}

@@ -23,19 +23,7 @@ from service.config.directory import ldap_of
 from service.config.displays import check_displays
 from service.config.document import Document, read_document
 from service.config.drift import learn_warnings
-from service.config.model import (
-    ClockFile,
-    ClockText,
-    ConfigFile,
-    DeadmanText,
-    DisplaysText,
-    Mirror,
-    ModelText,
-    Notify,
-    OidcText,
-    RotaText,
-    Source,
-)
+from service.config.model import ConfigFile
 from service.config.models import drafted_models
 from service.config.network import Network, network_of, remarks
 from service.config.people import recipients, ways
@@ -46,6 +34,11 @@ from service.config.records import records_of
 from service.config.reports import ReportPlan, report_of, zone_of
 from service.config.review import review_rules
 from service.config.rota import check_rota
+from service.config.shape.access import OidcText
+from service.config.shape.models import ModelText
+from service.config.shape.sources import Source
+from service.config.shape.stores import ClockFile, ClockText, DeadmanText, Mirror
+from service.config.shape.telling import DisplaysText, Notify, RotaText
 from service.config.tags import Route
 from service.config.telling import check_event_topics
 from service.login.directory import Told

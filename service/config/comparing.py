@@ -7,8 +7,8 @@ from domain.errors import Complaint
 from domain.tags import Tag
 from domain.time import MINUTE_NS
 from service.config.document import Document, PathKey
-from service.config.model import BalanceText, ChecksText, ExpectationText, PairText, VapourText
 from service.config.quantities import convert, difference
+from service.config.shape.plant import BalanceText, ChecksText, ExpectationText, PairText, VapourText
 
 _ATMOSPHERE_BAR = 1.01325
 _LONGEST_BALANCE_MIN = 40

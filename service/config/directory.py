@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from domain.errors import Complaint
 from domain.roles import role_named
 from service.config.document import Document
-from service.config.model import LdapSearchText, LdapText
+from service.config.shape.access import LdapSearchText, LdapText
 from service.login.asking import LOOPBACKS
 from service.login.directory import Finding, Reading, Server, Told
 from service.login.ldap_names import is_name

@@ -9,7 +9,8 @@ from domain.recipes import ParameterRanges, RangeKind, Recipe
 from domain.rules import ConfirmedRunLength, DriftRule
 from domain.time import DAY_NS, HOUR_NS
 from service.config.document import Document
-from service.config.model import ConfigFile, ConfirmedDrift, Drift
+from service.config.model import ConfigFile
+from service.config.shape.tags import ConfirmedDrift, Drift
 from service.config.tags import Expanded
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s+per\s+(hour|day|week|month|year)")

@@ -7,8 +7,9 @@ from domain.errors import Complaint
 from domain.tags import Tag
 from service.config.comparing import unit_checks
 from service.config.document import Document, PathKey
-from service.config.model import ConfigFile, FlowText, RecipeTag, UnitText
+from service.config.model import ConfigFile
 from service.config.quantities import difference
+from service.config.shape.plant import FlowText, RecipeTag, UnitText
 from service.config.tags import Expanded
 from service.config.watches import steady_rule
 

@@ -2,7 +2,8 @@
 
 from domain.health import TagHealth
 from domain.time import parse_time_ns
-from service.config.model import AUTO, TagText
+from service.config.shape.tags import TagText
+from service.config.shape.values import AUTO
 
 _ALL = ("stale", "frozen", "noise", "spike", "jump", "range")
 

@@ -9,8 +9,9 @@ from domain.tags import Tag
 from service.config.checking import meant_or_known
 from service.config.document import Document, PathKey
 from service.config.equipment import told_phases
-from service.config.model import ConditionText, ConfigFile, HoldText, StorageText
+from service.config.model import ConfigFile
 from service.config.quantities import convert, quantity_in
+from service.config.shape.holds import ConditionText, HoldText, StorageText
 
 _EVENTS = {
     "first_transfer_in",

@@ -6,7 +6,7 @@ from pathlib import Path
 from domain.errors import Complaint
 from domain.roles import role_named
 from service.config.document import Document
-from service.config.model import OidcText
+from service.config.shape.access import OidcText
 from service.login.asking import Asking, is_safe
 from service.login.id_token import Naming
 from service.login.oidc import Client, OpenIdLogin

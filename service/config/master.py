@@ -25,9 +25,10 @@ from service.config.checking import meant_or_known, unknown
 from service.config.comparing import expectation
 from service.config.document import Document, PathKey
 from service.config.equipment import told_phases
-from service.config.model import (
+from service.config.model import ConfigFile
+from service.config.quantities import convert, convert_difference
+from service.config.shape.recipes import (
     AdditionRate,
-    ConfigFile,
     DurationLimits,
     ParameterText,
     PhaseText,
@@ -36,7 +37,6 @@ from service.config.model import (
     TimeAt,
     YieldText,
 )
-from service.config.quantities import convert, convert_difference
 from service.config.tags import Expanded
 
 Convert = Callable[[float], float]

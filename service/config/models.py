@@ -8,7 +8,8 @@ from domain.models import Model
 from domain.rules import Rulebook
 from domain.tags import Tag
 from service.config.document import Document
-from service.config.model import ConfigFile, ModelText
+from service.config.model import ConfigFile
+from service.config.shape.models import ModelText
 from service.models.files import read_model
 
 _MOST_STALE_CELLS = 1000

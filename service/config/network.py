@@ -11,7 +11,7 @@ from domain.errors import Complaint
 from domain.people import SessionRules
 from domain.time import DAY_NS, MINUTE_NS
 from service.config.document import Document
-from service.config.model import Http, Tls
+from service.config.shape.access import Http, Tls
 
 LOOPBACKS = frozenset({"127.0.0.1", "localhost", "::1"})
 ROUTES = frozenset(

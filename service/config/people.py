@@ -8,8 +8,9 @@ from alarms.recipients import QuietHours, Recipient
 from domain.errors import Complaint
 from domain.rules import Priority
 from service.config.document import Document
-from service.config.model import ConfigFile, PersonText
+from service.config.model import ConfigFile
 from service.config.rota import names_of
+from service.config.shape.telling import PersonText
 
 _UNSPEAKABLE = frozenset("@#/>")  # they part the ids of notices
 

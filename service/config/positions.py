@@ -7,7 +7,7 @@ from domain.errors import Complaint
 from domain.performance import Positions
 from service.config.checking import unknown
 from service.config.document import Document
-from service.config.model import PositionText
+from service.config.shape.alarms import PositionText
 
 
 def positions_of(

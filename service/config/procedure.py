@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from domain.recipes import Operation, Parallel, Step, UnitProcedure, overlaps, unit_procedures
 from service.config.checking import unknown
 from service.config.document import PathKey
-from service.config.model import OperationText, ParallelText, RecipeText, UnitProcedureText
+from service.config.shape.recipes import OperationText, ParallelText, RecipeText, UnitProcedureText
 
 Complain = Callable[[PathKey, str], None]
 StepText = UnitProcedureText | ParallelText

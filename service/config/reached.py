@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from collector.mqtt.settings import is_filter, read_url
 from domain.errors import Complaint
 from service.config.document import Document
-from service.config.model import ConfigFile, Mqtt, OpcUa
+from service.config.model import ConfigFile
+from service.config.shape.sources import Mqtt, OpcUa
 
 
 def check_sources(document: Document, file: ConfigFile, path: Path, complaints: list[Complaint]) -> None:

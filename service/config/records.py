@@ -5,7 +5,7 @@ from pathlib import Path
 from domain.errors import Complaint
 from records.address import Server, usual_tls
 from service.config.document import Document
-from service.config.model import PostgreSql
+from service.config.shape.stores import PostgreSql
 
 _FILES = ("password_file", "ca_file", "certificate_file", "key_file")
 

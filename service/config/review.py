@@ -5,7 +5,7 @@ import re
 from domain.errors import Complaint
 from domain.review import ReviewRules
 from service.config.document import Document
-from service.config.model import ReviewText
+from service.config.shape.stores import ReviewText
 
 
 def review_rules(document: Document, text: ReviewText, complaints: list[Complaint]) -> ReviewRules:

@@ -9,7 +9,8 @@ from alarms.escalation import Escalation, Step
 from domain.errors import Complaint
 from service.config.checking import unknown
 from service.config.document import Document, PathKey
-from service.config.model import ConfigFile, RotaText
+from service.config.model import ConfigFile
+from service.config.shape.telling import RotaText
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # it names files too
 _LONGEST_NS = 7 * 86_400_000_000_000

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from domain.errors import Complaint
 from domain.shifts import Shifts
 from service.config.document import Document
-from service.config.model import ShiftsText
+from service.config.shape.alarms import ShiftsText
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _FIRST_S = int(datetime(1970, 1, 1, tzinfo=UTC).timestamp())

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from domain.errors import Complaint
 from domain.tags import Tag, TagId
 from service.config.document import Document, PathKey
-from service.config.model import ConfigFile, TagText, UnitText
+from service.config.model import ConfigFile
+from service.config.shape.plant import UnitText
+from service.config.shape.tags import TagText
 
 _NODE = re.compile(r"(?:nsu=.+?;|ns=\d+;)?(?:i=\d+|[sgb]=.+)", re.DOTALL)
 

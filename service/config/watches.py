@@ -7,7 +7,7 @@ from domain.tags import Tag
 from domain.time import SECOND_NS
 from domain.watches import NoveltyWatch, SteadyRule
 from service.config.document import Document, PathKey
-from service.config.model import UnitText
+from service.config.shape.plant import UnitText
 from service.config.tags import Expanded, PlacedTag
 
 MOST_NOVELTIES = 200

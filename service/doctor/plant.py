@@ -11,7 +11,7 @@ from collector.opcua.settings import OpcUaSettings
 from domain.errors import ThermowellError
 from historian.journal.reader import ReadOnlyJournal
 from service.config.build import Configuration
-from service.config.model import Mqtt
+from service.config.shape.sources import Mqtt
 from service.doctor.keeping import days_left
 from service.doctor.row import Row, look, not_checked, ok, wrong
 from service.files import Files

@@ -15,7 +15,7 @@ from domain.ports import HistoryReader
 from domain.rules import Rulebook
 from domain.status import BAD
 from domain.tags import Tag, TagTable
-from service.config.model import ModelText
+from service.config.shape.models import ModelText
 
 Numbers = NDArray[np.float64]
 MOST_RUNS = 10_000

@@ -13,7 +13,7 @@ from detectors.models.latch import Latch, Patience
 from detectors.models.multivariate import Multivariate
 from domain.errors import Refused
 from domain.models import ModelKind
-from service.config.model import ModelText
+from service.config.shape.models import ModelText
 from service.models.files import Description
 from service.models.runs import Numbers, PhaseRun, data_hash
 

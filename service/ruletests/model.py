@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError
 
 from domain.errors import Complaint, ConfigError
 from service.config.document import Document, PathKey, read_document
-from service.config.model import Duration, Section
 from service.config.quantities import duration_ns
+from service.config.shape.values import Duration, Section
 
 MOST_ROWS = 2_000_000
 """Rows of one test: a file that asks for more is refused."""

@@ -2,7 +2,7 @@
 
 from domain.ports import Channel
 from service.config.build import Configuration
-from service.config.model import WebhookText
+from service.config.shape.telling import WebhookText
 from service.telling.channels import AppriseChannel, ConsoleChannel, first_line
 from service.telling.webhook import WebhookChannel, secret_in
 

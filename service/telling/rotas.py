@@ -20,8 +20,8 @@ from domain.figures import Reading
 from domain.rules import Priority
 from domain.time import DAY_NS, HOUR_NS, SECOND_NS
 from service.config.build import Configuration
-from service.config.model import RotaText
 from service.config.rota import escalation_of
+from service.config.shape.telling import RotaText
 from service.deadman import url_in
 from service.telling.calendar import key_of, read_duties
 from service.telling.fetching import FilePlace, Place, UrlPlace

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from domain.people import NotLetIn
 from domain.ports import Person
 from domain.review_content import checked
 from service.signing import Signing
@@ -40,8 +41,6 @@ async def client(site: Reviewed) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def refuse() -> str:
-    from domain.people import NotLetIn
-
     raise NotLetIn("the password is wrong")
 
 

@@ -184,7 +184,7 @@ def test_a_server_with_fewer_items_than_tags_is_wrong_and_a_wrong_clock_too():
 
 
 def load_section():
-    from service.config.model import Mqtt
+    from service.config.shape.sources import Mqtt
 
     return Mqtt(url="mqtt://127.0.0.1", topics=["plant/#"])
 

@@ -10,7 +10,7 @@ import pytest
 from detectors.models.watch import ModelWatch
 from domain.errors import DamagedFile
 from domain.models import ModelKind
-from service.config.model import ModelText
+from service.config.shape.models import ModelText
 from service.models.files import MOST_BYTES, content_hash, installed, library, read_model, write_model
 from service.models.runs import PhaseRun
 from service.models.training import Training, filled, train

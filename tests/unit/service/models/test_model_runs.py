@@ -12,7 +12,7 @@ from domain.ports import Rows
 from domain.samples import SampleBatch
 from domain.status import BAD
 from domain.tags import TagTable
-from service.config.model import ModelText
+from service.config.shape.models import ModelText
 from service.models.runs import cells, data_hash, measures_of, runs_of
 from tests.unit.detectors.plant import SECOND, T0, TAGS, rulebook
 
