@@ -247,13 +247,10 @@ class Alarm:
         return facts.active and (not facts.acknowledged or self.newest.asked_ns is None)
 
     def _return(self, left: Sequence[Member], at_ns: int) -> Transition:
-        """Say that it is back to normal, in the words of what ended now: what it began with may be over for long."""
+        """Say that it is back to normal, in the words of the worst that ended now: what it began with may be less."""
         assert self.newest is not None
         facts = replace(self.facts, active=False, suppressed=False, suppressed_by="")
-        ids = {member.finding.id for member in left}
-        if not left or FindingId(self.newest.finding) in ids:
-            return self.say("returned", at_ns, facts=facts)
-        worst = max(left, key=lambda member: member.weight)
+        worst = max(left, key=lambda member: member.weight, default=None)
         return self.say("returned", at_ns, facts=facts, member=worst)
 
     def _pass(self, now_ns: int) -> None:

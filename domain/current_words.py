@@ -27,10 +27,16 @@ def in_words_of(said: Transition, then: str, now: Finding) -> Transition:
 def spoken_of(said: Transition, own: Finding, standing: Iterable[Finding]) -> Finding:
     """The finding that an alarm is about now. `own`: the newest version of the one that its transition names.
 
-    Where that is over and the alarm still active, another one of `standing` (what is not cleared) keeps it so: nothing
-    was said of that, as it is no worse. The one that began last is what a person can still look at.
+    Where the alarm is active and that is over, another one of `standing` (what is not cleared) keeps it so: nothing was
+    said of that, as it is no worse. The one that began last is what a person can still look at. While a value has come
+    back and not far enough to clear, only what is open goes before it.
     """
-    if own.stage is not Stage.CLEARED or not said.facts.active:
+    if own.stage is Stage.OPEN or not said.facts.active:
         return own
-    others = [each for each in standing if (each.subject, each.rule) == (said.subject, said.rule)]
+    others = [
+        each
+        for each in standing
+        if (each.subject, each.rule) == (said.subject, said.rule)
+        and (each.stage is Stage.OPEN or own.stage is Stage.CLEARED)
+    ]
     return max(others, key=lambda each: (each.onset_ns, each.id), default=own)

@@ -22,7 +22,7 @@ def in_current_words(connection: Connection, said: Sequence[Transition]) -> list
     if not stale:
         return list(said)
     own = _newest_of(connection, {each.finding for each in stale})
-    over = {each.subject for each in stale if each.facts.active and own[each.finding].stage is Stage.CLEARED}
+    over = {each.subject for each in stale if each.facts.active and own[each.finding].stage is not Stage.OPEN}
     standing = _standing(connection, over)
     then = _sentences(connection, {_version(each) for each in stale})
     told: dict[str, Transition] = {}
@@ -38,7 +38,7 @@ def _version(said: Transition) -> _Version:
 
 
 def _stale(connection: Connection, said: Sequence[Transition]) -> list[Transition]:
-    """Those whose finding has another version by now, or is over while they are active: mostly few."""
+    """Those whose finding has another version by now, or is over, or back, while they are active: mostly few."""
     newest: dict[str, tuple[int, str]] = {}
     columns = select(findings_now.c.id, findings_now.c.version, findings_now.c.stage)
     for chunk in in_chunks(sorted({each.finding for each in said if each.finding})):
@@ -50,7 +50,7 @@ def _stale(connection: Connection, said: Sequence[Transition]) -> list[Transitio
         if each.finding in newest
         and (
             newest[each.finding][0] != each.finding_version
-            or (each.facts.active and newest[each.finding][1] == Stage.CLEARED)
+            or (each.facts.active and newest[each.finding][1] != Stage.OPEN)
         )
     ]
 

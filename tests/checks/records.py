@@ -399,6 +399,22 @@ def an_alarm_whose_finding_is_over_is_shown_with_the_one_that_keeps_it_active(re
     assert told == {began.alarm: ("the second one", "f2"), "other": ("the first one is over", "f1")}
 
 
+def an_alarm_whose_finding_came_back_and_is_not_clear_is_shown_with_the_one_that_is_open(records: CoreRecords) -> None:
+    began = transition(message="a touch", finding="f1", finding_version=1, rule="excursion.nor.high", subject="R101.TT")
+    with records.unit_of_work() as work:
+        work.findings([finding(message="a touch")])
+        work.transitions([began])
+        work.findings([finding(version=2, stage=Stage.ENDED, message="a touch of 30 s")])
+
+    assert [each.message for each in records.alarms()] == ["a touch of 30 s"]
+
+    with records.unit_of_work() as work:
+        work.findings([finding("f2", onset_ns=150, message="far above")])
+        work.findings([finding("f3", stage=Stage.ENDED, onset_ns=160, message="another touch")])
+
+    assert [(each.message, each.finding) for each in records.alarms()] == [("far above", "f2")]
+
+
 def an_alarm_is_shown_as_its_newest_transition_says(records: CoreRecords) -> None:
     with records.unit_of_work() as work:
         work.transitions([transition(number=1), transition(number=2, what="acknowledged")])

@@ -115,6 +115,22 @@ def test_an_excursion_that_ends_from_outside_in_eases_and_returns_once(shift: Sh
     assert shift.clears(22, NOR) == ["returned"]
 
 
+def test_it_returns_in_the_words_of_the_newest_of_the_worst_that_end_with_it(shift: Shift) -> None:
+    assert shift.opens(10, VALIDATED) == ["activated"]
+    shift.ends(15, VALIDATED)
+    touch = shift.made(VALIDATED)
+    assert shift.opens(20, VALIDATED) == []
+    long = shift.made(VALIDATED)
+    over = [
+        replace(each, version=9, stage=Stage.CLEARED, end_ns=30 * SECOND_NS, at_ns=30 * SECOND_NS)
+        for each in (long, touch)
+    ]
+
+    (returned,) = shift.book.apply(*over)
+
+    assert (returned.what, returned.finding, returned.finding_version) == ("returned", long.id, 9)
+
+
 def test_the_sides_of_a_tag_and_its_quality_are_alarms_of_their_own(shift: Shift) -> None:
     shift.opens(10, NOR, "excursion.nor.low", "stale", "rate")
     shift.opens(10, "bad", onset_s=0)
